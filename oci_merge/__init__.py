@@ -1,0 +1,183 @@
+"""Join per-architecture container images into one multi-architecture image, in their registry.
+
+    import oci_merge
+
+    result = oci_merge.merge("reg.example/app:1.0", template="reg.example/app-ARCH:1.0")
+    print(result.digest)
+
+``merge`` and ``inspect`` block; ``merge_async`` and ``inspect_async`` are the same for code that
+runs in an event loop. Every error is an ``OciMergeError`` with a ``hint``. Names are loaded when
+they are first used, so importing the package is quick and does no I/O.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from oci_merge._version import __version__
+
+if TYPE_CHECKING:
+    from oci_merge.api import inspect as inspect_async
+    from oci_merge.api import merge as merge_async
+    from oci_merge.blocking import inspect, merge
+    from oci_merge.errors import (
+        AccessDeniedError,
+        AuthenticationError,
+        CredentialError,
+        DigestMismatchError,
+        DuplicatePlatformError,
+        ErrorDetail,
+        InvalidPlatformError,
+        InvalidReferenceError,
+        ManifestError,
+        MissingComponentError,
+        MountRefusedError,
+        NotFoundError,
+        OciMergeError,
+        PlanError,
+        PlatformMismatchError,
+        PlatformNotFoundError,
+        PublishError,
+        RateLimitedError,
+        RegistryError,
+        ServerError,
+        SpecError,
+        TemplateError,
+        TransportError,
+        UnsupportedMediaTypeError,
+        UsageError,
+    )
+    from oci_merge.events import (
+        ComponentsFound,
+        Event,
+        StageAdvanced,
+        StageStarted,
+        TagMoved,
+        Warned,
+    )
+    from oci_merge.inspection import InspectedImage, InspectedLayer, Inspection
+    from oci_merge.plan import Plan
+    from oci_merge.platforms import Platform
+    from oci_merge.reference import Reference, parse_reference
+    from oci_merge.results import MergeResult, PlatformResult, TagResult
+    from oci_merge.sources import parse_pairs
+    from oci_merge.text import printable
+
+#: Where each public name lives: module, and the name there if it is another.
+_HOMES: dict[str, tuple[str, ...]] = {
+    "api": ("merge_async:merge", "inspect_async:inspect"),
+    "blocking": ("merge", "inspect"),
+    "errors": (
+        "AccessDeniedError",
+        "AuthenticationError",
+        "CredentialError",
+        "DigestMismatchError",
+        "DuplicatePlatformError",
+        "ErrorDetail",
+        "InvalidPlatformError",
+        "InvalidReferenceError",
+        "ManifestError",
+        "MissingComponentError",
+        "MountRefusedError",
+        "NotFoundError",
+        "OciMergeError",
+        "PlanError",
+        "PlatformMismatchError",
+        "PlatformNotFoundError",
+        "PublishError",
+        "RateLimitedError",
+        "RegistryError",
+        "ServerError",
+        "SpecError",
+        "TemplateError",
+        "TransportError",
+        "UnsupportedMediaTypeError",
+        "UsageError",
+    ),
+    "events": (
+        "ComponentsFound",
+        "Event",
+        "StageAdvanced",
+        "StageStarted",
+        "TagMoved",
+        "Warned",
+    ),
+    "inspection": ("InspectedImage", "InspectedLayer", "Inspection"),
+    "plan": ("Plan",),
+    "platforms": ("Platform",),
+    "reference": ("Reference", "parse_reference"),
+    "results": ("MergeResult", "PlatformResult", "TagResult"),
+    "sources": ("parse_pairs",),
+    "text": ("printable",),
+}
+_NAMES = {
+    name.partition(":")[0]: (module, name.rpartition(":")[2])
+    for module, names in _HOMES.items()
+    for name in names
+}
+
+__all__ = [
+    "AccessDeniedError",
+    "AuthenticationError",
+    "ComponentsFound",
+    "CredentialError",
+    "DigestMismatchError",
+    "DuplicatePlatformError",
+    "ErrorDetail",
+    "Event",
+    "InspectedImage",
+    "InspectedLayer",
+    "Inspection",
+    "InvalidPlatformError",
+    "InvalidReferenceError",
+    "ManifestError",
+    "MergeResult",
+    "MissingComponentError",
+    "MountRefusedError",
+    "NotFoundError",
+    "OciMergeError",
+    "Plan",
+    "PlanError",
+    "Platform",
+    "PlatformMismatchError",
+    "PlatformNotFoundError",
+    "PlatformResult",
+    "PublishError",
+    "RateLimitedError",
+    "Reference",
+    "RegistryError",
+    "ServerError",
+    "SpecError",
+    "StageAdvanced",
+    "StageStarted",
+    "TagMoved",
+    "TagResult",
+    "TemplateError",
+    "TransportError",
+    "UnsupportedMediaTypeError",
+    "UsageError",
+    "Warned",
+    "__version__",
+    "inspect",
+    "inspect_async",
+    "merge",
+    "merge_async",
+    "parse_pairs",
+    "parse_reference",
+    "printable",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that it lives in (PEP 562)."""
+    if name not in _NAMES:
+        raise AttributeError(f"module 'oci_merge' has no attribute {name!r}")
+    module, attribute = _NAMES[name]
+    value = getattr(import_module(f"oci_merge.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,263 @@
+"""The library's verbs, asynchronous. ``blocking`` has the same for code without an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from oci_merge.credentials import Credential
+from oci_merge.errors import UsageError
+from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
+from oci_merge.index_document import IndexDocument
+from oci_merge.inspection import Inspection, check_inspected, inspect_reference
+from oci_merge.plan import Component, Plan, Transfers, plan_index, plan_transfers
+from oci_merge.platforms import Platform
+from oci_merge.publish import Publisher
+from oci_merge.registry import Registry
+from oci_merge.resolve import (
+    Standing,
+    fetch_components,
+    pinning_platforms,
+    probe,
+    read_platforms,
+    read_target,
+)
+from oci_merge.results import MergeResult, TagResult, platform_results
+from oci_merge.sources import (
+    Job,
+    ListFormat,
+    MergeRequest,
+    PlatformCheck,
+    Source,
+    check_request,
+)
+from oci_merge.template import Candidate
+from oci_merge.together import both
+
+_Decided = list[tuple[Component, Platform]]
+
+
+async def merge(
+    target: str,
+    *,
+    template: str | None = None,
+    sources: Sequence[str] = (),
+    platforms: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    arch_aliases: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    format: ListFormat = "auto",  # noqa: A002 - the command line's word
+    platform_check: PlatformCheck = "warn",
+    dry_run: bool = False,
+    username: str | None = None,
+    password: str | None = None,
+    plain_http: bool = False,
+    insecure: bool = False,
+    on_event: OnEvent = ignore,
+) -> MergeResult:
+    """Join images into one multi-architecture image in their registry.
+
+    No layer is downloaded. Until everything else stands no tag moves, so that a failure leaves
+    the tags as they were; a rerun goes on where it ended.
+
+    Args:
+        target: the tag to publish, for example ``reg.example/app:latest``.
+        template: one reference for all platforms, with ARCH, OS and VARIANT in its repository or
+            tag, for example ``reg.example/app-ARCHVARIANT:1.0``.
+        sources: instead of a template, the images themselves, by tag or digest.
+        platforms: the platforms to put into the template, for example ``linux/arm/v7``; where
+            there are none, the known platforms are looked for.
+        tags: more tags for the index, as bare names.
+        arch_aliases: architecture names that the template's images write otherwise, for example
+            ``{"amd64": "x86_64"}``.
+        annotations: annotations of the index (an OCI index only).
+        format: ``oci``, ``docker``, or ``auto``: a Docker list where every image is Docker's.
+        platform_check: what to do where an image contradicts the platform asked for: ``warn``
+            and publish what was asked, ``error``, or ``off``.
+        dry_run: read and plan, but write nothing.
+        username: the registry's user; otherwise the environment and the docker config are read.
+        password: the user's password or token.
+        plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
+        insecure: do not verify the registry's certificate.
+        on_event: called with each progress event, in the event loop's thread.
+
+    Returns:
+        The index's digest and size, its platforms, and which tags moved.
+
+    Raises:
+        UsageError: something asked for is wrong; no request was sent.
+        PlanError: the images cannot be joined.
+        ManifestError: what the registry holds is not usable.
+        PublishError: some tags moved and some did not.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    job = check_request(
+        MergeRequest(
+            target=target,
+            template=template,
+            sources=sources,
+            platforms=platforms,
+            tags=tags,
+            arch_aliases=arch_aliases or {},
+            annotations=annotations or {},
+            format=format,
+            platform_check=platform_check,
+        )
+    )
+    registry = Registry(
+        job.target.registry,
+        reads=job.repositories,
+        writes=(job.target.repository,),
+        credential=_credential(username, password),
+        plain_http=plain_http,
+        insecure=insecure,
+    )
+    async with registry:
+        return await _Merge(registry, job, on_event).run(dry_run=dry_run)
+
+
+async def inspect(
+    reference: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    plain_http: bool = False,
+    insecure: bool = False,
+) -> Inspection:
+    """Look at an image or an index in its registry, without downloading layers.
+
+    Args:
+        reference: with a tag or a digest, for example ``reg.example/app:latest``.
+        username: the registry's user; otherwise the environment and the docker config are read.
+        password: the user's password or token.
+        plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
+        insecure: do not verify the registry's certificate.
+
+    Returns:
+        Its digest, exact bytes, and images with their platforms and layers.
+
+    Raises:
+        UsageError: it is no reference, or has neither tag nor digest.
+        ManifestError: what is there is no image.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    parsed = check_inspected(reference)
+    registry = Registry(
+        parsed.registry,
+        reads=(parsed.repository,),
+        credential=_credential(username, password),
+        plain_http=plain_http,
+        insecure=insecure,
+    )
+    async with registry:
+        return await inspect_reference(registry, parsed, reference)
+
+
+class _Merge:
+    """One merge: its four steps on the wire, in order and side by side."""
+
+    def __init__(self, registry: Registry, job: Job, on_event: OnEvent) -> None:
+        self._registry = registry
+        self._job = job
+        self._on_event = on_event
+        self._warnings: list[str] = []
+        self._publisher = Publisher(registry, job.target, self._emit)
+
+    async def run(self, *, dry_run: bool) -> MergeResult:
+        """Read, plan and, unless this is a dry run, publish."""
+        for warning in self._job.warnings:
+            self._emit(Warned(warning))
+        try:
+            (components, found), standing = await both(
+                self._components(),
+                read_target(self._registry, self._job.target, self._job.tags),
+            )
+            transfers = self._transfers(components, standing)
+            (decided, index), _ = await both(
+                self._index(components, found),
+                self._publisher.transfer(Transfers() if dry_run else transfers),
+            )
+            plan = self._plan(components, standing, transfers, index)
+            if not dry_run:
+                await self._publisher.publish(plan)
+        finally:
+            await self._publisher.close()
+        return self._result(plan, decided, dry_run)
+
+    async def _components(self) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
+        found: tuple[Candidate, ...] = ()
+        sources = self._job.sources
+        if self._job.candidates:
+            found = await probe(self._registry, self._job.candidates, self._emit)
+            sources = tuple(Source(candidate.reference) for candidate in found)
+        return await fetch_components(self._registry, sources, self._emit), found
+
+    async def _index(
+        self, components: Sequence[Component], found: Sequence[Candidate]
+    ) -> tuple[_Decided, IndexDocument]:
+        decided = await read_platforms(
+            self._registry, components, self._job.platform_check, self._emit
+        )
+        if found:
+            references = tuple(str(candidate.reference) for candidate in found)
+            self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
+        index = plan_index(decided, list_format=self._job.format, annotations=self._job.annotations)
+        return decided, index
+
+    def _transfers(self, components: Sequence[Component], standing: Standing) -> Transfers:
+        return plan_transfers(components, self._job.target.repository, standing.children)
+
+    def _plan(
+        self,
+        components: Sequence[Component],
+        standing: Standing,
+        transfers: Transfers,
+        index: IndexDocument,
+    ) -> Plan:
+        digest = index.digest
+        everything = self._transfers(components, replace(standing, children=frozenset()))
+        return Plan(
+            target=self._job.target,
+            index=index,
+            transfers=transfers,
+            tags=self._job.tags,
+            unchanged=frozenset(tag for tag in self._job.tags if standing.tags.get(tag) == digest),
+            assumed=everything
+            if len(everything.children) > len(transfers.children)
+            else Transfers(),
+        )
+
+    def _result(self, plan: Plan, decided: _Decided, dry_run: bool) -> MergeResult:
+        return MergeResult(
+            target=str(self._job.target),
+            digest=plan.index.digest,
+            size=plan.index.size,
+            media_type=plan.index.media_type,
+            platforms=platform_results(decided),
+            tags=tuple(TagResult(tag, tag not in plan.unchanged) for tag in plan.tags),
+            warnings=tuple(self._warnings),
+            plan=plan,
+            dry_run=dry_run,
+        )
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            self._warnings.append(event.message)
+        self._on_event(event)
+
+
+def _credential(username: str | None, password: str | None) -> Credential | None:
+    """Return the caller's credential, which has two halves or none."""
+    if username is None and password is None:
+        return None
+    if not username or password is None:
+        missing = "password" if username else "username"
+        raise UsageError(
+            f"a {'username' if username else 'password'} is given without a {missing}",
+            hint="give both, or neither to use the environment and the docker config",
+        )
+    return Credential(username, password)

@@ -1,0 +1,213 @@
+"""Challenges, scopes and token documents (RFC 9110 §11; Docker registry token authentication).
+
+Pure: text in, values out. ``auth`` sends the requests.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from oci_merge.errors import TransportError
+from oci_merge.text import printable
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_SCHEME = re.compile(rf"\s*({_WORD})(?=\s|,|$)(?!\s*=)")
+_SEPARATORS = re.compile(r"[\s,]*")
+_TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
+
+#: The life of a token that does not state it, and the least that is believed, in seconds.
+DEFAULT_LIFE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge of a ``WWW-Authenticate`` header.
+
+    Attributes:
+        scheme: in lower case, for example ``bearer``.
+        parameters: by lower-case name.
+    """
+
+    scheme: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Actions on one resource, as ``repository:team/app:pull,push``.
+
+    Attributes:
+        resource: type and name, for example ``repository:team/app``.
+        actions: in order, each once.
+    """
+
+    resource: str
+    actions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.resource}:{','.join(self.actions)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token server's answer.
+
+    Attributes:
+        value: the bearer token; it is kept out of ``repr``.
+        life: how long it says it lasts, in seconds.
+    """
+
+    value: str = field(repr=False)
+    life: float
+
+
+def pull(repository: str) -> Scope:
+    """Return the scope that reads a repository."""
+    return Scope(f"repository:{repository}", ("pull",))
+
+
+def pull_push(repository: str) -> Scope:
+    """Return the scope that reads and writes a repository."""
+    return Scope(f"repository:{repository}", ("pull", "push"))
+
+
+def merge_scopes(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
+    """Unite scopes, one for each resource: some servers let the last of two on one resource win.
+
+    Those that push come first, since some servers read only the first.
+    """
+    merged: dict[str, tuple[str, ...]] = {}
+    for scope in scopes:
+        actions = (*merged.get(scope.resource, ()), *scope.actions)
+        merged[scope.resource] = tuple(dict.fromkeys(actions))
+    united = [Scope(resource, actions) for resource, actions in merged.items()]
+    return tuple(sorted(united, key=lambda scope: "push" not in scope.actions))
+
+
+def parse_scopes(text: str) -> tuple[Scope, ...]:
+    """Parse a challenge's ``scope``: a list separated by spaces; what breaks its form is left out.
+
+    The actions follow the last colon, since a name may hold a host and port.
+    """
+    scopes = []
+    for word in text.split():
+        resource, colon, actions = word.rpartition(":")
+        names = tuple(action for action in actions.split(",") if action)
+        if colon and ":" in resource and names:
+            scopes.append(Scope(resource, names))
+    return tuple(scopes)
+
+
+def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:
+    """Parse all ``WWW-Authenticate`` headers of a reply.
+
+    Several challenges may stand in one header; what cannot be read ends that header's parsing.
+
+    Args:
+        headers: the header's values, not joined.
+    """
+    challenges: list[Challenge] = []
+    for header in headers:
+        position = 0
+        while match := _SCHEME.match(header, position):
+            position = match.end()
+            challenge = Challenge(match[1].lower())
+            challenges.append(challenge)
+            if token68 := _TOKEN68.match(header, position):
+                position = token68.end()
+            position = _parse_parameters(header, position, challenge.parameters)
+    return tuple(challenges)
+
+
+def choose_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
+    """Choose Bearer with a realm, else Basic; None where neither is offered."""
+    for challenge in challenges:
+        if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
+            return challenge
+    return next((challenge for challenge in challenges if challenge.scheme == "basic"), None)
+
+
+def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
+    """Return the URL of a token server, if credentials may go there.
+
+    A realm on another host is normal. It has to use https unless the registry itself is spoken
+    to in a way that anyone may listen to, and it must not point at an address that only this
+    machine or network can reach, unless that is the registry's own.
+
+    Args:
+        realm: as the challenge or a redirect gives it; a relative one is resolved against
+        registry_url: the URL that was asked.
+        trusts_plain: whether the registry is spoken to over plain HTTP, or unverified.
+
+    Raises:
+        TransportError: credentials may not go there.
+    """
+    try:
+        url = urljoin(registry_url, realm)
+        parts, registry = urlsplit(url), urlsplit(registry_url)
+    except ValueError:
+        raise TransportError(f"the token server {printable(realm)!r} is no URL") from None
+    shown = printable(f"{parts.scheme}://{parts.hostname or ''}")
+    hint = f"the registry {registry.netloc} names a token server that credentials may not go to"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TransportError(f"the token server {shown} has no http or https URL", hint=hint)
+    if parts.username is not None or parts.password is not None:
+        raise TransportError(f"the token server {shown} has a user name in its URL", hint=hint)
+    if parts.scheme == "http" and not trusts_plain:
+        raise TransportError(f"the token server {shown} does not use https", hint=hint)
+    if _is_private(parts.hostname) and parts.netloc != registry.netloc:
+        raise TransportError(f"the token server {shown} is a private address", hint=hint)
+    return url
+
+
+def parse_token(content: bytes) -> Token:
+    """Read a token server's answer; ``access_token`` is preferred to ``token``.
+
+    Raises:
+        TransportError: there is no token in it.
+    """
+    try:
+        reply = _TokenReply.model_validate_json(content)
+    except ValidationError:
+        reply = _TokenReply()
+    value = reply.access_token or reply.token
+    if not value or not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise TransportError("the token server's answer holds no token")
+    return Token(value, float(reply.expires_in or DEFAULT_LIFE))
+
+
+class _TokenReply(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    token: str | None = None
+    access_token: str | None = None
+    expires_in: float | None = None
+
+
+def _parse_parameters(header: str, position: int, parameters: dict[str, str]) -> int:
+    """Read ``name=value`` pairs into ``parameters``; return where the next challenge begins."""
+    while True:
+        separators = _SEPARATORS.match(header, position)
+        start = separators.end() if separators else position
+        match = _PARAMETER.match(header, start)
+        if not match:
+            return start
+        quoted, bare = match[2], match[3]
+        value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+        parameters.setdefault(match[1].lower(), value)
+        position = match.end()
+
+
+def _is_private(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not address.is_global

@@ -1,0 +1,203 @@
+"""Every error that oci-merge raises.
+
+    OciMergeError                      .hint says what to do next
+      UsageError                       what was asked for is wrong; found before the first request
+        InvalidReferenceError
+        InvalidPlatformError
+        TemplateError
+        SpecError
+      ManifestError                    what the registry holds cannot be used
+        UnsupportedMediaTypeError
+        DigestMismatchError
+      PlanError                        the components do not make one image
+        DuplicatePlatformError
+        PlatformMismatchError
+        PlatformNotFoundError
+        MissingComponentError
+        MountRefusedError
+      PublishError                     some tags moved and some did not
+      CredentialError                  credentials could not be read
+      RegistryError                    the registry answered with an error
+        AuthenticationError
+        AccessDeniedError
+        NotFoundError
+        RateLimitedError
+        ServerError
+      TransportError                   no answer: time-outs, TLS, DNS, refused connections
+
+Nothing else escapes the library on purpose: errors of httpx and pydantic are turned into these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class OciMergeError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: one sentence that says what was expected and what came.
+        hint: what to try next, or an empty string.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(OciMergeError):
+    """What the caller asked for cannot be done as written; no request has been sent."""
+
+
+class InvalidReferenceError(UsageError):
+    """A name, tag or digest does not follow the grammar of image references."""
+
+
+class InvalidPlatformError(UsageError):
+    """A platform is not of the form os/architecture[/variant]."""
+
+
+class TemplateError(UsageError):
+    """A template has no placeholder, or does not give a reference for a platform."""
+
+
+class SpecError(UsageError):
+    """A spec file does not describe a list of images."""
+
+
+class ManifestError(OciMergeError):
+    """A manifest or a config that the registry sent cannot be used."""
+
+
+class UnsupportedMediaTypeError(ManifestError):
+    """The manifest, or its config, is of a kind that oci-merge does not join."""
+
+
+class DigestMismatchError(ManifestError):
+    """The bytes that came are not those that the digest names."""
+
+
+class PlanError(OciMergeError):
+    """The components cannot be joined into one image."""
+
+
+class DuplicatePlatformError(PlanError):
+    """Two images are of one platform."""
+
+
+class PlatformMismatchError(PlanError):
+    """An image's config contradicts the platform that was asked for."""
+
+
+class PlatformNotFoundError(PlanError):
+    """A source index holds no image of the platform that was asked for."""
+
+
+class MissingComponentError(PlanError):
+    """One or more of the images to join are not in the registry."""
+
+
+class MountRefusedError(PlanError):
+    """The registry would not mount blobs from another repository.
+
+    Args:
+        digests: the blobs that the target repository still lacks.
+    """
+
+    def __init__(self, message: str, *, digests: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.digests = tuple(digests)
+
+
+class PublishError(OciMergeError):
+    """A tag could not be written.
+
+    Args:
+        moved: the tags that stand on the new index (some may have stood there before).
+        failed: the tags that could not be written and are as they were.
+    """
+
+    def __init__(
+        self, message: str, *, moved: Sequence[str], failed: Sequence[str], hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.moved = tuple(moved)
+        self.failed = tuple(failed)
+
+
+class CredentialError(OciMergeError):
+    """Credentials are configured but cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetail:
+    """One entry of a registry's error document (OCI distribution spec, "Error Codes").
+
+    Attributes:
+        code: the registry's code, such as ``MANIFEST_UNKNOWN``; empty if it gave none.
+        message: the registry's own sentence, with control characters escaped.
+        digest: a digest that the entry's detail names, or an empty string.
+    """
+
+    code: str
+    message: str
+    digest: str = ""
+
+
+class RegistryError(OciMergeError):
+    """A registry, or its token server, answered with an error status.
+
+    Args:
+        status: the HTTP status.
+        method: the request's method.
+        url: the request's URL without its query and without credentials.
+        details: the entries of the registry's error document, if it sent one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str,
+        url: str,
+        details: Sequence[ErrorDetail] = (),
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.method = method
+        self.url = url
+        self.details = tuple(details)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The registry's error codes, in the order in which it gave them."""
+        return tuple(detail.code for detail in self.details if detail.code)
+
+
+class AuthenticationError(RegistryError):
+    """401: credentials are missing or wrong."""
+
+
+class AccessDeniedError(RegistryError):
+    """403, or a 401 on a fresh token: the credentials do not allow this."""
+
+
+class NotFoundError(RegistryError):
+    """404: no such repository, tag, manifest or blob."""
+
+
+class RateLimitedError(RegistryError):
+    """429: too many requests, or a pull limit."""
+
+
+class ServerError(RegistryError):
+    """5xx: the registry failed."""
+
+
+class TransportError(OciMergeError):
+    """No usable answer came: refused connections, DNS, TLS, time-outs, broken replies."""

@@ -1,0 +1,84 @@
+"""Progress of a merge, as it happens. Frozen values; what to show of them is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["probe", "manifests", "configs", "mounts", "children", "tags"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted(Event):
+    """A step of the merge began; steps overlap.
+
+    Attributes:
+        stage: which.
+        total: how many things it has to do.
+    """
+
+    stage: Stage
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageAdvanced(Event):
+    """One thing of a step is done.
+
+    Attributes:
+        stage: which step.
+        subject: what was read or written, for example a reference or a digest.
+    """
+
+    stage: Stage
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentsFound(Event):
+    """Looking for the known platforms found these.
+
+    Attributes:
+        references: where images were found.
+        platforms: the value of ``--platforms`` that would name the same ones.
+    """
+
+    references: tuple[str, ...]
+    platforms: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagMoved(Event):
+    """A tag stands on the new index.
+
+    Attributes:
+        tag: the bare tag.
+        changed: whether it was moved now, rather than found there.
+    """
+
+    tag: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something that the user should know.
+
+    Attributes:
+        message: a sentence, safe to print.
+    """
+
+    message: str
+
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Do nothing with an event."""

@@ -1,0 +1,158 @@
+"""From an error reply to an error of ours that says what happened and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from oci_merge.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ErrorDetail,
+    NotFoundError,
+    RateLimitedError,
+    RegistryError,
+    ServerError,
+)
+from oci_merge.text import printable
+from oci_merge.transport import Reply
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MAX_DETAILS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was being done when a reply came, in the user's words.
+
+    Attributes:
+        action: a verb, for example ``read``.
+        subject: what it was done to, for example ``reg.example/app:1.0``.
+        registry: the registry's name.
+        method: the request's method.
+        user: who asked, for example ``ci (from the docker config …)``.
+        server: who answered, where that is not the registry itself.
+    """
+
+    action: str
+    subject: str
+    registry: str
+    method: str
+    user: str
+    server: str = ""
+
+
+def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
+    """Return the error for a reply whose status is not what was hoped for.
+
+    Args:
+        reply: the reply.
+        attempt: what it answers.
+        had_token: whether a token had just been given out for this; then a 401 is a denial.
+    """
+    details = parse_details(reply.content)
+    kind, sentence, hint = _describe(reply, attempt, details, had_token)
+    reason = "; ".join(_reason(detail) for detail in details[:3])
+    parts = urlsplit(reply.url)
+    return kind(
+        f"{sentence}: {reason}" if reason else sentence,
+        status=reply.status,
+        method=attempt.method,
+        url=printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"),
+        details=details,
+        hint=hint,
+    )
+
+
+def parse_details(content: bytes) -> tuple[ErrorDetail, ...]:
+    """Read an error document (OCI distribution spec, "Error Codes"), however it is bent.
+
+    Args:
+        content: the body, perhaps cut; it may as well be HTML or nothing.
+
+    Returns:
+        The entries, with control characters escaped; none where the body says nothing.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(document, dict):
+        return ()
+    entries = document.get("errors")
+    if not isinstance(entries, list):
+        entries = [document]
+    found = (_detail(entry) for entry in entries[:_MAX_DETAILS] if isinstance(entry, dict))
+    return tuple(detail for detail in found if detail.code or detail.message)
+
+
+def _detail(entry: dict[str, Any]) -> ErrorDetail:
+    code, message = entry.get("code", ""), entry.get("message") or entry.get("details") or ""
+    digest = _DIGEST.search(json.dumps(entry.get("detail")))
+    return ErrorDetail(
+        code=printable(code) if isinstance(code, str) else "",
+        message=printable(message) if isinstance(message, str) else "",
+        digest=digest[0] if digest else "",
+    )
+
+
+def _reason(detail: ErrorDetail) -> str:
+    words = [detail.message, detail.digest if detail.digest not in detail.message else ""]
+    text = " ".join(word for word in words if word)
+    if detail.code and text:
+        return f"{text} ({detail.code})"
+    return text or detail.code
+
+
+def _describe(
+    reply: Reply, attempt: Attempt, details: Sequence[ErrorDetail], had_token: bool
+) -> tuple[type[RegistryError], str, str]:
+    """Choose the class, the sentence without the registry's reason, and the hint."""
+    what, status = f"{attempt.action} {attempt.subject}", reply.status
+    server = attempt.server or attempt.registry
+    if reply.foreign:
+        host = printable(urlsplit(reply.url).netloc)
+        return (
+            ServerError if status >= 500 else RegistryError,
+            f"{server} redirected to {host} to {what}, which answered {status}",
+            "the registry's storage refuses what the registry points at; try again",
+        )
+    if status == 401 and not had_token:
+        return (
+            AuthenticationError,
+            f"{server} wants a login to {what} and refused {attempt.user}",
+            f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
+            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended",
+        )
+    if status in (401, 403):
+        need = "pull" if attempt.action == "read" else "pull and push"
+        return (
+            AccessDeniedError,
+            f"{server} does not allow {attempt.user} to {what}",
+            f"use credentials that may {need} there; "
+            "some registries say the same of what does not exist",
+        )
+    if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
+        return (
+            NotFoundError,
+            f"{attempt.subject} was not found on {server}",
+            "check the name and the tag; "
+            "some registries say the same of what the credentials may not see",
+        )
+    if status == 429:
+        return (
+            RateLimitedError,
+            f"{server} has had too many requests to {what} now",
+            "wait and run it again; a login has a higher limit than an anonymous run",
+        )
+    if status >= 500:
+        return (
+            ServerError,
+            f"{server} failed to {what}, with status {status}",
+            "the fault is on the registry's side: run it again, a rerun goes on where this ended",
+        )
+    return RegistryError, f"{server} refused to {what}, with status {status}", ""

@@ -1,0 +1,180 @@
+"""Looking at what a reference stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oci_merge import media_types
+from oci_merge.errors import InvalidReferenceError
+from oci_merge.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
+from oci_merge.platforms import Platform
+from oci_merge.reference import Reference, parse_reference
+from oci_merge.registry import Registry
+from oci_merge.together import gather
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedLayer:
+    """A layer: its digest, size in bytes and media type."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedImage:
+    """An image, by itself or as an entry of an index.
+
+    Attributes:
+        digest: its manifest's digest.
+        size: its manifest's size in bytes.
+        media_type: its manifest's media type.
+        platform: what it runs on, as the index says, else its config; not normalised.
+        layers: its layers, lowest first.
+        is_attestation: whether it is an attestation of another image.
+        attests: the digest of that image, or an empty string.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    platform: Platform
+    layers: tuple[InspectedLayer, ...] = ()
+    is_attestation: bool = False
+    attests: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the image as JSON values."""
+        return {
+            "digest": self.digest,
+            "size": self.size,
+            "mediaType": self.media_type,
+            "platform": str(self.platform),
+            "attests": self.attests or None,
+            "layers": [
+                {"digest": layer.digest, "size": layer.size, "mediaType": layer.media_type}
+                for layer in self.layers
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a reference stands for.
+
+    Attributes:
+        reference: the reference, as it was given.
+        digest: the manifest's digest.
+        size: its size in bytes.
+        media_type: its media type.
+        content: its exact bytes.
+        is_index: whether it is an index rather than an image.
+        images: the index's entries in order, or the one image.
+    """
+
+    reference: str
+    digest: str
+    size: int
+    media_type: str
+    content: bytes
+    is_index: bool
+    images: tuple[InspectedImage, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was found as JSON values."""
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "size": self.size,
+            "mediaType": self.media_type,
+            "images": [image.to_dict() for image in self.images],
+        }
+
+
+def check_inspected(text: str) -> Reference:
+    """Parse a reference to inspect, which has to say what it means.
+
+    Raises:
+        InvalidReferenceError: it is no reference, or has neither tag nor digest.
+    """
+    reference = parse_reference(text)
+    if not reference.tag and not reference.digest:
+        raise InvalidReferenceError(
+            f"{text!r} has neither a tag nor a digest",
+            hint=f"say which one to inspect, for example {text}:latest",
+        )
+    return reference
+
+
+async def inspect_reference(registry: Registry, reference: Reference, text: str) -> Inspection:
+    """Read what a reference stands for, and the manifests that an index lists.
+
+    Args:
+        registry: its registry.
+        reference: the reference.
+        text: the reference, as it was given.
+
+    Raises:
+        NotFoundError: it is not there.
+        ManifestError, RegistryError, TransportError: it could not be read.
+    """
+    manifest = await registry.get_manifest(reference)
+    document = manifest.document
+    if isinstance(document, ImageIndex):
+        images = await _inspect_entries(registry, reference, document.manifests)
+    else:
+        platform = await _platform(registry, reference, document)
+        images = [
+            InspectedImage(
+                manifest.digest, manifest.size, manifest.media_type, platform, _layers(document)
+            )
+        ]
+    return Inspection(
+        reference=text,
+        digest=manifest.digest,
+        size=manifest.size,
+        media_type=manifest.media_type,
+        content=manifest.content,
+        is_index=isinstance(document, ImageIndex),
+        images=tuple(images),
+    )
+
+
+async def _inspect_entries(
+    registry: Registry, index: Reference, entries: Sequence[Descriptor]
+) -> list[InspectedImage]:
+    return await gather(_inspect_entry(registry, index, entry) for entry in entries)
+
+
+async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor) -> InspectedImage:
+    reference = Reference(index.registry, index.repository, digest=entry.digest)
+    manifest: Manifest = await registry.get_manifest(reference)
+    document = manifest.document
+    platform = entry.platform.to_platform() if entry.platform else Platform("", "")
+    if isinstance(document, ImageManifest) and not platform.is_known:
+        platform = await _platform(registry, reference, document)
+    return InspectedImage(
+        digest=entry.digest,
+        size=entry.size,
+        media_type=entry.media_type or manifest.media_type,
+        platform=platform,
+        layers=_layers(document) if isinstance(document, ImageManifest) else (),
+        is_attestation=entry.is_attestation,
+        attests=entry.attests,
+    )
+
+
+async def _platform(registry: Registry, reference: Reference, document: ImageManifest) -> Platform:
+    if document.config.media_type not in media_types.IMAGE_CONFIGS:
+        return Platform("", "")
+    content = await registry.get_config(reference.repository, document.config, what=str(reference))
+    return parse_config(content, what=str(reference))
+
+
+def _layers(document: ImageManifest) -> tuple[InspectedLayer, ...]:
+    return tuple(
+        InspectedLayer(layer.digest, layer.size, layer.media_type) for layer in document.layers
+    )

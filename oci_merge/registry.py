@@ -1,0 +1,312 @@
+"""One registry's endpoints, a method each (OCI distribution spec 1.1).
+
+Each method says what it needs, sends, answers challenges, and turns an error reply into an error
+that names the image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from types import TracebackType
+from urllib.parse import quote
+
+from oci_merge.auth import Authenticator
+from oci_merge.challenge import Scope, pull, pull_push
+from oci_merge.credentials import Credential
+from oci_merge.digest import check_digest, sha256_digest, verify_digest
+from oci_merge.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    DigestMismatchError,
+    InvalidReferenceError,
+    ManifestError,
+    RegistryError,
+)
+from oci_merge.failures import Attempt, error_from
+from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
+from oci_merge.media_types import ACCEPT_MANIFESTS
+from oci_merge.reference import Reference
+from oci_merge.text import printable
+from oci_merge.transport import Reply, Request, Transport
+
+_ACCEPT = {"Accept": ACCEPT_MANIFESTS}
+#: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
+_MAX_ANSWERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RawManifest:
+    """A manifest's bytes, whatever they say.
+
+    Attributes:
+        media_type: the reply's Content-Type.
+        digest: the digest of ``content``.
+        content: the bytes.
+    """
+
+    media_type: str
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMount:
+    """A blob that the registry would not mount.
+
+    Attributes:
+        reason: what the registry said.
+        upload: the URL of the upload session that it opened instead, or an empty string.
+    """
+
+    reason: str
+    upload: str = ""
+
+
+class Registry:
+    """A registry, for one run.
+
+    Args:
+        name: the authority, or ``docker.io``.
+        reads: the repositories that the run reads.
+        writes: the repositories that it reads and writes.
+        credential: what the caller gave; others are looked for when the registry asks.
+        plain_http: speak plain HTTP.
+        insecure: do not verify the certificate.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        reads: Sequence[str] = (),
+        writes: Sequence[str] = (),
+        credential: Credential | None = None,
+        plain_http: bool = False,
+        insecure: bool = False,
+    ) -> None:
+        self.name = name
+        self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
+        scopes = [*map(pull_push, writes), *map(pull, reads)]
+        self._auth = Authenticator(self._transport, scopes, credential)
+
+    async def __aenter__(self) -> Registry:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transport.aclose()
+
+    async def get_manifest(self, reference: Reference) -> Manifest:
+        """Fetch a manifest or an index ("Pulling manifests").
+
+        Raises:
+            NotFoundError: it is not there.
+            DigestMismatchError: the bytes are not those that the digest names.
+            ManifestError: it is no manifest, or too large.
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        raw = await self.get_raw_manifest(reference)
+        return parse_manifest(
+            raw.content, content_type=raw.media_type, digest=raw.digest, what=str(reference)
+        )
+
+    async def get_raw_manifest(self, reference: Reference) -> RawManifest:
+        """Fetch a manifest's bytes; as ``get_manifest``, but whatever they say."""
+        request = Request("GET", _manifest_path(reference), headers=_ACCEPT, limit=MAX_DOCUMENT)
+        doing = _Doing("read", str(reference), [pull(reference.repository)])
+        reply = await self._send(request, doing)
+        self._expect(reply, {200}, request, doing)
+        digest = reference.digest or reply.headers.get("docker-content-digest", "")
+        if _can_verify(digest):
+            verify_digest(reply.content, digest, what=f"the manifest of {reference}")
+        return RawManifest(
+            reply.headers.get("content-type", ""),
+            reference.digest or sha256_digest(reply.content),
+            reply.content,
+        )
+
+    async def head_manifest(self, reference: Reference) -> str:
+        """Return the digest of the manifest that a tag stands on ("Checking if content exists").
+
+        Raises:
+            NotFoundError: it is not there.
+            RegistryError: the registry refused; the reason comes from a GET, as a HEAD has none.
+            TransportError: it did not answer.
+        """
+        request = Request("HEAD", _manifest_path(reference), headers=_ACCEPT)
+        doing = _Doing("read", str(reference), [pull(reference.repository)])
+        try:
+            reply = await self._send(request, doing)
+        except (AuthenticationError, AccessDeniedError):
+            return (await self.get_raw_manifest(reference)).digest
+        digest: str = reply.headers.get("docker-content-digest", "")
+        if reply.status == 200 and _can_verify(digest):
+            return digest
+        if reply.status == 404:
+            self._expect(reply, {200}, request, doing)
+        return (await self.get_raw_manifest(reference)).digest
+
+    async def get_config(self, repository: str, config: Descriptor, *, what: str) -> bytes:
+        """Fetch an image's config ("Pulling blobs"); it may be redirected to an object store.
+
+        Args:
+            repository: where it is.
+            config: its descriptor.
+            what: names the image in errors.
+
+        Raises:
+            DigestMismatchError: the bytes are not those that the digest names.
+            ManifestError: it is too large.
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        if config.size > MAX_DOCUMENT:
+            raise ManifestError(
+                f"the config of {what} has {config.size} bytes, {MAX_DOCUMENT} are allowed"
+            )
+        request = Request("GET", f"/v2/{repository}/blobs/{config.digest}", limit=MAX_DOCUMENT)
+        doing = _Doing("read", f"the config of {what}", [pull(repository)])
+        reply = await self._send(request, doing)
+        self._expect(reply, {200}, request, doing)
+        verify_digest(reply.content, config.digest, what=f"the config of {what}")
+        return reply.content
+
+    async def mount_blob(self, repository: str, digest: str, source: str) -> RefusedMount | None:
+        """Mount a blob from another repository ("Mounting a blob from another repository").
+
+        Returns:
+            None if it is mounted, else why not. Whatever the registry has against a mount, be it
+            by status 202, 400, 401 or another, is a refusal and no error.
+
+        Raises:
+            ServerError, RateLimitedError: the registry failed, and may not the next time.
+            TransportError: it did not answer.
+        """
+        path = f"/v2/{repository}/blobs/uploads/?mount={quote(digest)}&from={quote(source)}"
+        request = Request("POST", path)
+        subject = f"{digest} from {self.name}/{source}"
+        doing = _Doing("mount", subject, [pull_push(repository), pull(source)])
+        try:
+            reply = await self._send(request, doing)
+            self._expect(reply, {201, 202}, request, doing)
+        except RegistryError as error:
+            if error.status >= 500 or error.status == 429:
+                raise
+            return RefusedMount(error.message)
+        if reply.status == 201:
+            return None
+        return RefusedMount("it offered an upload instead", reply.headers.get("location", ""))
+
+    async def cancel_upload(self, repository: str, upload: str) -> None:
+        """Close an upload session ("Cancelling a blob upload").
+
+        A registry that refuses is not blamed: it closes the session itself in time.
+
+        Raises:
+            TransportError: it did not answer.
+        """
+        doing = _Doing("cancel", f"an upload to {repository}", [pull_push(repository)])
+        with contextlib.suppress(RegistryError):
+            await self._send(Request("DELETE", upload), doing)
+
+    async def put_manifest(
+        self, repository: str, identifier: str, media_type: str, content: bytes
+    ) -> None:
+        """Push a manifest or an index ("Pushing manifests").
+
+        Args:
+            repository: where to.
+            identifier: a tag, or the digest of ``content``.
+            media_type: its media type.
+            content: its exact bytes.
+
+        Raises:
+            DigestMismatchError: the registry stored something else.
+            RegistryError: it refused.
+            TransportError: it did not answer.
+        """
+        request = Request(
+            "PUT",
+            f"/v2/{repository}/manifests/{identifier}",
+            headers={"Content-Type": media_type},
+            content=content,
+        )
+        separator = "@" if ":" in identifier else ":"
+        subject = f"{self.name}/{repository}{separator}{identifier}"
+        doing = _Doing("push", subject, [pull_push(repository)])
+        reply = await self._send(request, doing)
+        self._expect(reply, {200, 201, 202}, request, doing)
+        expected = sha256_digest(content)
+        stored = reply.headers.get("docker-content-digest", expected)
+        if stored != expected and stored.startswith("sha256:"):
+            raise DigestMismatchError(
+                f"{self.name} was sent {expected} for {subject}, but stored {printable(stored)}",
+                hint="the registry, or a proxy before it, alters manifests",
+            )
+
+    async def _send(self, request: Request, doing: _Doing) -> Reply:
+        """Send a request and answer challenges.
+
+        Raises:
+            AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
+        """
+        began = time.monotonic()
+        if not self._transport.is_own(request.url):
+            return await self._transport.send(request)
+        for _ in range(_MAX_ANSWERS):
+            used = self._auth.current(doing.scopes)
+            reply = await self._transport.send(
+                replace(request, authorization=used.value if used else None)
+            )
+            if reply.status != 401 or reply.foreign:
+                return reply
+            if await self._auth.answer(reply, doing.scopes, used, began) is None:
+                break
+        raise self._error(reply, request, doing, had_token=used is not None and bool(used.scopes))
+
+    def _expect(
+        self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
+    ) -> None:
+        if reply.status not in statuses:
+            raise self._error(reply, request, doing, had_token=False)
+
+    def _error(
+        self, reply: Reply, request: Request, doing: _Doing, *, had_token: bool
+    ) -> RegistryError:
+        attempt = Attempt(
+            action=doing.action,
+            subject=doing.subject,
+            registry=self.name,
+            method=request.method,
+            user=self._auth.user,
+        )
+        return error_from(reply, attempt, had_token=had_token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """What a request is for: in words, and in scopes."""
+
+    action: str
+    subject: str
+    scopes: Sequence[Scope]
+
+
+def _manifest_path(reference: Reference) -> str:
+    return f"/v2/{reference.repository}/manifests/{reference.identifier}"
+
+
+def _can_verify(digest: str) -> bool:
+    try:
+        return bool(check_digest(digest))
+    except InvalidReferenceError:
+        return False

@@ -1,0 +1,286 @@
+"""The reading half: from sources to manifests, and from manifests to platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from oci_merge import media_types
+from oci_merge.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ManifestError,
+    MissingComponentError,
+    NotFoundError,
+    OciMergeError,
+    UnsupportedMediaTypeError,
+)
+from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
+from oci_merge.manifest import Descriptor, ImageIndex, Manifest, parse_config, parse_manifest
+from oci_merge.plan import Component
+from oci_merge.platforms import Platform, agrees
+from oci_merge.reference import Reference
+from oci_merge.registry import Registry
+from oci_merge.selection import decide_platform, select
+from oci_merge.sources import PlatformCheck, Source
+from oci_merge.template import Candidate
+from oci_merge.text import listed, printable
+from oci_merge.together import both, gather, settle
+
+#: How deep indexes within indexes are followed, and how much they may list altogether.
+_MAX_DEPTH = 4
+_MAX_ENTRIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the target's repository holds now.
+
+    Attributes:
+        tags: the digest that a tag stands on; tags that do not exist are left out.
+        children: digests of the manifests that the target's present index lists.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    children: frozenset[str] = frozenset()
+
+
+async def probe(
+    registry: Registry, candidates: Sequence[Candidate], emit: OnEvent
+) -> tuple[Candidate, ...]:
+    """Look for images by HEAD, which does not count as a pull.
+
+    Returns:
+        Those that are there, in order.
+
+    Raises:
+        MissingComponentError: none is there.
+        RegistryError, TransportError: one could not be looked for.
+    """
+    emit(StageStarted("probe", len(candidates)))
+    outcomes = await settle(registry.head_manifest(candidate.reference) for candidate in candidates)
+    found, denied = [], []
+    for candidate, outcome in zip(candidates, outcomes, strict=True):
+        if isinstance(outcome, AuthenticationError | AccessDeniedError):
+            denied.append((candidate, outcome))
+        elif isinstance(outcome, str):
+            found.append(candidate)
+            emit(StageAdvanced("probe", str(candidate.reference)))
+        elif not isinstance(outcome, NotFoundError):
+            raise outcome
+    if not found and denied:
+        raise denied[0][1]
+    if not found:
+        tried = [str(candidate.reference) for candidate in candidates]
+        raise MissingComponentError(
+            f"none of the images that the template gives is there; tried {listed(tried)}",
+            hint="check the template, or say with --platforms which images to join",
+        )
+    for candidate, outcome in denied:
+        emit(Warned(f"{candidate.reference} is left out: {outcome}"))
+    return tuple(found)
+
+
+async def fetch_components(
+    registry: Registry, sources: Sequence[Source], emit: OnEvent
+) -> tuple[Component, ...]:
+    """Fetch the manifests of all sources at once, and flatten those that are indexes.
+
+    Returns:
+        Every image and attestation, in the order of the sources.
+
+    Raises:
+        MissingComponentError: some are not there; the error names them all.
+        PlatformNotFoundError: an index does not have the platform asked for.
+        ManifestError, RegistryError, TransportError: one could not be read.
+    """
+    references = list(dict.fromkeys(source.reference for source in sources))
+    emit(StageStarted("manifests", len(references)))
+    outcomes = await settle(_fetch(registry, reference, emit) for reference in references)
+    _check_all_there(references, outcomes)
+    manifests = {
+        reference: outcome
+        for reference, outcome in zip(references, outcomes, strict=True)
+        if isinstance(outcome, Manifest)
+    }
+    flattened = await gather(
+        _flatten(registry, source, manifests[source.reference]) for source in sources
+    )
+    return tuple(component for components in flattened for component in components)
+
+
+async def read_platforms(
+    registry: Registry, components: Sequence[Component], check: PlatformCheck, emit: OnEvent
+) -> list[tuple[Component, Platform]]:
+    """Read the configs of all images at once and decide what each is published as.
+
+    Raises:
+        PlatformMismatchError: an image is not what was asked for, and ``check`` is ``error``.
+        ManifestError, RegistryError, TransportError: a config could not be read.
+    """
+    unread = [component for component in components if _needs_config(component)]
+    emit(StageStarted("configs", len(unread)))
+    read = await gather(_read_config(registry, component, emit) for component in unread)
+    said = dict(zip(unread, read, strict=True))
+    decided = []
+    for component in components:
+        platform = component.said or said.get(component, Platform("", ""))
+        if not component.is_attestation:
+            platform, warning = decide_platform(component, platform, check)
+            if warning:
+                emit(Warned(warning))
+        decided.append((component, platform))
+    return decided
+
+
+async def read_target(registry: Registry, target: Reference, tags: Sequence[str]) -> Standing:
+    """Read what the target's tags stand on: its own by GET, the others by HEAD.
+
+    Raises:
+        RegistryError, TransportError: one could not be read.
+    """
+    others = [tag for tag in tags if tag != target.tag]
+    own, rest = await both(
+        _standing(registry, target),
+        gather(_standing_digest(registry, target.with_tag(tag)) for tag in others),
+    )
+    digests = {str(target.tag): own[0]} | dict(zip(others, rest, strict=True))
+    return Standing({tag: digest for tag, digest in digests.items() if digest}, own[1])
+
+
+def pinning_platforms(
+    found: Sequence[Candidate], decided: Sequence[tuple[Component, Platform]]
+) -> str:
+    """Return the value of ``--platforms`` that names the images that were found."""
+    words = []
+    for candidate in found:
+        said = [
+            platform
+            for component, platform in decided
+            if component.source.reference == candidate.reference and not component.is_attestation
+        ]
+        fitting = [
+            platform
+            for platform in candidate.platforms
+            if any(agrees(platform, other) for other in said)
+        ]
+        words += [str(platform) for platform in fitting or candidate.platforms[:1]]
+    return ",".join(words)
+
+
+async def _fetch(registry: Registry, reference: Reference, emit: OnEvent) -> Manifest:
+    manifest = await registry.get_manifest(reference)
+    emit(StageAdvanced("manifests", str(reference)))
+    return manifest
+
+
+def _check_all_there(
+    references: Sequence[Reference], outcomes: Sequence[Manifest | OciMergeError]
+) -> None:
+    missing = []
+    for reference, outcome in zip(references, outcomes, strict=True):
+        if isinstance(outcome, NotFoundError):
+            missing.append((reference, outcome))
+        elif isinstance(outcome, OciMergeError):
+            raise outcome
+    if len(missing) == 1:
+        _, only = missing[0]
+        raise MissingComponentError(only.message, hint=only.hint) from only
+    if missing:
+        names = [str(reference) for reference, _ in missing]
+        raise MissingComponentError(
+            f"{listed(names)} were not found on {missing[0][0].registry}",
+            hint=missing[0][1].hint,
+        )
+
+
+async def _flatten(registry: Registry, source: Source, manifest: Manifest) -> tuple[Component, ...]:
+    if not isinstance(manifest.document, ImageIndex):
+        return (Component(source, manifest),)
+    leaves = await _leaves(registry, source, manifest.document, depth=1)
+    if not leaves:
+        raise ManifestError(
+            f"{source.reference} is an index that lists no image",
+            hint="push the image again, or leave it out",
+        )
+    return select(source, leaves)
+
+
+async def _leaves(
+    registry: Registry, source: Source, index: ImageIndex, depth: int
+) -> list[Component]:
+    """Fetch what an index lists, indexes within it included."""
+    if depth > _MAX_DEPTH or len(index.manifests) > _MAX_ENTRIES:
+        raise ManifestError(
+            f"{source.reference} is an index with more than {_MAX_ENTRIES} entries "
+            f"or {_MAX_DEPTH} levels",
+            hint="no image has that many; name the images themselves",
+        )
+    found = await gather(
+        _leaf(registry, source, descriptor, depth) for descriptor in index.manifests
+    )
+    return [component for components in found for component in components]
+
+
+async def _leaf(
+    registry: Registry, source: Source, listed_as: Descriptor, depth: int
+) -> list[Component]:
+    reference = Reference(
+        source.reference.registry, source.reference.repository, digest=listed_as.digest
+    )
+    manifest = await registry.get_manifest(reference)
+    if isinstance(manifest.document, ImageIndex):
+        return await _leaves(registry, source, manifest.document, depth + 1)
+    said = listed_as.platform.to_platform() if listed_as.platform else Platform("", "")
+    component = Component(source, manifest, listed_as, said)
+    if not said.is_known and not component.is_attestation:
+        said = await _read_config(registry, Component(source, manifest, listed_as))
+    return [Component(source, manifest, listed_as, said)]
+
+
+def _needs_config(component: Component) -> bool:
+    return component.said is None
+
+
+async def _read_config(
+    registry: Registry, component: Component, emit: OnEvent | None = None
+) -> Platform:
+    """Read what an image says of itself; what is no image says nothing, if it may keep silent."""
+    config = component.document.config
+    if config.media_type not in media_types.IMAGE_CONFIGS:
+        if component.asked is None:
+            raise UnsupportedMediaTypeError(
+                f"{component.name} has a config of type {printable(config.media_type)!r}, "
+                "which says nothing of a platform",
+                hint="name container images, or give its platform with --template and --platforms",
+            )
+        return Platform("", "")
+    repository = component.source.reference.repository
+    content = await registry.get_config(repository, config, what=component.name)
+    if emit:
+        emit(StageAdvanced("configs", component.name))
+    return parse_config(content, what=component.name)
+
+
+async def _standing(registry: Registry, target: Reference) -> tuple[str, frozenset[str]]:
+    """Return the digest that a tag stands on and what its index lists; whatever stands there."""
+    try:
+        raw = await registry.get_raw_manifest(target)
+    except NotFoundError:
+        return "", frozenset()
+    try:
+        manifest = parse_manifest(
+            raw.content, content_type=raw.media_type, digest=raw.digest, what=str(target)
+        )
+    except ManifestError:
+        return raw.digest, frozenset()
+    if not isinstance(manifest.document, ImageIndex):
+        return raw.digest, frozenset({raw.digest})
+    return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
+
+
+async def _standing_digest(registry: Registry, reference: Reference) -> str:
+    try:
+        return await registry.head_manifest(reference)
+    except NotFoundError:
+        return ""

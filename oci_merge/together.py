@@ -1,0 +1,53 @@
+"""Running coroutines side by side, with one error where asyncio has a group of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from oci_merge.errors import OciMergeError
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+async def gather(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Run coroutines together and return their results in order.
+
+    Where one fails, the others are cancelled and awaited, and its error is raised.
+    """
+    tasks = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+    return [task.result() for task in tasks]
+
+
+async def both(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> tuple[_T, _U]:
+    """Run two coroutines of different kinds together, as ``gather`` does."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            first, second = group.create_task(one), group.create_task(other)
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+    return first.result(), second.result()
+
+
+async def settle(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T | OciMergeError]:
+    """Run coroutines together to their ends; an error of ours stands in its result's place."""
+    return await gather(_caught(coroutine) for coroutine in coroutines)
+
+
+async def _caught(coroutine: Coroutine[Any, Any, _T]) -> _T | OciMergeError:
+    try:
+        return await coroutine
+    except OciMergeError as error:
+        return error
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

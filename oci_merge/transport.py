@@ -1,0 +1,341 @@
+"""HTTP to one registry: the scheme, the protocol, redirects, limits. Knows nothing of images.
+
+httpx stays in here; none of its errors leave this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Literal
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+import httpx
+
+from oci_merge._version import __version__
+from oci_merge.errors import ManifestError, TransportError
+from oci_merge.reference import is_loopback, registry_endpoint, registry_host
+from oci_merge.text import printable
+
+_logger = logging.getLogger(__name__)
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
+#: needs them again.
+_CONNECTIONS = 64
+_LIMITS = httpx.Limits(
+    max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=30
+)
+#: Requests wait for a free connection as long as it takes; a connection itself must answer.
+_TIMEOUT = httpx.Timeout(connect=15, read=60, write=60, pool=None)
+_MAX_ERROR_BODY = 64 * 1024
+#: What TLS servers say to a request in the clear.
+_TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
+
+#: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
+#: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
+_Kind = Literal["h2", "http/1.1", "plain", "foreign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, before anything of the connection is known.
+
+    Attributes:
+        method: for example ``GET``.
+        url: a path at the registry such as ``/v2/team/app/manifests/1.0``, or a whole URL.
+        headers: headers beside those that every request has.
+        content: the body.
+        limit: the most bytes that a successful reply's body may have.
+        authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
+            never to where that redirects.
+        check_redirect: called with each URL that a redirect leads to; it may raise.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+    limit: int = _MAX_ERROR_BODY
+    authorization: str | None = field(default=None, repr=False)
+    check_redirect: Callable[[str], object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, read whole.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers.
+        content: its body, not decoded; cut where it is long and the status an error's.
+        url: the URL that answered, after redirects.
+        foreign: whether another origin answered than the one that was asked.
+        protocol: ``HTTP/1.1`` or ``HTTP/2``.
+    """
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    url: str
+    foreign: bool
+    protocol: str
+
+
+class Transport:
+    """Connections to one registry, opened when they are first needed.
+
+    A registry on a loopback address is spoken to in the clear if it answers so, else over TLS.
+    Over TLS the first reply tells whether HTTP/2 was chosen; if not, everything after it goes
+    through a client that speaks HTTP/1.1 alone, as httpx would queue requests on one connection
+    that might still become HTTP/2.
+
+    Args:
+        registry: the authority, or ``docker.io``.
+        plain_http: speak plain HTTP.
+        insecure: do not verify the registry's certificate.
+    """
+
+    def __init__(self, registry: str, *, plain_http: bool = False, insecure: bool = False) -> None:
+        self.registry = registry
+        self._authority = registry_endpoint(registry)
+        self._insecure = insecure
+        self._clients: dict[_Kind, httpx.AsyncClient] = {}
+        self._first = asyncio.Lock()
+        self._try_plain = not plain_http and is_loopback(registry)
+        self._scheme = "http" if plain_http else "https"
+        self._settled: httpx.AsyncClient | None = self._client("plain") if plain_http else None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._clients.values():
+            await client.aclose()
+
+    def is_own(self, url: str) -> bool:
+        """Say whether a path or URL is the registry's own, so that its credentials may go there."""
+        return _origin(urljoin(self.base_url, url)) == _origin(self.base_url)
+
+    @property
+    def base_url(self) -> str:
+        """The registry's URL; its scheme is known once a first reply has come."""
+        return f"{self._scheme}://{self._authority}"
+
+    @property
+    def is_plain_or_unverified(self) -> bool:
+        """Whether anyone on the way could listen to what is said to the registry."""
+        return self._scheme == "http" or self._insecure
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request, and follow where a GET or HEAD is redirected.
+
+        Raises:
+            TransportError: no usable reply came.
+            ManifestError: the reply is larger than the request's limit.
+        """
+        if self._settled is None and self._try_plain:
+            reply = await self._send_plain_first(request)
+            if reply is not None:
+                return await self._follow(request, reply)
+        if self._settled is None:
+            async with self._first:
+                if self._settled is None:
+                    return await self._follow(request, await self._settle_protocol(request))
+        return await self._follow(request, await self._exchange(request, self._url(request)))
+
+    async def _send_plain_first(self, request: Request) -> Reply | None:
+        """Try a loopback registry in the clear; None if it does not speak that.
+
+        All first requests may try at once: none of them carries a credential, as no challenge
+        has come yet.
+        """
+        client = self._client("plain")
+        url = urljoin(f"http://{self._authority}", request.url)
+        try:
+            reply = await self._exchange(request, url, client)
+        except TransportError:
+            if self._settled is client:
+                raise
+        else:
+            if not (reply.status == 400 and any(hint in reply.content for hint in _TLS_HINTS)):
+                self._scheme, self._settled = "http", client
+                return reply
+        self._try_plain = False
+        return None
+
+    async def _settle_protocol(self, request: Request) -> Reply:
+        """Send the first request over TLS and learn from its reply how to go on."""
+        client = self._client("h2")
+        reply = await self._exchange(request, self._url(request), client)
+        self._settled = client if reply.protocol == "HTTP/2" else self._client("http/1.1")
+        _logger.debug("%s speaks %s", self._authority, reply.protocol)
+        return reply
+
+    async def _follow(self, request: Request, reply: Reply) -> Reply:
+        """Follow redirects by hand, so that credentials stay where they belong."""
+        if request.method not in ("GET", "HEAD"):
+            return reply
+        for _ in range(_MAX_REDIRECTS):
+            location = reply.headers.get("location")
+            if reply.status not in _REDIRECTS or not location:
+                return reply
+            reply = await self._exchange(request, _redirected(request, reply, location))
+        raise TransportError(
+            f"{self._authority} redirects {request.method} {_shown(request.url)} "
+            f"more than {_MAX_REDIRECTS} times",
+            hint="the registry, or a proxy before it, is misconfigured",
+        )
+
+    async def _exchange(
+        self, request: Request, url: str, client: httpx.AsyncClient | None = None
+    ) -> Reply:
+        """Send one request and read its reply, without following anything."""
+        foreign = _origin(url) != _origin(self._url(request)) and client is None
+        headers = dict(request.headers)
+        if request.authorization and not foreign:
+            headers["Authorization"] = request.authorization
+        client = client or self._client_for(url)
+        try:
+            built = client.build_request(
+                request.method, url, headers=headers, content=request.content
+            )
+            response = await client.send(built, stream=True)
+            try:
+                content = await _read(response, request)
+            finally:
+                await response.aclose()
+        except (TransportError, ManifestError):
+            raise
+        except Exception as error:  # whatever an HTTP stack makes of a broken reply
+            raise _no_reply(request, url, error) from error
+        _logger.debug("%s %s: %d", request.method, _shown(url), response.status_code)
+        return Reply(
+            response.status_code, response.headers, content, url, foreign, response.http_version
+        )
+
+    def _url(self, request: Request) -> str:
+        return urljoin(self.base_url, request.url)
+
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        if self._settled is not None and self.is_own(url):
+            return self._settled
+        return self._client("plain" if url.startswith("http:") else "foreign")
+
+    def _client(self, kind: _Kind) -> httpx.AsyncClient:
+        """Return the client of a kind, made on first use."""
+        if kind not in self._clients:
+            client = httpx.AsyncClient(
+                http2=kind in ("h2", "foreign"),
+                verify=self._tls(kind),
+                limits=_LIMITS,
+                timeout=_TIMEOUT,
+                follow_redirects=False,
+                mounts=self._without_proxy(),
+                headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
+            )
+            client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self._clients[kind] = client
+        return self._clients[kind]
+
+    def _tls(self, kind: _Kind) -> ssl.SSLContext:
+        """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
+        if kind == "plain":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.create_default_context()
+        if self._insecure and kind != "foreign":
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _without_proxy(self) -> dict[str, httpx.AsyncBaseTransport | None]:
+        """Name the hosts that no proxy can reach for us: those on this machine."""
+        hosts = {"localhost", "127.0.0.1", "[::1]"}
+        if is_loopback(self.registry):
+            host = registry_host(self.registry)
+            hosts.add(f"[{host}]" if ":" in host else host)
+        return {f"all://{host}": None for host in hosts}
+
+
+async def _read(response: httpx.Response, request: Request) -> bytes:
+    """Read a body that may be as long as it likes only if nobody wants it."""
+    is_error = response.status_code >= 400
+    limit = _MAX_ERROR_BODY if is_error else request.limit
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > limit:
+            if is_error:
+                return bytes(content[:limit])
+            raise ManifestError(
+                f"{response.url.host} sends more than {limit} bytes for {_shown(request.url)}",
+                hint="no manifest, config or token is that large; nothing more of it was read",
+            )
+    return bytes(content)
+
+
+def _redirected(request: Request, reply: Reply, location: str) -> str:
+    """Return where a redirect leads, without user name and password."""
+    try:
+        url = urljoin(reply.url, location)
+        parts = urlsplit(url)
+    except ValueError:
+        url, parts = "", urlsplit("")
+    downgrade = parts.scheme != "https" and urlsplit(reply.url).scheme == "https"
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or downgrade:
+        raise TransportError(
+            f"{urlsplit(reply.url).netloc} redirects {_shown(request.url)} "
+            f"to {_shown_origin(parts)}, which is not https",
+            hint="the registry, or a proxy before it, is misconfigured",
+        )
+    if request.check_redirect:
+        request.check_redirect(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+
+
+def _no_reply(request: Request, url: str, error: Exception) -> TransportError:
+    host = printable(urlsplit(url).netloc)
+    reason = printable(str(error)) or type(error).__name__
+    what = f"{request.method} {_shown(url)}"
+    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
+        return TransportError(
+            f"{host} did not answer {what} in time",
+            hint="try again; if it stays so, ask whether the registry or a proxy is down",
+        )
+    if isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower():
+        return TransportError(
+            f"the certificate of {host} is not trusted: {reason}",
+            hint="point SSL_CERT_FILE at the CA that signed it, or give --insecure",
+        )
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return TransportError(
+            f"could not connect to {host}: {reason}",
+            hint="check the registry's name and port, and give --plain-http if it has no TLS",
+        )
+    return TransportError(
+        f"{host} broke off its answer to {what}: {reason}",
+        hint="try again; if it stays so, ask whether the registry or a proxy is down",
+    )
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port: what a credential belongs to (RFC 6454)."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.scheme, parts.hostname or "", port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _shown(url: str) -> str:
+    """Return a URL's path: a query may hold a signature."""
+    return printable(urlsplit(url).path)
+
+
+def _shown_origin(parts: SplitResult) -> str:
+    return printable(f"{parts.scheme}://{parts.hostname or ''}")
