@@ -46,7 +46,7 @@ async def merge(
     tags: Sequence[str] = (),
     arch_aliases: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
-    format: ListFormat = "auto",  # noqa: A002 - the command line's word
+    format: ListFormat = "auto",
     platform_check: PlatformCheck = "warn",
     dry_run: bool = False,
     username: str | None = None,

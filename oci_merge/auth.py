@@ -172,7 +172,7 @@ class Authenticator:
         try:
             return await self._token(challenge, narrow, used, began)
         except AuthenticationError as error:
-            if self._credential is not None:
+            if self._credential is not None and not self._tokens:
                 self._login_failed = error
             raise
 

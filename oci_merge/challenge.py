@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oci_merge.errors import TransportError
+from oci_merge.reference import is_loopback
 from oci_merge.text import printable
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -139,7 +140,8 @@ def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
 
     A realm on another host is normal. It has to use https unless the registry itself is spoken
     to in a way that anyone may listen to, and it must not point at an address that only this
-    machine or network can reach, unless that is the registry's own.
+    machine or network can reach, unless that is the registry's own. Where both are on this
+    machine, what is said does not leave it, and neither matters.
 
     Args:
         realm: as the challenge or a redirect gives it; a relative one is resolved against
@@ -160,6 +162,8 @@ def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
         raise TransportError(f"the token server {shown} has no http or https URL", hint=hint)
     if parts.username is not None or parts.password is not None:
         raise TransportError(f"the token server {shown} has a user name in its URL", hint=hint)
+    if is_loopback(registry.netloc) and is_loopback(parts.netloc):
+        return url
     if parts.scheme == "http" and not trusts_plain:
         raise TransportError(f"the token server {shown} does not use https", hint=hint)
     if _is_private(parts.hostname) and parts.netloc != registry.netloc:

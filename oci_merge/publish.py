@@ -150,11 +150,15 @@ class Publisher:
             task.exception()  # seen, even if nobody awaits it any more
 
     def _refused(self, refused: dict[Mount, RefusedMount]) -> MountRefusedError:
-        blobs = [f"{mount.digest} from {mount.source}" for mount in refused]
-        reasons = list(dict.fromkeys(outcome.reason for outcome in refused.values()))
+        sources = dict.fromkeys(mount.source for mount in refused)
+        blobs = [
+            f"{listed([mount.digest for mount in refused if mount.source == source])} from {source}"
+            for source in sources
+        ]
+        reason = next(iter(refused.values())).reason
         return MountRefusedError(
             f"{self._registry.name} would not mount {listed(blobs)} "
-            f"into {self._repository}: {reasons[0]}",
+            f"into {self._repository}: {reason}",
             digests=[mount.digest for mount in refused],
             hint="push the images into the target's own repository, or use credentials that may "
             "pull from theirs; some registries mount nothing, or only where that is enabled",

@@ -6,6 +6,7 @@ that names the image.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from urllib.parse import quote
 
-from oci_merge.auth import Authenticator
+from oci_merge.auth import Authenticator, Authorization
 from oci_merge.challenge import Scope, pull, pull_push
 from oci_merge.credentials import Credential
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
@@ -92,6 +93,7 @@ class Registry:
         self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
         self._auth = Authenticator(self._transport, scopes, credential)
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Registry:
         return self
@@ -259,19 +261,44 @@ class Registry:
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
-        began = time.monotonic()
         if not self._transport.is_own(request.url):
             return await self._transport.send(request)
+        began = time.monotonic()
+        outcome = await self._open(request, doing, began)
         for _ in range(_MAX_ANSWERS):
-            used = self._auth.current(doing.scopes)
-            reply = await self._transport.send(
-                replace(request, authorization=used.value if used else None)
-            )
-            if reply.status != 401 or reply.foreign:
-                return reply
-            if await self._auth.answer(reply, doing.scopes, used, began) is None:
+            if not outcome.goes_on:
                 break
-        raise self._error(reply, request, doing, had_token=used is not None and bool(used.scopes))
+            outcome = await self._ask(request, doing, began)
+        if outcome.reply.status == 401 and not outcome.reply.foreign:
+            raise self._error(outcome.reply, request, doing, had_token=outcome.had_token)
+        return outcome.reply
+
+    async def _open(self, request: Request, doing: _Doing, began: float) -> _Outcome:
+        """Send a first time: over TLS one alone goes ahead, and answers the challenge for all."""
+        if not self._transport.is_settled:
+            reply = await self._transport.send_in_clear(request)
+            if reply is not None:
+                return await self._judge(reply, doing, None, began)
+            async with self._opening:
+                if not self._transport.is_settled:
+                    return await self._ask(request, doing, began)
+        return await self._ask(request, doing, began)
+
+    async def _ask(self, request: Request, doing: _Doing, began: float) -> _Outcome:
+        used = self._auth.current(doing.scopes)
+        authorization = used.value if used else None
+        reply = await self._transport.send(replace(request, authorization=authorization))
+        return await self._judge(reply, doing, used, began)
+
+    async def _judge(
+        self, reply: Reply, doing: _Doing, used: Authorization | None, began: float
+    ) -> _Outcome:
+        """Answer a challenge, if this is one."""
+        had_token = used is not None and bool(used.scopes)
+        if reply.status != 401 or reply.foreign:
+            return _Outcome(reply, had_token, goes_on=False)
+        answer = await self._auth.answer(reply, doing.scopes, used, began)
+        return _Outcome(reply, had_token, goes_on=answer is not None)
 
     def _expect(
         self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
@@ -299,6 +326,15 @@ class _Doing:
     action: str
     subject: str
     scopes: Sequence[Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A reply, whether a token had been sent for it, and whether asking again makes sense."""
+
+    reply: Reply
+    had_token: bool
+    goes_on: bool
 
 
 def _manifest_path(reference: Reference) -> str:

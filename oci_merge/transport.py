@@ -131,29 +131,22 @@ class Transport:
         """Whether anyone on the way could listen to what is said to the registry."""
         return self._scheme == "http" or self._insecure
 
-    async def send(self, request: Request) -> Reply:
-        """Send a request, and follow where a GET or HEAD is redirected.
+    @property
+    def is_settled(self) -> bool:
+        """Whether scheme and protocol are known, so that requests may go out side by side."""
+        return self._settled is not None
 
-        Raises:
-            TransportError: no usable reply came.
-            ManifestError: the reply is larger than the request's limit.
-        """
-        if self._settled is None and self._try_plain:
-            reply = await self._send_plain_first(request)
-            if reply is not None:
-                return await self._follow(request, reply)
-        if self._settled is None:
-            async with self._first:
-                if self._settled is None:
-                    return await self._follow(request, await self._settle_protocol(request))
-        return await self._follow(request, await self._exchange(request, self._url(request)))
-
-    async def _send_plain_first(self, request: Request) -> Reply | None:
-        """Try a loopback registry in the clear; None if it does not speak that.
+    async def send_in_clear(self, request: Request) -> Reply | None:
+        """Try a loopback registry in the clear.
 
         All first requests may try at once: none of them carries a credential, as no challenge
         has come yet.
+
+        Returns:
+            The reply, or None if the registry is on another machine or does not speak plain HTTP.
         """
+        if not self._try_plain:
+            return None
         client = self._client("plain")
         url = urljoin(f"http://{self._authority}", request.url)
         try:
@@ -162,11 +155,24 @@ class Transport:
             if self._settled is client:
                 raise
         else:
-            if not (reply.status == 400 and any(hint in reply.content for hint in _TLS_HINTS)):
+            if not _is_tls_servers(reply):
                 self._scheme, self._settled = "http", client
-                return reply
+                return await self._follow(request, reply)
         self._try_plain = False
         return None
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request, and follow where a GET or HEAD is redirected.
+
+        Raises:
+            TransportError: no usable reply came.
+            ManifestError: the reply is larger than the request's limit.
+        """
+        if self._settled is None:
+            async with self._first:
+                if self._settled is None:
+                    return await self._follow(request, await self._settle_protocol(request))
+        return await self._follow(request, await self._exchange(request, self._url(request)))
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
@@ -276,6 +282,12 @@ async def _read(response: httpx.Response, request: Request) -> bytes:
                 hint="no manifest, config or token is that large; nothing more of it was read",
             )
     return bytes(content)
+
+
+def _is_tls_servers(reply: Reply) -> bool:
+    """Say whether a reply in the clear is a TLS server's complaint; its body is often cut off."""
+    hinted = reply.protocol == "HTTP/1.0" or any(hint in reply.content for hint in _TLS_HINTS)
+    return reply.status == 400 and hinted
 
 
 def _redirected(request: Request, reply: Reply, location: str) -> str:
