@@ -1,0 +1,62 @@
+# Everything a developer runs. It needs Python 3.11 or newer, and a package index to install from.
+#
+#   make test PYTEST_ARGS="-k template"     some of the tests
+#   make test PYTHON=python3.12             another Python, in .venv-3.12
+
+PYTHON ?=
+VENV ?= $(if $(PYTHON),.venv-$(patsubst python%,%,$(notdir $(PYTHON))),.venv)
+DEMO_VENV ?= .venv-demo
+PYTEST_ARGS ?=
+BIN = $(VENV)/bin
+
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# Two targets may use one environment.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint wheel format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join them: see it work
+	$(DEMO_VENV)/bin/python -m fixtures.demo
+
+test: $(VENV)/test.stamp ## Run the tests, real registries included where they can be installed
+	@tools/real-registry.sh
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging $(PYTEST_ARGS)
+
+check: lint test wheel ## Run all that has to pass: lint, test and wheel
+
+lint: $(VENV)/check.stamp ## Check format, style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install it and try it
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	OCI_MERGE_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest tests/packaging
+
+format: $(VENV)/check.stamp ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove environments, caches and builds
+	rm -rf .venv .venv-* build dist .cache .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is made anew when pyproject.toml has changed, so that nothing stays in it which is
+# no longer asked for. `check` contains `test`, and comes on top of it.
+$(VENV)/created.stamp $(DEMO_VENV)/created.stamp: pyproject.toml
+	tools/venv.sh $(@D)
+	@touch $@
+
+$(VENV)/test.stamp $(VENV)/check.stamp: $(VENV)/created.stamp
+$(DEMO_VENV)/demo.stamp: $(DEMO_VENV)/created.stamp
+$(VENV)/test.stamp $(VENV)/check.stamp $(DEMO_VENV)/demo.stamp:
+	$(@D)/bin/python -m pip install --quiet --editable . --group $(basename $(@F))
+	@touch $@
