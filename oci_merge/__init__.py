@@ -20,7 +20,8 @@ from oci_merge._version import __version__
 if TYPE_CHECKING:
     from oci_merge.api import inspect as inspect_async
     from oci_merge.api import merge as merge_async
-    from oci_merge.blocking import inspect, merge
+    from oci_merge.api import push as push_async
+    from oci_merge.blocking import inspect, merge, push
     from oci_merge.errors import (
         AccessDeniedError,
         AuthenticationError,
@@ -61,13 +62,14 @@ if TYPE_CHECKING:
     from oci_merge.platforms import Platform
     from oci_merge.reference import Reference, parse_reference
     from oci_merge.results import MergeResult, PlatformResult, TagResult
-    from oci_merge.sources import parse_pairs
+    from oci_merge.sources import parse_pairs, split_pairs
+    from oci_merge.spec import Spec, SpecImage, parse_spec, spec_from_template
     from oci_merge.text import printable
 
 #: Where each public name lives: module, and the name there if it is another.
 _HOMES: dict[str, tuple[str, ...]] = {
-    "api": ("merge_async:merge", "inspect_async:inspect"),
-    "blocking": ("merge", "inspect"),
+    "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
+    "blocking": ("merge", "push", "inspect"),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -108,7 +110,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "platforms": ("Platform",),
     "reference": ("Reference", "parse_reference"),
     "results": ("MergeResult", "PlatformResult", "TagResult"),
-    "sources": ("parse_pairs",),
+    "sources": ("parse_pairs", "split_pairs"),
+    "spec": ("Spec", "SpecImage", "parse_spec", "spec_from_template"),
     "text": ("printable",),
 }
 _NAMES = {
@@ -148,7 +151,9 @@ __all__ = [
     "Reference",
     "RegistryError",
     "ServerError",
+    "Spec",
     "SpecError",
+    "SpecImage",
     "StageAdvanced",
     "StageStarted",
     "TagMoved",
@@ -165,7 +170,12 @@ __all__ = [
     "merge_async",
     "parse_pairs",
     "parse_reference",
+    "parse_spec",
     "printable",
+    "push",
+    "push_async",
+    "spec_from_template",
+    "split_pairs",
 ]
 
 

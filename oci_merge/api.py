@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from oci_merge.credentials import Credential
+from oci_merge.credentials import Credential, docker_config_file
 from oci_merge.errors import UsageError
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
@@ -30,7 +31,9 @@ from oci_merge.sources import (
     PlatformCheck,
     Source,
     check_request,
+    check_spec,
 )
+from oci_merge.spec import Spec
 from oci_merge.template import Candidate
 from oci_merge.together import both
 
@@ -51,6 +54,7 @@ async def merge(
     dry_run: bool = False,
     username: str | None = None,
     password: str | None = None,
+    docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
     on_event: OnEvent = ignore,
@@ -77,6 +81,7 @@ async def merge(
         dry_run: read and plan, but write nothing.
         username: the registry's user; otherwise the environment and the docker config are read.
         password: the user's password or token.
+        docker_config: a docker config, or the folder that has it, to read instead of the usual.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
         on_event: called with each progress event, in the event loop's thread.
@@ -106,13 +111,57 @@ async def merge(
             platform_check=platform_check,
         )
     )
-    registry = Registry(
-        job.target.registry,
-        reads=job.repositories,
-        writes=(job.target.repository,),
-        credential=_credential(username, password),
-        plain_http=plain_http,
-        insecure=insecure,
+    access = _Access(username, password, docker_config, plain_http, insecure)
+    return await _run(job, access, dry_run=dry_run, on_event=on_event)
+
+
+async def push(
+    spec: Spec,
+    *,
+    list_type: Literal["docker", "oci"] = "docker",
+    ignore_missing: bool = False,
+    platform_check: PlatformCheck = "warn",
+    username: str | None = None,
+    password: str | None = None,
+    docker_config: str | None = None,
+    plain_http: bool = False,
+    insecure: bool = False,
+    on_event: OnEvent = ignore,
+) -> MergeResult:
+    """Join the images of a spec as manifest-tool does, byte for byte.
+
+    Unlike ``merge``, this takes the kind of index from ``list_type`` alone, and publishes
+    platforms as they are written rather than in their normal form.
+
+    Args:
+        spec: the target and its images, from ``parse_spec`` or ``spec_from_template``.
+        list_type: ``docker`` for a manifest list, ``oci`` for an index.
+        ignore_missing: leave out, with a warning, images that are not there.
+        platform_check: what to do where an image contradicts the platform asked for: ``warn``
+            and publish what was asked, ``error``, or ``off``.
+        username: as for ``merge``, like all that follow.
+        password: see there.
+        docker_config: see there.
+        plain_http: see there.
+        insecure: see there.
+        on_event: see there.
+
+    Returns:
+        The same as ``merge``.
+
+    Raises:
+        OciMergeError: as ``merge`` does.
+    """
+    job = check_spec(
+        spec, format=list_type, platform_check=platform_check, ignore_missing=ignore_missing
+    )
+    access = _Access(username, password, docker_config, plain_http, insecure)
+    return await _run(job, access, dry_run=False, on_event=on_event)
+
+
+async def _run(job: Job, access: _Access, *, dry_run: bool, on_event: OnEvent) -> MergeResult:
+    registry = access.open(
+        job.target.registry, reads=job.repositories, writes=(job.target.repository,)
     )
     async with registry:
         return await _Merge(registry, job, on_event).run(dry_run=dry_run)
@@ -123,6 +172,7 @@ async def inspect(
     *,
     username: str | None = None,
     password: str | None = None,
+    docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
 ) -> Inspection:
@@ -132,6 +182,7 @@ async def inspect(
         reference: with a tag or a digest, for example ``reg.example/app:latest``.
         username: the registry's user; otherwise the environment and the docker config are read.
         password: the user's password or token.
+        docker_config: a docker config, or the folder that has it, to read instead of the usual.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
 
@@ -146,15 +197,46 @@ async def inspect(
         TransportError: the registry did not answer.
     """
     parsed = check_inspected(reference)
-    registry = Registry(
-        parsed.registry,
-        reads=(parsed.repository,),
-        credential=_credential(username, password),
-        plain_http=plain_http,
-        insecure=insecure,
-    )
-    async with registry:
+    access = _Access(username, password, docker_config, plain_http, insecure)
+    async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:
         return await inspect_reference(registry, parsed, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """How the caller wants a registry to be spoken to, as the verbs take it."""
+
+    username: str | None
+    password: str | None = field(repr=False)
+    docker_config: str | None
+    plain_http: bool
+    insecure: bool
+
+    def open(self, name: str, *, reads: Sequence[str], writes: Sequence[str] = ()) -> Registry:
+        """Return the registry, without sending anything."""
+        return Registry(
+            name,
+            reads=reads,
+            writes=writes,
+            credential=self._credential(),
+            docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
+            plain_http=self.plain_http,
+            insecure=self.insecure,
+        )
+
+    def _credential(self) -> Credential | None:
+        """Return the caller's credential, which has two halves or none."""
+        if self.username is None and self.password is None:
+            return None
+        if not self.username or self.password is None:
+            given, missing = "username", "password"
+            if not self.username:
+                given, missing = missing, given
+            raise UsageError(
+                f"a {given} is given without a {missing}",
+                hint="give both, or neither to use the environment and the docker config",
+            )
+        return Credential(self.username, self.password)
 
 
 class _Merge:
@@ -194,14 +276,15 @@ class _Merge:
         if self._job.candidates:
             found = await probe(self._registry, self._job.candidates, self._emit)
             sources = tuple(Source(candidate.reference) for candidate in found)
-        return await fetch_components(self._registry, sources, self._emit), found
+        components = await fetch_components(
+            self._registry, sources, self._emit, ignore_missing=self._job.ignore_missing
+        )
+        return components, found
 
     async def _index(
         self, components: Sequence[Component], found: Sequence[Candidate]
     ) -> tuple[_Decided, IndexDocument]:
-        decided = await read_platforms(
-            self._registry, components, self._job.platform_check, self._emit
-        )
+        decided = await read_platforms(self._registry, components, self._job, self._emit)
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
             self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
@@ -248,16 +331,3 @@ class _Merge:
         if isinstance(event, Warned):
             self._warnings.append(event.message)
         self._on_event(event)
-
-
-def _credential(username: str | None, password: str | None) -> Credential | None:
-    """Return the caller's credential, which has two halves or none."""
-    if username is None and password is None:
-        return None
-    if not username or password is None:
-        missing = "password" if username else "username"
-        raise UsageError(
-            f"a {'username' if username else 'password'} is given without a {missing}",
-            hint="give both, or neither to use the environment and the docker config",
-        )
-    return Credential(username, password)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from oci_merge.challenge import (
@@ -77,14 +78,20 @@ class Authenticator:
         transport: the way to the registry; token servers are asked through it too.
         scopes: all that the run will do there.
         given: the credential that the caller gave, if any.
+        docker_config: the file to read instead of the usual docker config.
     """
 
     def __init__(
-        self, transport: Transport, scopes: Sequence[Scope], given: Credential | None
+        self,
+        transport: Transport,
+        scopes: Sequence[Scope],
+        given: Credential | None = None,
+        docker_config: Path | None = None,
     ) -> None:
         self._transport = transport
         self._run = tuple(scopes)
         self._given = given
+        self._docker_config = docker_config
         self._credential: Credential | None = None
         self._basic: Authorization | None = None
         self._tokens: dict[frozenset[Scope], Authorization] = {}
@@ -135,7 +142,9 @@ class Authenticator:
         if challenge is None:
             return None
         if self._credential is None:
-            self._credential = find_credential(self._transport.registry, self._given)
+            self._credential = find_credential(
+                self._transport.registry, self._given, docker_config=self._docker_config
+            )
         if challenge.scheme == "basic":
             return self._answer_basic(used)
         asked = parse_scopes(challenge.parameters.get("scope", ""))

@@ -31,4 +31,5 @@ def _blocking(verb: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, _T]:
 
 
 merge = _blocking(api.merge)
+push = _blocking(api.push)
 inspect = _blocking(api.inspect)

@@ -6,10 +6,12 @@ Pure: text in, values out. ``auth`` sends the requests.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +24,7 @@ _PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))
 _SCHEME = re.compile(rf"\s*({_WORD})(?=\s|,|$)(?!\s*=)")
 _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: The life of a token that does not state it, and the least that is believed, in seconds.
 DEFAULT_LIFE = 60.0
@@ -100,7 +103,7 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
     scopes = []
     for word in text.split():
         resource, colon, actions = word.rpartition(":")
-        names = tuple(action for action in actions.split(",") if action)
+        names = tuple(dict.fromkeys(action for action in actions.split(",") if action))
         if colon and ":" in resource and names:
             scopes.append(Scope(resource, names))
     return tuple(scopes)
@@ -116,7 +119,7 @@ def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:
     """
     challenges: list[Challenge] = []
     for header in headers:
-        position = 0
+        position = _next_word(header, 0)
         while match := _SCHEME.match(header, position):
             position = match.end()
             challenge = Challenge(match[1].lower())
@@ -152,13 +155,16 @@ def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
         TransportError: credentials may not go there.
     """
     try:
-        url = urljoin(registry_url, realm)
+        url = urldefrag(urljoin(registry_url, realm)).url
         parts, registry = urlsplit(url), urlsplit(registry_url)
+        is_own = parts.netloc == registry.netloc or _authority(parts) == _authority(registry)
     except ValueError:
         raise TransportError(f"the token server {printable(realm)!r} is no URL") from None
     shown = printable(f"{parts.scheme}://{parts.hostname or ''}")
     hint = f"the registry {registry.netloc} names a token server that credentials may not go to"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # An ideographic full stop, too, makes an address of what is none to the check below.
+    is_host = bool(parts.hostname) and parts.netloc.isascii()
+    if parts.scheme not in ("http", "https") or not is_host:
         raise TransportError(f"the token server {shown} has no http or https URL", hint=hint)
     if parts.username is not None or parts.password is not None:
         raise TransportError(f"the token server {shown} has a user name in its URL", hint=hint)
@@ -166,7 +172,7 @@ def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
         return url
     if parts.scheme == "http" and not trusts_plain:
         raise TransportError(f"the token server {shown} does not use https", hint=hint)
-    if _is_private(parts.hostname) and parts.netloc != registry.netloc:
+    if _is_private(parts.hostname or "") and not is_own:
         raise TransportError(f"the token server {shown} is a private address", hint=hint)
     return url
 
@@ -184,7 +190,7 @@ def parse_token(content: bytes) -> Token:
     value = reply.access_token or reply.token
     if not value or not re.fullmatch(r"[\x21-\x7e]+", value):
         raise TransportError("the token server's answer holds no token")
-    return Token(value, float(reply.expires_in or DEFAULT_LIFE))
+    return Token(value, _life(reply.expires_in))
 
 
 class _TokenReply(BaseModel):
@@ -192,14 +198,13 @@ class _TokenReply(BaseModel):
 
     token: str | None = None
     access_token: str | None = None
-    expires_in: float | None = None
+    expires_in: Any = None
 
 
 def _parse_parameters(header: str, position: int, parameters: dict[str, str]) -> int:
     """Read ``name=value`` pairs into ``parameters``; return where the next challenge begins."""
     while True:
-        separators = _SEPARATORS.match(header, position)
-        start = separators.end() if separators else position
+        start = _next_word(header, position)
         match = _PARAMETER.match(header, start)
         if not match:
             return start
@@ -209,9 +214,30 @@ def _parse_parameters(header: str, position: int, parameters: dict[str, str]) ->
         position = match.end()
 
 
+def _next_word(header: str, position: int) -> int:
+    """Return where the next word begins; a list may have empty elements (RFC 9110 §5.6.1)."""
+    separators = _SEPARATORS.match(header, position)
+    return separators.end() if separators else position
+
+
+def _authority(parts: SplitResult) -> tuple[str | None, int | None]:
+    return parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
 def _is_private(host: str) -> bool:
+    host = host.rstrip(".")
     try:
-        address = ipaddress.ip_address(host)
+        return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return False
-    return not address.is_global
+        # 127.1, 0x7f000001 and the like are no names either, and resolvers read them as addresses.
+        numeric = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2])
+        return numeric is not None or is_loopback(host)
+
+
+def _life(value: Any) -> float:
+    """Return a token's life; one that makes no sense is as good as none."""
+    try:
+        life = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return DEFAULT_LIFE
+    return life if life > 0 and math.isfinite(life) else DEFAULT_LIFE

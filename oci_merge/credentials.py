@@ -7,7 +7,6 @@ only for the registry at hand, and nothing is read before a registry asks for cr
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +47,10 @@ class Credential:
 
 
 def find_credential(
-    registry: str, given: Credential | None, environ: Mapping[str, str] | None = None
+    registry: str,
+    given: Credential | None,
+    environ: Mapping[str, str] | None = None,
+    docker_config: Path | None = None,
 ) -> Credential | None:
     """Find the credential for a registry.
 
@@ -56,6 +58,7 @@ def find_credential(
         registry: the authority, or ``docker.io``.
         given: what the caller gave; it is used for whatever registry the run is about.
         environ: the environment; the process's own where it is left out.
+        docker_config: the file to read instead of the usual docker config.
 
     Returns:
         The credential, or None for an anonymous run.
@@ -66,7 +69,27 @@ def find_credential(
     environ = os.environ if environ is None else environ
     if given is not None:
         return given
-    return _from_environment(environ) or _from_docker_config(registry, environ)
+    path = docker_config or _docker_config_path(environ)
+    return _from_environment(environ) or (_from_docker_config(registry, path) if path else None)
+
+
+def docker_config_file(path: str) -> Path:
+    """Return the file that a path to a docker config means: the file, or the one in that folder.
+
+    Raises:
+        CredentialError: there is none.
+    """
+    file = Path(path)
+    try:
+        if file.is_dir():
+            file /= "config.json"
+        file.stat()
+    except OSError as error:
+        raise CredentialError(
+            f"the docker config {printable(path)} cannot be read: {error.strerror}",
+            hint="name a folder that has a config.json, or the file itself",
+        ) from error
+    return file
 
 
 def _from_environment(environ: Mapping[str, str]) -> Credential | None:
@@ -87,21 +110,18 @@ class _AuthEntry(BaseModel):
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    auth: str = ""
-    username: str = ""
-    password: str = ""
+    auth: str | None = None
+    username: str | None = None
+    password: str | None = None
 
 
 class _DockerConfig(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    auths: dict[str, _AuthEntry] | None = None
+    auths: dict[str, _AuthEntry | None] | None = None
 
 
-def _from_docker_config(registry: str, environ: Mapping[str, str]) -> Credential | None:
-    path = _docker_config_path(environ)
-    if path is None:
-        return None
+def _from_docker_config(registry: str, path: Path) -> Credential | None:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_CONFIG)
@@ -134,11 +154,15 @@ def _docker_config_path(environ: Mapping[str, str]) -> Path | None:
 def _entry(config: _DockerConfig, registry: str) -> _AuthEntry | None:
     """Look up a registry: the exact key, then every key reduced to its host and port."""
     names = _HUB_KEYS if registry == DOCKER_HUB else (registry,)
-    auths = config.auths or {}
+    auths = {
+        key: entry
+        for key, entry in (config.auths or {}).items()
+        if entry and (entry.auth or entry.username)
+    }
     reduced = {_reduce(key): entry for key, entry in reversed(auths.items())}
     found = [auths.get(name) for name in names]
     found += [reduced.get(_reduce(name)) for name in names]
-    return next((entry for entry in found if entry and (entry.auth or entry.username)), None)
+    return next((entry for entry in found if entry), None)
 
 
 def _reduce(key: str) -> str:
@@ -148,13 +172,15 @@ def _reduce(key: str) -> str:
 def _decode(entry: _AuthEntry, registry: str, path: Path) -> Credential:
     origin = f"the docker config {path}"
     if not entry.auth:
-        return Credential(entry.username, entry.password, origin)
+        return Credential(entry.username or "", entry.password or "", origin)
+    # As docker does, forgive the line ends that the base64 program puts in.
+    encoded = entry.auth.replace("\r", "").replace("\n", "")
     try:
-        pair = base64.b64decode(entry.auth, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        pair = base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
         pair = ""
     username, colon, password = pair.partition(":")
-    if not colon:
+    if not username or not colon:
         raise CredentialError(
             f"the docker config {path} holds no user name and password for {registry}",
             hint=f"run docker login {registry} again",

@@ -78,9 +78,12 @@ def parse_details(content: bytes) -> tuple[ErrorDetail, ...]:
         The entries, with control characters escaped; none where the body says nothing.
     """
     try:
-        document = json.loads(content)
+        return _details(json.loads(content))
     except (ValueError, RecursionError):
         return ()
+
+
+def _details(document: Any) -> tuple[ErrorDetail, ...]:
     if not isinstance(document, dict):
         return ()
     entries = document.get("errors")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from oci_merge import media_types
 from oci_merge.errors import InvalidReferenceError
-from oci_merge.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
+from oci_merge.manifest import Descriptor, ImageIndex, ImageManifest, parse_config
 from oci_merge.platforms import Platform
 from oci_merge.reference import Reference, parse_reference
 from oci_merge.registry import Registry
@@ -32,6 +31,7 @@ class InspectedImage:
         digest: its manifest's digest.
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
+        content: its manifest's exact bytes.
         platform: what it runs on, as the index says, else its config; not normalised.
         layers: its layers, lowest first.
         is_attestation: whether it is an attestation of another image.
@@ -41,6 +41,7 @@ class InspectedImage:
     digest: str
     size: int
     media_type: str
+    content: bytes
     platform: Platform
     layers: tuple[InspectedLayer, ...] = ()
     is_attestation: bool = False
@@ -73,6 +74,8 @@ class Inspection:
         content: its exact bytes.
         is_index: whether it is an index rather than an image.
         images: the index's entries in order, or the one image.
+        config: the exact bytes of a single image's config; empty for an index, and for what is
+            no container image.
     """
 
     reference: str
@@ -82,6 +85,7 @@ class Inspection:
     content: bytes
     is_index: bool
     images: tuple[InspectedImage, ...]
+    config: bytes = b""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found as JSON values."""
@@ -123,13 +127,21 @@ async def inspect_reference(registry: Registry, reference: Reference, text: str)
     """
     manifest = await registry.get_manifest(reference)
     document = manifest.document
+    config = b""
     if isinstance(document, ImageIndex):
-        images = await _inspect_entries(registry, reference, document.manifests)
+        images = await gather(
+            _inspect_entry(registry, reference, entry) for entry in document.manifests
+        )
     else:
-        platform = await _platform(registry, reference, document)
+        config = await _config(registry, reference, document)
         images = [
             InspectedImage(
-                manifest.digest, manifest.size, manifest.media_type, platform, _layers(document)
+                digest=manifest.digest,
+                size=manifest.size,
+                media_type=manifest.media_type,
+                content=manifest.content,
+                platform=_platform(config, reference),
+                layers=_layers(document),
             )
         ]
     return Inspection(
@@ -140,26 +152,22 @@ async def inspect_reference(registry: Registry, reference: Reference, text: str)
         content=manifest.content,
         is_index=isinstance(document, ImageIndex),
         images=tuple(images),
+        config=config,
     )
-
-
-async def _inspect_entries(
-    registry: Registry, index: Reference, entries: Sequence[Descriptor]
-) -> list[InspectedImage]:
-    return await gather(_inspect_entry(registry, index, entry) for entry in entries)
 
 
 async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor) -> InspectedImage:
     reference = Reference(index.registry, index.repository, digest=entry.digest)
-    manifest: Manifest = await registry.get_manifest(reference)
+    manifest = await registry.get_manifest(reference)
     document = manifest.document
     platform = entry.platform.to_platform() if entry.platform else Platform("", "")
     if isinstance(document, ImageManifest) and not platform.is_known:
-        platform = await _platform(registry, reference, document)
+        platform = _platform(await _config(registry, reference, document), reference)
     return InspectedImage(
         digest=entry.digest,
         size=entry.size,
         media_type=entry.media_type or manifest.media_type,
+        content=manifest.content,
         platform=platform,
         layers=_layers(document) if isinstance(document, ImageManifest) else (),
         is_attestation=entry.is_attestation,
@@ -167,11 +175,15 @@ async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor
     )
 
 
-async def _platform(registry: Registry, reference: Reference, document: ImageManifest) -> Platform:
+async def _config(registry: Registry, reference: Reference, document: ImageManifest) -> bytes:
+    """Read a container image's config; what is no container image has none to read."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
-        return Platform("", "")
-    content = await registry.get_config(reference.repository, document.config, what=str(reference))
-    return parse_config(content, what=str(reference))
+        return b""
+    return await registry.get_config(reference.repository, document.config, what=str(reference))
+
+
+def _platform(config: bytes, reference: Reference) -> Platform:
+    return parse_config(config, what=str(reference)) if config else Platform("", "")
 
 
 def _layers(document: ImageManifest) -> tuple[InspectedLayer, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from oci_merge import media_types
 from oci_merge.digest import check_digest
@@ -63,7 +63,7 @@ class Descriptor(_Document):
 
     media_type: str = Field("", alias="mediaType")
     digest: Annotated[str, AfterValidator(_digest)]
-    size: NonNegativeInt
+    size: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
     platform: PlatformDocument | None = None
     annotations: dict[str, str] | None = None
     urls: list[str] | None = None
@@ -131,12 +131,11 @@ class Manifest:
 class _Shape(BaseModel):
     """What tells one kind of manifest from another, in the spec's own names."""
 
-    schemaVersion: int | None = None
+    schemaVersion: Annotated[int, Field(strict=True)] | None = None
     mediaType: str | None = None
     manifests: Any = None
     config: Any = None
     layers: Any = None
-    fsLayers: Any = None
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

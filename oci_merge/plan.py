@@ -19,6 +19,10 @@ from oci_merge.manifest import Descriptor, ImageManifest, Manifest
 from oci_merge.platforms import Platform
 from oci_merge.reference import Reference
 from oci_merge.sources import ListFormat, Source, docker_annotations_error
+from oci_merge.text import printable
+
+#: What attestations say that they run on; an entry has to say something.
+_UNKNOWN = Platform("unknown", "unknown")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,7 +209,11 @@ def plan_index(
         UsageError: there are annotations, and the index is to be a Docker list.
     """
     images = [pair for pair in components if not pair[0].is_attestation]
-    attestations = [pair for pair in components if pair[0].is_attestation]
+    attestations = [
+        (component, platform if platform.is_known else _UNKNOWN)
+        for component, platform in components
+        if component.is_attestation
+    ]
     _check_duplicates(images)
     media_type = _index_type([component for component, _ in components], list_format)
     if annotations and media_type == media_types.DOCKER_LIST:
@@ -222,7 +230,7 @@ def _check_duplicates(images: Sequence[tuple[Component, Platform]]) -> None:
         other = first.setdefault(platform, component)
         if other is not component:
             raise DuplicatePlatformError(
-                f"{other.name} and {component.name} are both {platform}",
+                f"{other.name} and {component.name} are both {printable(str(platform))}",
                 hint="leave one of them out, or push the right image under the wrong one's name: "
                 "the platform is read from the image's config",
             )

@@ -29,6 +29,17 @@ _VARIANT_ALIASES = {
 }
 
 
+#: What Go, and so every container tool, calls the systems and architectures that it knows.
+_KNOWN_SYSTEMS = [
+    *("aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux"),
+    *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "wasi", "windows"),
+]
+_KNOWN_ARCHITECTURES = [
+    *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+    *("ppc64", "ppc64le", "riscv64", "s390x", "wasm"),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What an image runs on (OCI image spec, the ``platform`` of a descriptor).
@@ -111,7 +122,7 @@ def agrees(asked: Platform, found: Platform) -> bool:
     want, have = normalise(asked), normalise(found)
     if (want.os, want.architecture) != (have.os, have.architecture):
         return False
-    return not _asks_variant(asked) or want.variant == have.variant
+    return not says_variant(asked) or want.variant == have.variant
 
 
 def settle(asked: Platform, found: Platform) -> Platform:
@@ -124,7 +135,7 @@ def settle(asked: Platform, found: Platform) -> Platform:
     if want.os != have.os:
         return want
     same_architecture = want.architecture == have.architecture
-    filled = same_architecture and not _asks_variant(asked)
+    filled = same_architecture and not says_variant(asked)
     return replace(
         want,
         variant=have.variant if filled else want.variant,
@@ -133,6 +144,44 @@ def settle(asked: Platform, found: Platform) -> Platform:
     )
 
 
-def _asks_variant(asked: Platform) -> bool:
-    """Say whether a variant was asked for, be it by a name such as ``armhf``."""
-    return bool(asked.variant) or asked.architecture.lower() in _ARM_ALIASES
+def settle_as_written(asked: Platform, found: Platform) -> Platform:
+    """Return the platform to publish as manifest-tool does: nothing is put into normal form.
+
+    What was asked stands as it was written; what it leaves open is filled from the image as that
+    writes it, the variant only if the image is of that architecture.
+    """
+    os = asked.os or found.os
+    architecture = asked.architecture or found.architecture
+    of_one_kind = normalise(Platform(os, architecture)).architecture == (
+        normalise(found).architecture
+    )
+    return Platform(
+        os,
+        architecture,
+        asked.variant or (found.variant if of_one_kind else ""),
+        asked.os_version or found.os_version,
+        asked.os_features or found.os_features,
+    )
+
+
+def unknown_platform(platform: Platform) -> str:
+    """Return a warning where a platform has a name that no tool knows, or an empty string.
+
+    Platforms are not limited to a list, as new ones come before new versions of this do; but a
+    name close to a known one is most likely misspelt.
+    """
+    normal = normalise(platform)
+    checked = ((normal.os, _KNOWN_SYSTEMS), (normal.architecture, _KNOWN_ARCHITECTURES))
+    strange = [(name, known) for name, known in checked if name and name not in known]
+    if not strange or normal.os == normal.architecture == "unknown":
+        return ""
+    from difflib import get_close_matches
+
+    meant = [close[0] for name, known in strange if (close := get_close_matches(name, known, 1))]
+    suggestion = f"; did you mean {' and '.join(meant)}?" if meant else ""
+    return f"{printable(str(platform))} is not a platform that is known{suggestion}"
+
+
+def says_variant(platform: Platform) -> bool:
+    """Say whether a platform names a variant, be it by an architecture such as ``armhf``."""
+    return bool(platform.variant) or platform.architecture.lower() in _ARM_ALIASES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from oci_merge.digest import check_digest
 from oci_merge.errors import InvalidReferenceError
@@ -80,10 +81,9 @@ def parse_reference(text: str) -> Reference:
         registry, repository = _canonical_registry(first), remainder
     else:
         registry, repository = DOCKER_HUB, name
-    if registry == DOCKER_HUB and "/" not in repository:
+    if registry == DOCKER_HUB and repository and "/" not in repository:
         repository = f"library/{repository}"
-    if not _REGISTRY.fullmatch(registry):
-        raise InvalidReferenceError(f"{text!r}: {registry!r} is not a registry's host and port")
+    _check_registry(text, registry)
     _check_repository(text, repository)
     if tag is not None:
         check_tag(tag)
@@ -166,8 +166,29 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 
 
 def _canonical_registry(registry: str) -> str:
-    registry = registry.lower()
-    return DOCKER_HUB if registry in _HUB_NAMES else registry
+    lower = registry.lower()
+    if not is_registry(lower):
+        return registry  # its capitals alone tell it from a folder of Docker Hub
+    return DOCKER_HUB if lower in _HUB_NAMES else lower
+
+
+def _check_registry(text: str, registry: str) -> None:
+    if not _REGISTRY.fullmatch(registry) or not _is_authority(registry):
+        raise InvalidReferenceError(
+            f"{text!r}: {registry!r} is not a registry's host and port",
+            hint="a registry is host or host:port, for example reg.example:5000",
+        )
+
+
+def _is_authority(registry: str) -> bool:
+    """Say whether port and IPv6 address of what has the form of an authority are in range."""
+    try:
+        parts = urlsplit(f"//{registry}")
+        if registry.startswith("["):
+            ipaddress.IPv6Address(parts.hostname or "")
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _check_repository(text: str, repository: str) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
@@ -75,6 +76,7 @@ class Registry:
         reads: the repositories that the run reads.
         writes: the repositories that it reads and writes.
         credential: what the caller gave; others are looked for when the registry asks.
+        docker_config: the file to look into instead of the usual docker config.
         plain_http: speak plain HTTP.
         insecure: do not verify the certificate.
     """
@@ -86,13 +88,14 @@ class Registry:
         reads: Sequence[str] = (),
         writes: Sequence[str] = (),
         credential: Credential | None = None,
+        docker_config: Path | None = None,
         plain_http: bool = False,
         insecure: bool = False,
     ) -> None:
         self.name = name
         self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        self._auth = Authenticator(self._transport, scopes, credential)
+        self._auth = Authenticator(self._transport, scopes, credential, docker_config)
         self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Registry:

@@ -22,7 +22,7 @@ from oci_merge.platforms import Platform, agrees
 from oci_merge.reference import Reference
 from oci_merge.registry import Registry
 from oci_merge.selection import decide_platform, select
-from oci_merge.sources import PlatformCheck, Source
+from oci_merge.sources import Job, Source
 from oci_merge.template import Candidate
 from oci_merge.text import listed, printable
 from oci_merge.together import both, gather, settle
@@ -82,9 +82,16 @@ async def probe(
 
 
 async def fetch_components(
-    registry: Registry, sources: Sequence[Source], emit: OnEvent
+    registry: Registry, sources: Sequence[Source], emit: OnEvent, *, ignore_missing: bool = False
 ) -> tuple[Component, ...]:
     """Fetch the manifests of all sources at once, and flatten those that are indexes.
+
+    Args:
+        registry: their registry.
+        sources: where they are.
+        emit: told of progress.
+        ignore_missing: leave out, with a warning, those that are not there, and those that the
+            credentials may not read while they may read another.
 
     Returns:
         Every image and attestation, in the order of the sources.
@@ -97,25 +104,26 @@ async def fetch_components(
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
     outcomes = await settle(_fetch(registry, reference, emit) for reference in references)
-    _check_all_there(references, outcomes)
-    manifests = {
-        reference: outcome
-        for reference, outcome in zip(references, outcomes, strict=True)
-        if isinstance(outcome, Manifest)
-    }
+    fetched = dict(zip(references, outcomes, strict=True))
+    if ignore_missing:
+        _leave_out_missing(fetched, emit)
+    else:
+        _check_all_there(fetched)
     flattened = await gather(
-        _flatten(registry, source, manifests[source.reference]) for source in sources
+        _flatten(registry, source, manifest)
+        for source in sources
+        if isinstance(manifest := fetched[source.reference], Manifest)
     )
     return tuple(component for components in flattened for component in components)
 
 
 async def read_platforms(
-    registry: Registry, components: Sequence[Component], check: PlatformCheck, emit: OnEvent
+    registry: Registry, components: Sequence[Component], job: Job, emit: OnEvent
 ) -> list[tuple[Component, Platform]]:
     """Read the configs of all images at once and decide what each is published as.
 
     Raises:
-        PlatformMismatchError: an image is not what was asked for, and ``check`` is ``error``.
+        PlatformMismatchError: an image is not what was asked for, and the job wants that checked.
         ManifestError, RegistryError, TransportError: a config could not be read.
     """
     unread = [component for component in components if _needs_config(component)]
@@ -126,7 +134,9 @@ async def read_platforms(
     for component in components:
         platform = component.said or said.get(component, Platform("", ""))
         if not component.is_attestation:
-            platform, warning = decide_platform(component, platform, check)
+            platform, warning = decide_platform(
+                component, platform, job.platform_check, as_written=job.as_written
+            )
             if warning:
                 emit(Warned(warning))
         decided.append((component, platform))
@@ -174,11 +184,9 @@ async def _fetch(registry: Registry, reference: Reference, emit: OnEvent) -> Man
     return manifest
 
 
-def _check_all_there(
-    references: Sequence[Reference], outcomes: Sequence[Manifest | OciMergeError]
-) -> None:
+def _check_all_there(fetched: Mapping[Reference, Manifest | OciMergeError]) -> None:
     missing = []
-    for reference, outcome in zip(references, outcomes, strict=True):
+    for reference, outcome in fetched.items():
         if isinstance(outcome, NotFoundError):
             missing.append((reference, outcome))
         elif isinstance(outcome, OciMergeError):
@@ -191,6 +199,31 @@ def _check_all_there(
         raise MissingComponentError(
             f"{listed(names)} were not found on {missing[0][0].registry}",
             hint=missing[0][1].hint,
+        )
+
+
+def _leave_out_missing(
+    fetched: Mapping[Reference, Manifest | OciMergeError], emit: OnEvent
+) -> None:
+    """Warn of images that are left out; what else went wrong is an error all the same."""
+    some_readable = any(isinstance(outcome, Manifest) for outcome in fetched.values())
+    for reference, outcome in fetched.items():
+        if isinstance(outcome, NotFoundError):
+            emit(Warned(f"{reference} is left out, as it is not there: {outcome}"))
+        elif isinstance(outcome, AuthenticationError | AccessDeniedError) and some_readable:
+            emit(
+                Warned(
+                    f"{reference} is left out, as it may not be read with the credentials "
+                    f"that read others: {outcome}"
+                )
+            )
+        elif isinstance(outcome, OciMergeError):
+            raise outcome
+    if not some_readable:
+        names = [str(reference) for reference in fetched]
+        raise MissingComponentError(
+            f"none of the images is there: {listed(names)}",
+            hint="check the names and tags; there is nothing to publish",
         )
 
 

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 
 from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFoundError
 from oci_merge.plan import Component
-from oci_merge.platforms import Platform, agrees, normalise, settle
+from oci_merge.platforms import (
+    Platform,
+    agrees,
+    normalise,
+    says_variant,
+    settle,
+    settle_as_written,
+    unknown_platform,
+)
 from oci_merge.reference import Reference
 from oci_merge.sources import PlatformCheck, Source
 from oci_merge.text import listed, printable
@@ -30,8 +38,14 @@ def select(source: Source, components: Sequence[Component]) -> tuple[Component, 
 
     Raises:
         PlatformNotFoundError: there are several images, and none of that platform.
+        ManifestError: there is no image at all, only attestations perhaps.
     """
     images = [component for component in components if not component.is_attestation]
+    if not images:
+        raise ManifestError(
+            f"{source.reference} is an index that lists no image",
+            hint="push the image again, or leave it out",
+        )
     asked = source.platform
     if asked is not None and len(images) > 1:
         images = _matching(asked, source.reference, images)
@@ -47,7 +61,7 @@ def select(source: Source, components: Sequence[Component]) -> tuple[Component, 
 
 
 def decide_platform(
-    component: Component, said: Platform, check: PlatformCheck
+    component: Component, said: Platform, check: PlatformCheck, *, as_written: bool = False
 ) -> tuple[Platform, str]:
     """Decide under which platform an image is published.
 
@@ -55,26 +69,27 @@ def decide_platform(
         component: the image.
         said: the platform that its config, or the source index, gives it.
         check: what a difference from the platform asked for means.
+        as_written: publish platforms as they are written, rather than in their normal form.
 
     Returns:
-        The platform in its normal form, and a warning or an empty string.
+        The platform, and a warning or an empty string.
 
     Raises:
         PlatformMismatchError: they differ, and ``check`` is ``error``.
         ManifestError: nothing was asked for, and the image does not say what it runs on.
     """
     asked = component.asked
-    if asked is None:
-        if not said.is_known:
-            raise ManifestError(
-                f"{component.name} does not say which os and architecture it is for",
-                hint="give its platform with --template and --platforms, "
-                "or build it with a builder that writes both into the config",
-            )
-        return normalise(said), _variant_warning(component, said)
-    if not said.is_known or agrees(asked, said):
-        published = settle(asked, said)
-        return published, "" if asked.variant else _variant_warning(component, said)
+    if not said.is_known and not (asked and asked.is_known):
+        raise ManifestError(
+            f"{component.name} does not say which os and architecture it is for",
+            hint="say which platform it is of, or build it with a builder that writes both "
+            "into the config",
+        )
+    published = _published(asked, said, as_written=as_written)
+    if asked is None or not asked.is_known or not said.is_known or agrees(asked, said):
+        silent = as_written or (asked is not None and says_variant(asked))
+        warning = "" if silent else _variant_warning(component, said)
+        return published, warning or _unknown_warning(component, said)
     if check == "error":
         raise PlatformMismatchError(
             f"{component.name} was asked for as {asked}, "
@@ -85,7 +100,19 @@ def decide_platform(
         f"{component.name} says that it is {printable(str(said))}; "
         f"it is published as {asked}, as asked"
     )
-    return settle(asked, said), warning if check == "warn" else ""
+    return published, warning if check == "warn" else ""
+
+
+def _published(asked: Platform | None, said: Platform, *, as_written: bool) -> Platform:
+    if as_written:
+        return settle_as_written(asked or Platform("", ""), said)
+    return normalise(said) if asked is None else settle(asked, said)
+
+
+def _unknown_warning(component: Component, said: Platform) -> str:
+    """Warn of a platform that the image, and nobody else, calls by an unknown name."""
+    unknown = "" if component.asked else unknown_platform(said)
+    return f"{component.name}: {unknown}" if unknown else ""
 
 
 def _matching(
@@ -108,9 +135,9 @@ def _matching(
 
 
 def _variant_warning(component: Component, said: Platform) -> str:
-    if normalise(said).architecture != "arm" or said.variant or said.architecture != "arm":
+    if normalise(said).architecture != "arm" or says_variant(said):
         return ""
     return (
-        f"{component.name} is for {said.os}/arm and does not say which variant; "
+        f"{component.name} is for {printable(said.os)}/arm and does not say which variant; "
         "it is published as v7"
     )

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from oci_merge.errors import InvalidReferenceError, OciMergeError, UsageError
-from oci_merge.platforms import Platform, parse_platform
+from oci_merge.platforms import (
+    Platform,
+    normalise,
+    parse_platform,
+    says_variant,
+    unknown_platform,
+)
 from oci_merge.reference import Reference, check_tag, parse_reference
+from oci_merge.spec import Spec
 from oci_merge.template import Candidate, candidates, expand
 from oci_merge.text import printable
 
@@ -74,6 +81,8 @@ class Job:
         format: as in the request.
         platform_check: as in the request.
         warnings: what the user should know, in sentences.
+        as_written: publish platforms as the configs write them, rather than in normal form.
+        ignore_missing: leave out images that are not there.
     """
 
     target: Reference
@@ -84,6 +93,8 @@ class Job:
     format: ListFormat
     platform_check: PlatformCheck
     warnings: tuple[str, ...]
+    as_written: bool = False
+    ignore_missing: bool = False
 
     @property
     def repositories(self) -> tuple[str, ...]:
@@ -99,18 +110,13 @@ def check_request(request: MergeRequest) -> Job:
     Raises:
         UsageError: something is wrong; the error says what and what to do.
     """
-    _check_choice("format", request.format, get_args(ListFormat))
-    _check_choice("platform check", request.platform_check, get_args(PlatformCheck))
-    target = _check_target(request.target)
-    tags = tuple(dict.fromkeys([target.identifier, *(check_tag(tag) for tag in request.tags)]))
-    _check_annotations(request.annotations, request.format)
+    _check_lists(request)
     sources, looked_for = _components(request)
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
-    _check_one_registry(target, references)
-    return Job(
-        target=target,
-        tags=tags,
+    job = Job(
+        target=_check_target(request.target),
+        tags=tuple(request.tags),
         sources=tuple(
             Source(_with_default_tag(source.reference), source.platform) for source in sources
         ),
@@ -121,8 +127,73 @@ def check_request(request: MergeRequest) -> Job:
         annotations=dict(request.annotations),
         format=request.format,
         platform_check=request.platform_check,
-        warnings=_untagged(references),
+        warnings=_untagged(request.template, references),
     )
+    return _checked(job)
+
+
+def check_spec(
+    spec: Spec, *, format: ListFormat, platform_check: PlatformCheck, ignore_missing: bool
+) -> Job:
+    """Check every name, tag, platform and annotation of a spec.
+
+    Its platforms are published as they are written. Unlike in a request, an image without a tag
+    is an error, as it is for manifest-tool.
+
+    Args:
+        spec: the spec.
+        format: ``docker`` or ``oci``.
+        platform_check: what to do where an image's config contradicts the platform asked for.
+        ignore_missing: leave out images that are not there.
+
+    Raises:
+        UsageError: something is wrong; the error says what and what to do.
+    """
+    sources = tuple(
+        Source(_check_tagged(parse_reference(entry.image)), entry.platform)
+        for entry in spec.manifests
+    )
+    job = Job(
+        target=_check_target(spec.image),
+        tags=spec.tags,
+        sources=sources,
+        candidates=(),
+        annotations=dict(spec.annotations),
+        format=format,
+        platform_check=platform_check,
+        warnings=(),
+        as_written=True,
+        ignore_missing=ignore_missing,
+    )
+    return _checked(job)
+
+
+def _checked(job: Job) -> Job:
+    """Check what requests and specs have in common, and add what that has to warn of."""
+    _check_choice("format", job.format, get_args(ListFormat))
+    _check_choice("platform check", job.platform_check, get_args(PlatformCheck))
+    _check_annotations(job.annotations, job.format)
+    references = [source.reference for source in job.sources]
+    references += [candidate.reference for candidate in job.candidates]
+    _check_one_registry(job.target, references)
+    tags = dict.fromkeys([job.target.identifier, *(check_tag(tag) for tag in job.tags)])
+    asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
+    unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
+    return replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
+
+
+def split_pairs(text: str) -> list[str]:
+    """Split ``key=value`` words at commas; a comma only divides where a ``=`` follows it.
+
+    ``a=hello, world,b=2`` is ``a=hello, world`` and ``b=2``.
+    """
+    words: list[str] = []
+    for piece in text.split(","):
+        if words and "=" not in piece:
+            words[-1] += f",{piece}"
+        else:
+            words.append(piece)
+    return words
 
 
 def parse_pairs(values: Iterable[str], *, what: str) -> dict[str, str]:
@@ -189,6 +260,15 @@ def _check_target(text: str) -> Reference:
     return target
 
 
+def _check_tagged(reference: Reference) -> Reference:
+    if not reference.tag and not reference.digest:
+        raise InvalidReferenceError(
+            f"the image {reference} has neither a tag nor a digest",
+            hint=f"say which one to join, for example {reference}:latest",
+        )
+    return reference
+
+
 def _check_one_registry(target: Reference, references: Sequence[Reference]) -> None:
     for reference in references:
         if reference.registry != target.registry:
@@ -200,10 +280,25 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
             )
 
 
+def _check_lists(request: MergeRequest) -> None:
+    """Refuse a text where a list of them belongs: it would be taken letter by letter."""
+    for what in ("sources", "platforms", "tags"):
+        words = getattr(request, what)
+        if isinstance(words, str):
+            raise UsageError(
+                f"the {what} are the text {printable(words)!r} rather than a list of texts",
+                hint=f"write [{printable(words)!r}]",
+            )
+
+
 def _check_distinct(platforms: Sequence[Platform]) -> None:
-    for index, platform in enumerate(platforms):
-        if platform in platforms[:index]:
-            raise UsageError(f"the platform {platform} is asked for twice")
+    first: dict[tuple[Platform, bool], Platform] = {}
+    for platform in platforms:
+        # linux/arm64 may yet be filled from a config; linux/arm64/v8 and linux/aarch64/8 may not.
+        other = first.setdefault((normalise(platform), says_variant(platform)), platform)
+        if other is not platform:
+            also = "" if other == platform else f", also as {other}"
+            raise UsageError(f"the platform {platform} is asked for twice{also}")
 
 
 def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
@@ -227,9 +322,9 @@ def _check_annotations(annotations: Mapping[str, str], list_format: ListFormat) 
         raise docker_annotations_error()
     for key, value in annotations.items():
         try:
-            f"{key}{value}".encode()
-        except UnicodeEncodeError as error:
-            raise UsageError(f"the annotation {printable(key)!r} is not valid text") from error
+            "".join((key, value)).encode()
+        except (TypeError, UnicodeEncodeError) as error:
+            raise UsageError(f"the annotation {printable(str(key))!r} is not text") from error
 
 
 def docker_annotations_error() -> OciMergeError:
@@ -240,12 +335,11 @@ def docker_annotations_error() -> OciMergeError:
     )
 
 
-def _untagged(references: Sequence[Reference]) -> tuple[str, ...]:
-    return tuple(
-        f"{reference} has no tag; latest is used"
-        for reference in references
-        if not reference.tag and not reference.digest
-    )
+def _untagged(template: str | None, references: Sequence[Reference]) -> tuple[str, ...]:
+    untagged = [str(name) for name in references if not name.tag and not name.digest]
+    if untagged and template is not None:
+        untagged = [template]  # once, and not for every image that may not even be there
+    return tuple(f"{name} has no tag; latest is used" for name in untagged)
 
 
 def _with_default_tag(reference: Reference) -> Reference:
