@@ -35,6 +35,9 @@ _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
 #: A token is not used in its last seconds, when it might end on the way.
 _MARGIN = 10.0
+#: How often a password is refused until it counts as wrong. Once is not enough, since some
+#: registries say 401, rather than 403, of a repository that its user may not see.
+_MAX_REFUSALS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +97,8 @@ class Authenticator:
         self._docker_config = docker_config
         self._credential: Credential | None = None
         self._basic: Authorization | None = None
+        self._basic_is_accepted = False
+        self._basic_refusals: list[Reply] = []
         self._tokens: dict[frozenset[Scope], Authorization] = {}
         self._refusals: dict[frozenset[Scope], tuple[float, RegistryError]] = {}
         self._wide_is_refused = False
@@ -118,6 +123,26 @@ class Authenticator:
                 return token
         return None
 
+    def is_unproven(self, used: Authorization | None) -> bool:
+        """Say whether this is a password that the registry has neither accepted nor refused yet.
+
+        A wrong one sent with all first requests at once might lock its user out.
+        """
+        is_basic = used is not None and used is self._basic
+        return is_basic and not self._basic_is_accepted and self.refusal(used) is None
+
+    def accepted(self, used: Authorization | None) -> None:
+        """Note that a request was answered with something else than a challenge."""
+        if used is not None and used is self._basic:
+            self._basic_is_accepted = True
+
+    def refusal(self, used: Authorization | None) -> Reply | None:
+        """Return the 401 that says that a password is wrong, so that it is not sent again."""
+        is_basic = used is not None and used is self._basic
+        if not is_basic or self._basic_is_accepted or len(self._basic_refusals) < _MAX_REFUSALS:
+            return None
+        return self._basic_refusals[-1]
+
     async def answer(
         self, reply: Reply, scopes: Sequence[Scope], used: Authorization | None, began: float
     ) -> Authorization | None:
@@ -137,6 +162,8 @@ class Authenticator:
             TransportError: it did not answer, or credentials may not go there.
             CredentialError: the credentials cannot be read.
         """
+        if used is not None and used is self._basic:
+            self._basic_refusals.append(reply)
         headers = reply.headers.get_list("www-authenticate")
         challenge = choose_challenge(parse_challenges(headers))
         if challenge is None:

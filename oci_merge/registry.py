@@ -27,6 +27,7 @@ from oci_merge.errors import (
     InvalidReferenceError,
     ManifestError,
     RegistryError,
+    TransportError,
 )
 from oci_merge.failures import Attempt, error_from
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
@@ -97,6 +98,8 @@ class Registry:
         scopes = [*map(pull_push, writes), *map(pull, reads)]
         self._auth = Authenticator(self._transport, scopes, credential, docker_config)
         self._opening = asyncio.Lock()
+        self._proving = asyncio.Lock()
+        self._unreachable: TransportError | None = None
 
     async def __aenter__(self) -> Registry:
         return self
@@ -214,11 +217,14 @@ class Registry:
     async def cancel_upload(self, repository: str, upload: str) -> None:
         """Close an upload session ("Cancelling a blob upload").
 
-        A registry that refuses is not blamed: it closes the session itself in time.
+        A registry that refuses is not blamed: it closes the session itself in time. No other host
+        is asked to delete anything, whatever URL the registry gives.
 
         Raises:
             TransportError: it did not answer.
         """
+        if not self._transport.is_own(upload):
+            return
         doing = _Doing("cancel", f"an upload to {repository}", [pull_push(repository)])
         with contextlib.suppress(RegistryError):
             await self._send(Request("DELETE", upload), doing)
@@ -264,14 +270,12 @@ class Registry:
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
-        if not self._transport.is_own(request.url):
-            return await self._transport.send(request)
         began = time.monotonic()
         outcome = await self._open(request, doing, began)
         for _ in range(_MAX_ANSWERS):
-            if not outcome.goes_on:
+            if outcome.answer is None:
                 break
-            outcome = await self._ask(request, doing, began)
+            outcome = await self._ask(request, doing, began, outcome.answer)
         if outcome.reply.status == 401 and not outcome.reply.foreign:
             raise self._error(outcome.reply, request, doing, had_token=outcome.had_token)
         return outcome.reply
@@ -284,11 +288,36 @@ class Registry:
                 return await self._judge(reply, doing, None, began)
             async with self._opening:
                 if not self._transport.is_settled:
-                    return await self._ask(request, doing, began)
-        return await self._ask(request, doing, began)
+                    return await self._ask_first(request, doing, began)
+        return await self._ask(request, doing, began, self._auth.current(doing.scopes))
 
-    async def _ask(self, request: Request, doing: _Doing, began: float) -> _Outcome:
-        used = self._auth.current(doing.scopes)
+    async def _ask_first(self, request: Request, doing: _Doing, began: float) -> _Outcome:
+        """Send what goes ahead; where nobody answers it, those who wait do not try again."""
+        if self._unreachable is not None:
+            raise self._unreachable
+        try:
+            return await self._ask(request, doing, began, self._auth.current(doing.scopes))
+        except TransportError as error:
+            if not self._transport.is_settled:
+                self._unreachable = error
+            raise
+
+    async def _ask(
+        self, request: Request, doing: _Doing, began: float, used: Authorization | None
+    ) -> _Outcome:
+        """Send with an authorization; one request at a time tries a password for all."""
+        if self._auth.is_unproven(used):
+            async with self._proving:
+                if self._auth.is_unproven(used):
+                    return await self._try(request, doing, began, used)
+        return await self._try(request, doing, began, used)
+
+    async def _try(
+        self, request: Request, doing: _Doing, began: float, used: Authorization | None
+    ) -> _Outcome:
+        refusal = self._auth.refusal(used)
+        if refusal is not None:
+            return _Outcome(refusal, had_token=False)
         authorization = used.value if used else None
         reply = await self._transport.send(replace(request, authorization=authorization))
         return await self._judge(reply, doing, used, began)
@@ -299,9 +328,10 @@ class Registry:
         """Answer a challenge, if this is one."""
         had_token = used is not None and bool(used.scopes)
         if reply.status != 401 or reply.foreign:
-            return _Outcome(reply, had_token, goes_on=False)
+            self._auth.accepted(used)
+            return _Outcome(reply, had_token)
         answer = await self._auth.answer(reply, doing.scopes, used, began)
-        return _Outcome(reply, had_token, goes_on=answer is not None)
+        return _Outcome(reply, had_token, answer)
 
     def _expect(
         self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
@@ -333,11 +363,11 @@ class _Doing:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A reply, whether a token had been sent for it, and whether asking again makes sense."""
+    """A reply, whether a token had been sent for it, and with what to ask again, if at all."""
 
     reply: Reply
     had_token: bool
-    goes_on: bool
+    answer: Authorization | None = None
 
 
 def _manifest_path(reference: Reference) -> str:
