@@ -9,7 +9,13 @@ import httpx
 import pytest
 import respx
 
-from oci_merge import AuthenticationError, ManifestError, OciMergeError, TransportError
+from oci_merge import (
+    AuthenticationError,
+    ManifestError,
+    OciMergeError,
+    TransportError,
+    parse_reference,
+)
 from oci_merge.credentials import Credential
 from oci_merge.registry import Registry
 from tests.http.support import AMD64, PASSWORD, challenged, found, reference
@@ -220,6 +226,21 @@ async def test_a_token_may_stand_in_either_field(field: str, web: respx.MockRout
     web.get(url__startswith="https://auth.test/").mock(return_value=token)
     await _read()
     assert _asked(web, "reg.test")[-1].headers["authorization"] == "Bearer this-one"
+
+
+async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) -> None:
+    realm = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'
+    manifest = "https://registry-1.docker.io/v2/library/alpine/manifests/3"
+    web.get(manifest).mock(side_effect=[challenged(realm), found(AMD64)])
+    web.get(host="auth.docker.io").mock(return_value=_token())
+    async with Registry("docker.io", reads=["library/alpine"]) as registry:
+        assert (await registry.get_manifest(parse_reference("alpine:3"))).digest == AMD64.digest
+    (asked,) = _asked(web, "auth.docker.io")
+    assert _query(asked) == [
+        ("service", "registry.docker.io"),
+        ("scope", "repository:library/alpine:pull"),
+        ("client_id", "oci-merge"),
+    ]
 
 
 @pytest.mark.parametrize(

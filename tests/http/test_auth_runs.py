@@ -18,6 +18,7 @@ from oci_merge import (
 )
 from tests.http.support import (
     CI,
+    IMAGES,
     OLD,
     PASSWORD,
     Answers,
@@ -207,6 +208,28 @@ def test_a_wrong_password_is_tried_twice_at_a_registry_that_takes_passwords(
     with pytest.raises(AuthenticationError, match="refused ci"):
         merge(running.host, tags=["a", "b"], **_WRONG, **options)
     assert counts.count == 2
+
+
+def test_a_registry_that_says_401_of_what_a_user_may_not_see_has_not_refused_the_password(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    registry.settings.auth = BasicAuth([CI])
+    unseen = reply(401, "{}", www_authenticate='Basic realm="r"')
+    registry.hooks += [Answers(asks(method, "app-amd64/"), unseen) for method in ("HEAD", "GET")]
+    result = merge(server.host, template=f"{server.host}/team/app-ARCHVARIANT:1.0", **_CI)
+    assert [image.platform.architecture for image in result.platforms] == ["arm64", "arm"]
+    assert "app-amd64:1.0 is left out" in result.warnings[0]
+
+
+def test_a_user_who_may_see_few_of_the_images_gets_a_token_or_two_for_each_other(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    grants = {name: frozenset({"pull", "push"}) for name in ("team/app", *IMAGES)}
+    tokens = with_tokens(accounts=[Account("ci", PASSWORD, grants)])
+    registry.settings.auth = tokens
+    result = merge(server.host, template=f"{server.host}/team/app-ARCHVARIANT:1.0", **_CI)
+    assert len(result.warnings) == 8
+    assert len(tokens.requests) <= 1 + 2 * 8
 
 
 def test_a_user_who_may_do_nothing_is_denied_without_end_of_tries(

@@ -13,6 +13,7 @@ from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
+from oci_merge.auth import Authorization
 from oci_merge.credentials import Credential
 from oci_merge.registry import Registry
 from tests.http.support import (
@@ -178,6 +179,15 @@ def test_credentials_are_looked_for_once_a_challenge_comes_and_not_before(
     registry.settings.auth = with_tokens()
     with pytest.raises(CredentialError, match="OCI_MERGE_PASSWORD is not set"):
         merge(server.host)
+
+
+@pytest.mark.parametrize(
+    ("life", "age", "is_spent"),
+    [(300, 0, False), (300, 285, False), (300, 295, True), (60, 55, True), (1, 45, False)],
+)
+def test_a_token_is_not_sent_in_its_last_seconds(life: int, age: int, is_spent: bool) -> None:
+    token = Authorization("Bearer t", obtained=time.monotonic() - age, life=life)
+    assert token.is_spent is is_spent
 
 
 def test_a_short_life_is_not_believed_so_that_a_run_does_not_ask_for_ever(

@@ -142,7 +142,7 @@ async def test_a_mount_that_takes_too_long_is_not_waited_for(
     task = _start(server)
     await _break_off(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
     assert not paths(registry.requests, "POST")
-    assert await until(lambda: len(_others()) == begun)
+    assert await until(lambda: len(_others()) == begun, seconds=0.3)
 
 
 async def test_a_run_that_fails_while_it_mounts_cancels_the_uploads_that_were_opened(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.images import build_attestation, build_image
+from fixtures.images import BuiltImage, build_attestation, build_image
 from oci_merge import media_types
 from oci_merge.errors import DuplicatePlatformError, UsageError
 from oci_merge.index_document import IndexDocument, IndexEntry, encode_index
@@ -123,9 +123,9 @@ _POOL = [_AMD64, _ARM64, _ARM, _FOREIGN, _DOCKER]
     st.sets(st.sampled_from([image.digest for image in _POOL])),
 )
 def test_whatever_is_joined_everything_it_needs_is_there_once(
-    parts: list[tuple[object, str]], present: set[str]
+    parts: list[tuple[BuiltImage, str]], present: set[str]
 ) -> None:
-    components = [component(image, f"{where}:1") for image, where in parts]  # type: ignore[arg-type]
+    components = [component(image, f"{where}:1") for image, where in parts]
     transfers = plan_transfers(components, "app", present)
     mounted, put = _blobs(transfers), _children(transfers)
     assert len(mounted) == len(set(mounted))

@@ -6,12 +6,11 @@ import pytest
 
 from fixtures.images import BuiltImage, build_attestation, build_image
 from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFoundError
-from oci_merge.plan import Component
 from oci_merge.platforms import Platform, parse_platform
 from oci_merge.reference import parse_reference
 from oci_merge.selection import decide_platform, select
 from oci_merge.sources import PlatformCheck, Source
-from tests.unit.components import UNKNOWN, attestation, component, images, listed, source
+from tests.unit.components import attestation, component, images, listed, source
 
 _AMD64, _ARM64, _ARMV7, _ARMV6 = images(
     "linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6"
@@ -352,10 +351,6 @@ def test_what_an_image_says_is_escaped_in_every_message() -> None:
 
 def test_an_entry_of_an_index_is_named_with_its_digest() -> None:
     where = source("app:1", "linux/s390x")
-    part: Component = listed(_AMD64, where, "linux/amd64")
+    part = listed(_AMD64, where, "linux/amd64")
     _, warning = decide_platform(part, Platform("linux", "amd64"), "warn")
     assert warning.startswith(f"reg.example/app:1 ({_AMD64.digest}) says")
-
-
-def test_an_attestation_is_listed_as_unknown() -> None:
-    assert attestation(_AMD64, "app:1").said == UNKNOWN
