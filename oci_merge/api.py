@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from oci_merge.credentials import Credential, docker_config_file
-from oci_merge.errors import UsageError
+from oci_merge.credentials import docker_config_file, given_credential
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
 from oci_merge.inspection import Inspection, check_inspected, inspect_reference
@@ -218,25 +217,11 @@ class _Access:
             name,
             reads=reads,
             writes=writes,
-            credential=self._credential(),
+            credential=given_credential(self.username, self.password),
             docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
             plain_http=self.plain_http,
             insecure=self.insecure,
         )
-
-    def _credential(self) -> Credential | None:
-        """Return the caller's credential, which has two halves or none."""
-        if self.username is None and self.password is None:
-            return None
-        if not self.username or self.password is None:
-            given, missing = "username", "password"
-            if not self.username:
-                given, missing = missing, given
-            raise UsageError(
-                f"a {given} is given without a {missing}",
-                hint="give both, or neither to use the environment and the docker config",
-            )
-        return Credential(self.username, self.password)
 
 
 class _Merge:

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from oci_merge.auth import Authenticator, Authorization
+from oci_merge.auth import Authenticator
 from oci_merge.challenge import Scope, pull, pull_push
-from oci_merge.credentials import Credential
+from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
 from oci_merge.errors import (
     AccessDeniedError,
@@ -29,6 +29,7 @@ from oci_merge.errors import (
     RegistryError,
 )
 from oci_merge.failures import Attempt, error_from
+from oci_merge.identity import Authorization
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.media_types import ACCEPT_MANIFESTS
 from oci_merge.reference import Reference
@@ -76,7 +77,7 @@ class Registry:
         reads: the repositories that the run reads.
         writes: the repositories that it reads and writes.
         credential: what the caller gave; others are looked for when the registry asks.
-        docker_config: the file to look into instead of the usual docker config.
+        docker_config: the file to look into instead of the usual ones.
         plain_http: speak plain HTTP.
         insecure: do not verify the certificate.
     """
@@ -95,7 +96,8 @@ class Registry:
         self.name = name
         self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        self._auth = Authenticator(self._transport, scopes, credential, docker_config)
+        search = CredentialSearch(name, credential, docker_config=docker_config)
+        self._auth = Authenticator(self._transport, scopes, search)
         self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Registry:
@@ -317,14 +319,14 @@ class Registry:
             subject=doing.subject,
             registry=self.name,
             method=request.method,
-            user=self._auth.user,
+            user=self._auth.user(doing.scopes),
         )
         return error_from(reply, attempt, had_token=had_token)
 
 
 @dataclass(frozen=True, slots=True)
 class _Doing:
-    """What a request is for: in words, and in scopes."""
+    """What a request is for: in words, and in scopes, of its own repository first."""
 
     action: str
     subject: str
