@@ -84,20 +84,20 @@ def parse_auth_file(content: bytes, *, what: str, hint: str) -> AuthFile:
     Raises:
         CredentialError: it cannot be read.
     """
-    return _parse(_AUTH_FILE, content or b"{}", what=what, hint=hint)
+    return _parse(_AUTH_FILE, content.strip() or b"{}", what=what, hint=hint)
 
 
 def parse_dockercfg(content: bytes, *, what: str, hint: str) -> AuthFile:
     """Read docker's old ``.dockercfg``, which is nothing but entries; as ``parse_auth_file``."""
-    return AuthFile(auths=_parse(_ENTRIES, content or b"{}", what=what, hint=hint))
+    return AuthFile(auths=_parse(_ENTRIES, content.strip() or b"{}", what=what, hint=hint))
 
 
-def decode_entry(entry: AuthEntry, key: str, *, origin: str) -> Credential:
+def decode_entry(entry: AuthEntry, server: str, *, origin: str) -> Credential:
     """Return what an entry that has a secret holds.
 
     Args:
         entry: the entry.
-        key: the key that it stands under.
+        server: what it is for, to be named in the error.
         origin: where it stands, in words.
 
     Raises:
@@ -114,8 +114,8 @@ def decode_entry(entry: AuthEntry, key: str, *, origin: str) -> Credential:
     if is_bad_pair or is_bad_token:
         wanted = "registry token" if is_bad_token else "user name and password"
         raise CredentialError(
-            f"{origin} holds no {wanted} for {printable(key)}",
-            hint=f"run docker login {printable(key)} again, or mend it where it was written",
+            f"{origin} holds no {wanted} for {printable(server)}",
+            hint=f"run docker login {printable(server)} again, or mend it where it was written",
         )
     return credential
 

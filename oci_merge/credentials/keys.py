@@ -38,6 +38,16 @@ def server_keys(registry: str) -> tuple[str, ...]:
     return _HUB_KEYS if registry == DOCKER_HUB else (registry,)
 
 
+def place_of(key: str) -> Place:
+    """Return what a key stands for. A URL stands for its host, whatever its path."""
+    bare = key.removeprefix("https://").removeprefix("http://")
+    authority, _, path = bare.partition("/")
+    if bare != key or _API.fullmatch(path):
+        path = ""
+    host = authority.rpartition("@")[2].lower()
+    return Place(DOCKER_HUB if host in _HUB_KEYS else host, path.rstrip("/"))
+
+
 def find_key(keys: Iterable[str], place: Place) -> str | None:
     """Choose the key that is nearest to a repository.
 
@@ -54,19 +64,14 @@ def find_key(keys: Iterable[str], place: Place) -> str | None:
     for wanted in _from_near_to_far(place):
         preferred = [] if wanted.path else usual
         for key in (*preferred, *there):
-            if _place(key) == wanted:
+            if place_of(key) == wanted:
                 return key
     return None
 
 
-def registries(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return what the keys stand for, each once, for people to read."""
-    return tuple(dict.fromkeys(str(_place(key)) for key in keys))
-
-
 def names_registry(key: str, registry: str) -> bool:
     """Say whether a key stands for a registry as a whole."""
-    return _place(key) == Place(registry.lower())
+    return place_of(key) == Place(registry.lower())
 
 
 def _from_near_to_far(place: Place) -> Iterator[Place]:
@@ -75,13 +80,3 @@ def _from_near_to_far(place: Place) -> Iterator[Place]:
         yield Place(registry, path)
         path = path.rpartition("/")[0]
     yield Place(registry)
-
-
-def _place(key: str) -> Place:
-    """Return what a key stands for. A URL stands for its host, whatever its path."""
-    bare = key.removeprefix("https://").removeprefix("http://")
-    host, _, path = bare.partition("/")
-    if bare != key or _API.fullmatch(path):
-        path = ""
-    host = host.lower()
-    return Place(DOCKER_HUB if host in _HUB_KEYS else host, path.rstrip("/"))

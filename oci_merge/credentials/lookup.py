@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile, decode_entry
-from oci_merge.credentials.keys import Place, find_key, registries, server_keys
+from oci_merge.credentials.keys import Place, find_key, place_of, server_keys
 from oci_merge.text import listed, printable
 
 #: Asks the credential helper of a name about a server; None where it has nothing for it.
@@ -55,10 +55,10 @@ def _look_at_entries(file: AuthFile, place: Place, origin: str, silence: str) ->
     full = {key: entry for key, entry in entries.items() if entry and entry.has_secret}
     key = find_key(full, place)
     if key is not None:
-        return decode_entry(full[key], key, origin=origin)
+        return decode_entry(full[key], str(place_of(key)), origin=origin)
     empty = find_key(entries, place)
     if empty is not None:
-        reason = f"its entry for {printable(empty)} holds no secret"
+        reason = f"its entry for {_named([empty])} holds no secret"
     elif full:
         reason = f"it has entries for {_named(full)} alone"
     else:
@@ -67,6 +67,6 @@ def _look_at_entries(file: AuthFile, place: Place, origin: str, silence: str) ->
 
 
 def _named(keys: Iterable[str]) -> str:
-    names = [printable(name, limit=80) for name in registries(keys)]
+    names = list(dict.fromkeys(printable(str(place_of(key)), limit=80) for key in keys))
     more = len(names) - _MOST_NAMED
     return listed([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)
