@@ -69,6 +69,8 @@ class Authenticator:
             TransportError: it did not answer, or credentials may not go there.
             CredentialError: the credentials cannot be read.
         """
+        if used is not None and used.trial is not None:
+            used.trial.refusals.append(reply)
         challenges = parse_challenges(reply.headers.get_list("www-authenticate"))
         if _SCHEMES.isdisjoint(challenge.scheme for challenge in challenges):
             return None

@@ -139,13 +139,6 @@ def _describe(
             f"use credentials that may {need} there; "
             "some registries say the same of what does not exist",
         )
-    if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
-        return (
-            NotFoundError,
-            f"{attempt.subject} was not found on {server}",
-            "check the name and the tag; "
-            "some registries say the same of what the credentials may not see",
-        )
     if status == 429:
         return (
             RateLimitedError,
@@ -157,5 +150,12 @@ def _describe(
             ServerError,
             f"{server} failed to {what}, with status {status}",
             "the fault is on the registry's side: run it again, a rerun goes on where this ended",
+        )
+    if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
+        return (
+            NotFoundError,
+            f"{attempt.subject} was not found on {server}",
+            "check the name and the tag; "
+            "some registries say the same of what the credentials may not see",
         )
     return RegistryError, f"{server} refused to {what}, with status {status}", ""

@@ -23,12 +23,42 @@ from oci_merge.challenge import (
 from oci_merge.credentials import Credential
 from oci_merge.errors import AuthenticationError, RegistryError
 from oci_merge.tokens import TokenClient
-from oci_merge.transport import Transport
+from oci_merge.transport import Reply, Transport
 
 #: A token is not used in its last seconds, when it might end on the way.
 _MARGIN = 10.0
 
+#: How often a password is refused until it counts as wrong. Once is not enough, since some
+#: registries say 401, rather than 403, of a repository that its user may not see.
+_MAX_REFUSALS = 2
+
 _Key = frozenset[Scope]
+
+
+@dataclass(slots=True, eq=False)
+class Trial:
+    """What a registry has made so far of a password, or of a token that was given as it is.
+
+    A wrong one that is sent with all first requests at once might lock its user out.
+
+    Attributes:
+        is_accepted: whether a request was answered with something else than a challenge.
+        refusals: the 401s.
+    """
+
+    is_accepted: bool = False
+    refusals: list[Reply] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Reply | None:
+        """The 401 that says that it is wrong, so that it is not sent again."""
+        is_wrong = not self.is_accepted and len(self.refusals) >= _MAX_REFUSALS
+        return self.refusals[-1] if is_wrong else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither accepted nor wrong yet; then one request goes ahead."""
+        return not self.is_accepted and self.verdict is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +70,14 @@ class Authorization:
         scopes: what a token is for; empty for Basic, and for a token that was given as it is.
         obtained: when it came, on the monotonic clock.
         life: how long it says it lasts, in seconds.
+        trial: whether the registry takes it, where no token server has vouched for it.
     """
 
     value: str = field(repr=False)
     scopes: frozenset[Scope] = frozenset()
     obtained: float = 0.0
     life: float = float("inf")
+    trial: Trial | None = None
 
     def covers(self, scopes: Sequence[Scope]) -> bool:
         """Say whether the token was asked for with all of these scopes."""
@@ -128,7 +160,7 @@ class Identity:
         if value is None or (used is not None and used is self._fixed):
             return None
         if self._fixed is None:
-            self._fixed = Authorization(value)
+            self._fixed = Authorization(value, trial=Trial())
         return self._fixed
 
     async def _answer_bearer(

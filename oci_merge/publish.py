@@ -12,7 +12,6 @@ from oci_merge.errors import (
     OciMergeError,
     PublishError,
     RegistryError,
-    TransportError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
 from oci_merge.plan import Child, Mount, Plan, Transfers
@@ -107,7 +106,7 @@ class Publisher:
     async def _mount_or_cancel(self, mount: Mount) -> RefusedMount | None:
         refusal = await self._registry.mount_blob(self._repository, mount.digest, mount.source)
         if refusal is not None and refusal.upload:
-            with contextlib.suppress(TransportError):
+            with contextlib.suppress(OciMergeError):
                 await self._registry.cancel_upload(self._repository, refusal.upload)
         return refusal
 

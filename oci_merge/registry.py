@@ -27,6 +27,7 @@ from oci_merge.errors import (
     InvalidReferenceError,
     ManifestError,
     RegistryError,
+    TransportError,
 )
 from oci_merge.failures import Attempt, error_from
 from oci_merge.identity import Authorization
@@ -99,6 +100,8 @@ class Registry:
         search = CredentialSearch(name, credential, docker_config=docker_config)
         self._auth = Authenticator(self._transport, scopes, search)
         self._opening = asyncio.Lock()
+        self._proving = asyncio.Lock()
+        self._unreachable: TransportError | None = None
 
     async def __aenter__(self) -> Registry:
         return self
@@ -216,11 +219,14 @@ class Registry:
     async def cancel_upload(self, repository: str, upload: str) -> None:
         """Close an upload session ("Cancelling a blob upload").
 
-        A registry that refuses is not blamed: it closes the session itself in time.
+        A registry that refuses is not blamed: it closes the session itself in time. No other host
+        is asked to delete anything, whatever URL the registry gives.
 
         Raises:
             TransportError: it did not answer.
         """
+        if not self._transport.is_own(upload):
+            return
         doing = _Doing("cancel", f"an upload to {repository}", [pull_push(repository)])
         with contextlib.suppress(RegistryError):
             await self._send(Request("DELETE", upload), doing)
@@ -266,14 +272,12 @@ class Registry:
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
-        if not self._transport.is_own(request.url):
-            return await self._transport.send(request)
         began = time.monotonic()
         outcome = await self._open(request, doing, began)
         for _ in range(_MAX_ANSWERS):
-            if not outcome.goes_on:
+            if outcome.answer is None:
                 break
-            outcome = await self._ask(request, doing, began)
+            outcome = await self._ask(request, doing, began, outcome.answer)
         if outcome.reply.status == 401 and not outcome.reply.foreign:
             raise self._error(outcome.reply, request, doing, had_token=outcome.had_token)
         return outcome.reply
@@ -286,11 +290,36 @@ class Registry:
                 return await self._judge(reply, doing, None, began)
             async with self._opening:
                 if not self._transport.is_settled:
-                    return await self._ask(request, doing, began)
-        return await self._ask(request, doing, began)
+                    return await self._ask_first(request, doing, began)
+        return await self._ask(request, doing, began, self._auth.current(doing.scopes))
 
-    async def _ask(self, request: Request, doing: _Doing, began: float) -> _Outcome:
-        used = self._auth.current(doing.scopes)
+    async def _ask_first(self, request: Request, doing: _Doing, began: float) -> _Outcome:
+        """Send what goes ahead; where nobody answers it, those who wait do not try again."""
+        if self._unreachable is not None:
+            raise self._unreachable
+        try:
+            return await self._ask(request, doing, began, self._auth.current(doing.scopes))
+        except TransportError as error:
+            if not self._transport.is_settled:
+                self._unreachable = error
+            raise
+
+    async def _ask(
+        self, request: Request, doing: _Doing, began: float, used: Authorization | None
+    ) -> _Outcome:
+        """Send with an authorization; one request at a time tries a password for all."""
+        trial = used.trial if used else None
+        if trial and trial.is_open:
+            async with self._proving:
+                if trial.is_open:
+                    return await self._try(request, doing, began, used)
+        return await self._try(request, doing, began, used)
+
+    async def _try(
+        self, request: Request, doing: _Doing, began: float, used: Authorization | None
+    ) -> _Outcome:
+        if used and used.trial and used.trial.verdict:
+            return _Outcome(used.trial.verdict, had_token=False)
         authorization = used.value if used else None
         reply = await self._transport.send(replace(request, authorization=authorization))
         return await self._judge(reply, doing, used, began)
@@ -301,9 +330,11 @@ class Registry:
         """Answer a challenge, if this is one."""
         had_token = used is not None and bool(used.scopes)
         if reply.status != 401 or reply.foreign:
-            return _Outcome(reply, had_token, goes_on=False)
+            if used and used.trial:
+                used.trial.is_accepted = True
+            return _Outcome(reply, had_token)
         answer = await self._auth.answer(reply, doing.scopes, used, began)
-        return _Outcome(reply, had_token, goes_on=answer is not None)
+        return _Outcome(reply, had_token, answer)
 
     def _expect(
         self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
@@ -335,11 +366,11 @@ class _Doing:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A reply, whether a token had been sent for it, and whether asking again makes sense."""
+    """A reply, whether a token had been sent for it, and with what to ask again, if at all."""
 
     reply: Reply
     had_token: bool
-    goes_on: bool
+    answer: Authorization | None = None
 
 
 def _manifest_path(reference: Reference) -> str:

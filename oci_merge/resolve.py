@@ -230,7 +230,7 @@ def _leave_out_missing(
 async def _flatten(registry: Registry, source: Source, manifest: Manifest) -> tuple[Component, ...]:
     if not isinstance(manifest.document, ImageIndex):
         return (Component(source, manifest),)
-    leaves = await _leaves(registry, source, manifest.document, depth=1)
+    leaves = await _Walk(registry, source).leaves(manifest.document)
     if not leaves:
         raise ManifestError(
             f"{source.reference} is an index that lists no image",
@@ -239,36 +239,44 @@ async def _flatten(registry: Registry, source: Source, manifest: Manifest) -> tu
     return select(source, leaves)
 
 
-async def _leaves(
-    registry: Registry, source: Source, index: ImageIndex, depth: int
-) -> list[Component]:
-    """Fetch what an index lists, indexes within it included."""
-    if depth > _MAX_DEPTH or len(index.manifests) > _MAX_ENTRIES:
-        raise ManifestError(
-            f"{source.reference} is an index with more than {_MAX_ENTRIES} entries "
-            f"or {_MAX_DEPTH} levels",
-            hint="no image has that many; name the images themselves",
+@dataclass(slots=True)
+class _Walk:
+    """A walk over the indexes of one source.
+
+    Attributes:
+        registry: its registry.
+        source: the source.
+        entries: how many entries the indexes met so far list altogether.
+    """
+
+    registry: Registry
+    source: Source
+    entries: int = 0
+
+    async def leaves(self, index: ImageIndex, depth: int = 1) -> list[Component]:
+        """Fetch what an index lists, indexes within it included."""
+        self.entries += len(index.manifests)
+        if depth > _MAX_DEPTH or self.entries > _MAX_ENTRIES:
+            raise ManifestError(
+                f"{self.source.reference} is an index with more than {_MAX_ENTRIES} entries "
+                f"or {_MAX_DEPTH} levels",
+                hint="no image has that many; name the images themselves",
+            )
+        found = await gather(self._leaf(descriptor, depth) for descriptor in index.manifests)
+        return [component for components in found for component in components]
+
+    async def _leaf(self, listed_as: Descriptor, depth: int) -> list[Component]:
+        at = self.source.reference
+        manifest = await self.registry.get_manifest(
+            Reference(at.registry, at.repository, digest=listed_as.digest)
         )
-    found = await gather(
-        _leaf(registry, source, descriptor, depth) for descriptor in index.manifests
-    )
-    return [component for components in found for component in components]
-
-
-async def _leaf(
-    registry: Registry, source: Source, listed_as: Descriptor, depth: int
-) -> list[Component]:
-    reference = Reference(
-        source.reference.registry, source.reference.repository, digest=listed_as.digest
-    )
-    manifest = await registry.get_manifest(reference)
-    if isinstance(manifest.document, ImageIndex):
-        return await _leaves(registry, source, manifest.document, depth + 1)
-    said = listed_as.platform.to_platform() if listed_as.platform else Platform("", "")
-    component = Component(source, manifest, listed_as, said)
-    if not said.is_known and not component.is_attestation:
-        said = await _read_config(registry, Component(source, manifest, listed_as))
-    return [Component(source, manifest, listed_as, said)]
+        if isinstance(manifest.document, ImageIndex):
+            return await self.leaves(manifest.document, depth + 1)
+        said = listed_as.platform.to_platform() if listed_as.platform else Platform("", "")
+        component = Component(self.source, manifest, listed_as, said)
+        if not said.is_known and not component.is_attestation:
+            said = await _read_config(self.registry, Component(self.source, manifest, listed_as))
+        return [Component(self.source, manifest, listed_as, said)]
 
 
 def _needs_config(component: Component) -> bool:
@@ -299,7 +307,7 @@ async def _standing(registry: Registry, target: Reference) -> tuple[str, frozens
     """Return the digest that a tag stands on and what its index lists; whatever stands there."""
     try:
         raw = await registry.get_raw_manifest(target)
-    except NotFoundError:
+    except (NotFoundError, ManifestError):  # nothing, or something broken, that may be replaced
         return "", frozenset()
     try:
         manifest = parse_manifest(

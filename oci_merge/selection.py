@@ -47,7 +47,7 @@ def select(source: Source, components: Sequence[Component]) -> tuple[Component, 
             hint="push the image again, or leave it out",
         )
     asked = source.platform
-    if asked is not None and len(images) > 1:
+    if asked is not None and asked.is_known and len(images) > 1:
         images = _matching(asked, source.reference, images)
     kept = {component.manifest.digest for component in images}
     attestations = [

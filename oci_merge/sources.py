@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from oci_merge.errors import InvalidReferenceError, OciMergeError, UsageError
+from oci_merge.errors import (
+    InvalidPlatformError,
+    InvalidReferenceError,
+    OciMergeError,
+    UsageError,
+)
 from oci_merge.platforms import (
     Platform,
     normalise,
@@ -178,6 +183,7 @@ def _checked(job: Job) -> Job:
     _check_one_registry(job.target, references)
     tags = dict.fromkeys([job.target.identifier, *(check_tag(tag) for tag in job.tags)])
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
+    _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
     return replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
 
@@ -288,6 +294,19 @@ def _check_lists(request: MergeRequest) -> None:
             raise UsageError(
                 f"the {what} are the text {printable(words)!r} rather than a list of texts",
                 hint=f"write [{printable(words)!r}]",
+            )
+
+
+def _check_texts(platforms: Iterable[Platform]) -> None:
+    """Refuse platforms that no index could say; those of a spec are otherwise as they like."""
+    for platform in platforms:
+        words = (platform.os, platform.architecture, platform.variant, platform.os_version)
+        if any(
+            printable(word, limit=len(word)) != word for word in (*words, *platform.os_features)
+        ):
+            raise InvalidPlatformError(
+                f"{printable(str(platform))!r} is not a platform",
+                hint="it has control characters in it, or what is no text",
             )
 
 

@@ -14,7 +14,7 @@ does not know is an error, as a misspelt key would otherwise change what is publ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -80,8 +80,9 @@ def parse_spec(text: str, *, name: str) -> Spec:
         SpecError: it is not YAML, lacks something, or has a key or value that the format does
             not know; the error names the line.
     """
-    reader = _Reader(text, name)
+    name = printable(name)
     try:
+        reader = _Reader(text, name)
         root = reader.loader.get_single_node()
         if root is None:
             raise SpecError(f"the spec {name} is empty")
@@ -205,8 +206,9 @@ class _Reader:
     """Reads YAML nodes, so that every error can name its line."""
 
     def __init__(self, text: str, name: str) -> None:
-        self.name = printable(name)
+        self.name = name
         self.loader = yaml.SafeLoader(text)
+        self._flat: set[yaml.Node] = set()
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
         """Return an error that names the node's line."""
@@ -220,7 +222,6 @@ class _Reader:
             if node.tag == _NULL:
                 return {}
             raise self.error(node, f"{what or 'this'} has to be a mapping of keys to values")
-        self.loader.flatten_mapping(node)  # resolves YAML's merge key
         fields: dict[str, yaml.Node] = {}
         for key_node, value in self._pairs(node):
             key = self.text(key_node, "a key")
@@ -230,8 +231,6 @@ class _Reader:
                     f"{printable(key)!r} is not a key of {what}",
                     hint=f"known keys are {listed(list(known))}",
                 )
-            if key in fields:
-                raise self.error(key_node, f"the key {printable(key)!r} stands here twice")
             fields[key] = value
         return {key: value for key, value in fields.items() if value.tag != _NULL}
 
@@ -249,8 +248,21 @@ class _Reader:
             return cast(str, node.value)
         raise self.error(node, f"{printable(what)!r} has to be text")
 
-    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-        yield from node.value
+    def _pairs(self, node: yaml.MappingNode) -> Sequence[tuple[yaml.Node, yaml.Node]]:
+        """Return a mapping's pairs, after those that YAML's merge key brings in."""
+        if node not in self._flat:  # another alias of it may have been here
+            self._check_keys(node)
+            self.loader.flatten_mapping(node)
+            self._flat.add(node)
+        return cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
+        """Refuse a key that stands twice in a mapping; a merged one may be given anew."""
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise self.error(key, f"the key {printable(key.value)!r} stands here twice")
+            seen.add(key.value)
 
 
 def _problem(error: yaml.YAMLError) -> str:

@@ -22,7 +22,8 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        error = _first(errors)
+        raise error from error.__cause__
     return [task.result() for task in tasks]
 
 
@@ -32,7 +33,8 @@ async def both(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> 
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(one), group.create_task(other)
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        error = _first(errors)
+        raise error from error.__cause__
     return first.result(), second.result()
 
 

@@ -69,7 +69,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply, read whole.
+    """A reply, read whole. What may hold a token or a signature is kept out of ``repr``.
 
     Attributes:
         status: the HTTP status.
@@ -81,9 +81,9 @@ class Reply:
     """
 
     status: int
-    headers: httpx.Headers
-    content: bytes
-    url: str
+    headers: httpx.Headers = field(repr=False)
+    content: bytes = field(repr=False)
+    url: str = field(repr=False)
     foreign: bool
     protocol: str
 
@@ -108,6 +108,8 @@ class Transport:
         self._insecure = insecure
         self._clients: dict[_Kind, httpx.AsyncClient] = {}
         self._first = asyncio.Lock()
+        # The time that httpx's own queue takes grows with the square of its length.
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._try_plain = not plain_http and is_loopback(registry)
         self._scheme = "http" if plain_http else "https"
         self._settled: httpx.AsyncClient | None = self._client("plain") if plain_http else None
@@ -119,7 +121,10 @@ class Transport:
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
-        return _origin(urljoin(self.base_url, url)) == _origin(self.base_url)
+        try:
+            return _origin(urljoin(self.base_url, url)) == _origin(self.base_url)
+        except ValueError:
+            return False
 
     @property
     def base_url(self) -> str:
@@ -186,11 +191,12 @@ class Transport:
         """Follow redirects by hand, so that credentials stay where they belong."""
         if request.method not in ("GET", "HEAD"):
             return reply
-        for _ in range(_MAX_REDIRECTS):
+        for followed in range(_MAX_REDIRECTS + 1):
             location = reply.headers.get("location")
             if reply.status not in _REDIRECTS or not location:
                 return reply
-            reply = await self._exchange(request, _redirected(request, reply, location))
+            if followed < _MAX_REDIRECTS:
+                reply = await self._exchange(request, _redirected(request, reply, location))
         raise TransportError(
             f"{self._authority} redirects {request.method} {_shown(request.url)} "
             f"more than {_MAX_REDIRECTS} times",
@@ -210,11 +216,12 @@ class Transport:
             built = client.build_request(
                 request.method, url, headers=headers, content=request.content
             )
-            response = await client.send(built, stream=True)
-            try:
-                content = await _read(response, request)
-            finally:
-                await response.aclose()
+            async with self._slots:
+                response = await client.send(built, stream=True)
+                try:
+                    content = await _read(response, request)
+                finally:
+                    await response.aclose()
         except (TransportError, ManifestError):
             raise
         except Exception as error:  # whatever an HTTP stack makes of a broken reply
@@ -235,6 +242,11 @@ class Transport:
     def _client(self, kind: _Kind) -> httpx.AsyncClient:
         """Return the client of a kind, made on first use."""
         if kind not in self._clients:
+            self._clients[kind] = self._new_client(kind)
+        return self._clients[kind]
+
+    def _new_client(self, kind: _Kind) -> httpx.AsyncClient:
+        try:
             client = httpx.AsyncClient(
                 http2=kind in ("h2", "foreign"),
                 verify=self._tls(kind),
@@ -244,9 +256,15 @@ class Transport:
                 mounts=self._without_proxy(),
                 headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
             )
-            client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            self._clients[kind] = client
-        return self._clients[kind]
+        except (ImportError, ValueError, httpx.InvalidURL):
+            # What is wrong with it is not repeated: a proxy's URL may hold a password.
+            raise TransportError(
+                "a proxy that the environment names cannot be used",
+                hint="give HTTPS_PROXY, HTTP_PROXY and ALL_PROXY http:// or https:// URLs, "
+                "or unset them",
+            ) from None
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return client
 
     def _tls(self, kind: _Kind) -> ssl.SSLContext:
         """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
@@ -292,17 +310,24 @@ def _is_tls_servers(reply: Reply) -> bool:
 
 def _redirected(request: Request, reply: Reply, location: str) -> str:
     """Return where a redirect leads, without user name and password."""
+    asked = urlsplit(reply.url)
+    hint = "the registry, or a proxy before it, is misconfigured"
     try:
         url = urljoin(reply.url, location)
         parts = urlsplit(url)
-    except ValueError:
-        url, parts = "", urlsplit("")
-    downgrade = parts.scheme != "https" and urlsplit(reply.url).scheme == "https"
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or downgrade:
+        is_usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        is_usable = False
+    if not is_usable:
         raise TransportError(
-            f"{urlsplit(reply.url).netloc} redirects {_shown(request.url)} "
+            f"{asked.netloc} redirects {_shown(request.url)} to what is no http or https URL",
+            hint=hint,
+        )
+    if parts.scheme == "http" and asked.scheme == "https":
+        raise TransportError(
+            f"{asked.netloc} redirects {_shown(request.url)} "
             f"to {_shown_origin(parts)}, which is not https",
-            hint="the registry, or a proxy before it, is misconfigured",
+            hint=hint,
         )
     if request.check_redirect:
         request.check_redirect(url)

@@ -5,7 +5,6 @@ Every test below this folder is marked `real_registry`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from fixtures.distribution import PROGRAM, Distribution, Htpasswd, TokenRegistry, run_token_registry
 from fixtures.tokens import Account, TokenService
+from tests.installed import installed
 
 DISTRIBUTION_LEEWAY = 60
 """Seconds by which distribution forgives a token's time."""
@@ -30,19 +30,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def docker_registry() -> Path:
     """Debian's docker-registry; without it the tests that need it are skipped."""
-    return _program(PROGRAM)
+    return installed(PROGRAM)
 
 
 @pytest.fixture(scope="session")
 def skopeo() -> Path:
     """skopeo; without it the tests that need it are skipped."""
-    return _program("skopeo")
+    return installed("skopeo")
 
 
 @pytest.fixture(scope="session")
 def buildah() -> Path:
     """buildah; without it the tests that need it are skipped."""
-    return _program("buildah")
+    return installed("buildah")
 
 
 @pytest.fixture(scope="session")
@@ -81,10 +81,3 @@ def token_registry(docker_registry: Path) -> Iterator[TokenRegistry]:
     )
     with run_token_registry(tokens) as registry:
         yield registry
-
-
-def _program(name: str) -> Path:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed (apt-get install {name})")
-    return Path(path)

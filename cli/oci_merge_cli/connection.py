@@ -1,0 +1,100 @@
+"""How to reach a registry and who to be there, as the options say it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from oci_merge import UsageError
+
+
+class Access(TypedDict):
+    """The arguments of the library that say it."""
+
+    username: str | None
+    password: str | None
+    plain_http: bool
+    insecure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """The connection options.
+
+    Attributes:
+        username: the user's name, or None.
+        password: the password from the command line, or None.
+        password_stdin: whether the password comes on stdin.
+        plain_http: whether to speak plain HTTP.
+        insecure: whether not to verify the registry's certificate.
+        debug: whether to show a line for each request.
+    """
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_stdin: bool = False
+    plain_http: bool = False
+    insecure: bool = False
+    debug: bool = False
+
+    def after(self, before: Connection) -> Connection:
+        """Return these options, filled up with those that stood before the command's word."""
+        return Connection(
+            username=before.username if self.username is None else self.username,
+            password=before.password if self.password is None else self.password,
+            password_stdin=self.password_stdin or before.password_stdin,
+            plain_http=self.plain_http or before.plain_http,
+            insecure=self.insecure or before.insecure,
+            debug=self.debug or before.debug,
+        )
+
+    def warnings(self) -> list[str]:
+        """Return what the user should know about these options, in sentences."""
+        if self.password is None:
+            return []
+        return [
+            "others can read --password in the process list; use --password-stdin, "
+            "or OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD"
+        ]
+
+    def access(self) -> Access:
+        """Return the library's arguments, with the password read from stdin if it is there.
+
+        Raises:
+            UsageError: the options contradict each other, or stdin has no password.
+        """
+        if self.password_stdin and self.password is not None:
+            raise UsageError(
+                "--password and --password-stdin are both given",
+                hint="leave out --password, which others can read in the process list",
+            )
+        if self.password_stdin and self.username is None:
+            raise UsageError(
+                "--password-stdin is given without --username",
+                hint="say with --username whose password it is",
+            )
+        return Access(
+            username=self.username,
+            password=_read_password() if self.password_stdin else self.password,
+            plain_http=self.plain_http,
+            insecure=self.insecure,
+        )
+
+
+def _read_password() -> str:
+    """Read stdin to its end; one line end after the password is not part of it."""
+    try:
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read()
+        password = content.decode()
+    except UnicodeDecodeError:
+        raise UsageError("the password on stdin is not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"the password cannot be read from stdin: {error.strerror}") from error
+    password = password.removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise UsageError(
+            "--password-stdin is given, but nothing came on stdin",
+            hint='pipe the password in, for example: printf %s "$TOKEN" | oci-merge …',
+        )
+    return password

@@ -1,0 +1,96 @@
+"""Live progress on a terminal: bars while it lasts, and a table at its end.
+
+rich is imported here alone, and this module only where stderr is a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from oci_merge import Event, MergeResult, StageAdvanced, StageStarted
+from oci_merge_cli.output import shown
+from oci_merge_cli.progress import Lines
+
+_STAGES = {
+    "probe": "looking for images",
+    "manifests": "reading manifests",
+    "configs": "reading configs",
+    "mounts": "mounting blobs",
+    "children": "putting manifests",
+    "tags": "moving tags",
+}
+#: As much of a digest as people compare.
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+class Live(Lines):
+    """Shows a bar for each step, lines above the bars, and a table of the platforms.
+
+    Args:
+        bars: the bars, shown by the caller.
+    """
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._stages: dict[str, TaskID] = {}
+
+    def show(self, event: Event) -> None:
+        """Show a step's progress, and what lines show."""
+        match event:
+            case StageStarted() if event.total:
+                self._stages[event.stage] = self._bars.add_task(
+                    _STAGES[event.stage], total=event.total
+                )
+            case StageAdvanced() if event.stage in self._stages:
+                self._bars.advance(self._stages[event.stage])
+            case _:
+                super().show(event)
+
+    def line(self, text: str) -> None:
+        """Show a line above the bars."""
+        self._print(Text(shown(text)))
+
+    def warn(self, message: str) -> None:
+        """Show a warning above the bars, in colour."""
+        self._print(Text.assemble(("warning: ", "yellow"), shown(message)))
+
+    def finish(self, result: MergeResult) -> None:
+        """Take the bars away and show the platforms; the plan of a dry run shows them itself."""
+        self._bars.stop()
+        if result.dry_run:
+            return
+        table = Table("platform", "digest", "size", "from", box=None, padding=(0, 2, 0, 0))
+        for image in result.platforms:
+            cells = (
+                str(image.platform),
+                image.digest[:_SHORT_DIGEST],
+                str(image.size),
+                image.source,
+            )
+            table.add_row(*(Text(shown(cell)) for cell in cells))
+        self._bars.console.print(table)
+
+    def _print(self, text: Text) -> None:
+        self._bars.console.print(text, soft_wrap=True)
+
+
+@contextmanager
+def live() -> Iterator[Live]:
+    """Show live progress on stderr while the context is open."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    bars = Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    )
+    with bars:
+        yield Live(bars)

@@ -1,0 +1,215 @@
+"""The options, each with its help; ``app`` puts them into signatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Format = Literal["auto", "oci", "docker"]
+PlatformCheck = Literal["warn", "error", "off"]
+MergeOutput = Literal["text", "json"]
+InspectOutput = Literal["text", "table", "json", "manifest"]
+
+_IMAGES = "The images to join"
+_RESULT = "What to publish"
+_OUTPUT = "Output"
+_REGISTRY = "Registry"
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from oci_merge_cli.version import print_version
+
+        raise typer.Exit(print_version())
+
+
+TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        metavar="REFERENCE",
+        help="Where the images are, with ARCH, OS and VARIANT to be replaced for each platform: "
+        "reg.example/app-ARCHVARIANT:1.0 means app-amd64, app-armv7 and so on.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+PlatformsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platforms",
+        metavar="LIST",
+        help="The platforms to put into the template, as linux/amd64,linux/arm/v7 or repeated. "
+        "Without it, the known platforms are looked for, and those that are there are joined.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+ArchAliasOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch-alias",
+        metavar="LIST",
+        help="Architectures that the images' names write otherwise, as "
+        "amd64=x86_64,arm64=aarch64 or repeated.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="REFERENCE",
+        help="Instead of a template, an image by tag or digest; once for each image.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="REFERENCE",
+        help="The tag to publish, such as reg.example/app:1.0.",
+        rich_help_panel=_RESULT,
+    ),
+]
+TagsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tags",
+        metavar="LIST",
+        help="More tags beside the target's own, as latest,1 or repeated.",
+        rich_help_panel=_RESULT,
+    ),
+]
+AnnotationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--annotation",
+        metavar="KEY=VALUE",
+        help="An annotation of the index; once for each. It makes no Docker list.",
+        rich_help_panel=_RESULT,
+    ),
+]
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="An OCI index, or a Docker manifest list; auto makes a Docker list where every "
+        "image is Docker's, else an OCI index.",
+        rich_help_panel=_RESULT,
+    ),
+]
+PlatformCheckOption = Annotated[
+    PlatformCheck,
+    typer.Option(
+        "--platform-check",
+        help="What to do where an image's config says another platform than the one asked for.",
+        rich_help_panel=_RESULT,
+    ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Read the images and print what would be written, but write nothing.",
+        rich_help_panel=_RESULT,
+    ),
+]
+MergeOutputOption = Annotated[
+    MergeOutput,
+    typer.Option(
+        "--output",
+        help="What stdout gets: the line 'Digest: sha256:... SIZE', or all of the outcome, errors "
+        "included, as JSON.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+DigestFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--digest-file",
+        metavar="FILE",
+        help="Write the digest into a file once the image is published.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        help="Leave everything but errors out of stderr.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+InspectOutputOption = Annotated[
+    InspectOutput,
+    typer.Option(
+        "--output",
+        help="manifest-tool's text, a table, JSON, or the exact bytes of the manifest.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+UsernameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--username",
+        metavar="NAME",
+        help="The registry's user. Without it, OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD are "
+        "used, or the docker config.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option(
+        "--password",
+        metavar="PASSWORD",
+        help="The user's password or token; others can read it in the process list.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+PasswordStdinOption = Annotated[
+    bool,
+    typer.Option(
+        "--password-stdin", help="Read the password from stdin.", rich_help_panel=_REGISTRY
+    ),
+]
+PlainHttpOption = Annotated[
+    bool,
+    typer.Option(
+        "--plain-http",
+        help="Speak plain HTTP; a registry on this machine is tried so anyway.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+InsecureOption = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Do not verify the registry's certificate.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show a line for each request on stderr; none has a secret in it.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", "-v", help="Print the version.", is_eager=True, callback=_show_version
+    ),
+]
+ReferenceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REFERENCE",
+        rich_help_panel="What to inspect",
+        help="An image or an index, with its tag or digest.",
+    ),
+]

@@ -1,0 +1,151 @@
+"""What stdout gets, as text. Whatever comes from a registry is made printable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from oci_merge import InspectedImage, Inspection, MergeResult, Platform, printable
+
+#: What manifest-tool shows the insides of.
+_IMAGE_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_ATTESTATION_MARK = " (vnd.docker.reference.type=attestation-manifest)"
+
+
+def digest_line(result: MergeResult) -> str:
+    """Return manifest-tool's line for a pushed index."""
+    return f"Digest: {result.digest} {result.size}\n"
+
+
+def plan_text(result: MergeResult) -> str:
+    """Return what a merge would write, with the digest's line as the last one."""
+    plan = result.plan
+    sections: list[tuple[str, list[tuple[str, ...]]]] = [
+        (
+            f"Index of {result.target}: {result.media_type}",
+            [
+                (str(image.platform), image.digest, f"from {image.source}")
+                for image in result.platforms
+            ],
+        ),
+        (
+            "Blobs to mount",
+            [
+                (mount.digest, f"{mount.size} bytes", f"from {mount.source}")
+                for mount in plan.transfers.mounts
+            ],
+        ),
+        (
+            "Manifests to put",
+            [
+                (child.manifest.digest, f"{child.manifest.size} bytes", f"from {child.source}")
+                for child in plan.transfers.children
+            ],
+        ),
+        (
+            "Tags",
+            [(tag.name, "to move" if tag.changed else "unchanged") for tag in result.tags],
+        ),
+    ]
+    lines: list[str] = []
+    for heading, rows in sections:
+        lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]
+    return "\n".join(lines) + "\n" + digest_line(result)
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return rows of text as lines whose columns stand below each other."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in shown
+    ]
+
+
+def inspection_table(found: Inspection) -> str:
+    """Return an image, or the entries of an index, as a table."""
+    heading = ("PLATFORM", "DIGEST", "SIZE", "MEDIA TYPE", "ATTESTATION OF")
+    rows = [
+        (
+            str(image.platform) or "-",
+            image.digest,
+            str(image.size),
+            image.media_type,
+            image.attests,
+        )
+        for image in found.images
+    ]
+    return "\n".join(aligned([heading, *rows])) + "\n"
+
+
+def inspection_text(found: Inspection) -> str:
+    """Return what manifest-tool prints of an image or an index, byte for byte."""
+    lines = _index_lines(found) if found.is_index else _image_lines(found)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _image_lines(found: Inspection) -> Iterator[str]:
+    image = found.images[0]
+    yield f"Name: {printable(found.reference)} (Type: {printable(found.media_type)})"
+    yield f"      Digest: {found.digest}"
+    yield f"        Size: {found.size}"
+    yield f"          OS: {printable(image.platform.os)}"
+    yield f"        Arch: {printable(image.platform.architecture)}"
+    yield f"    # Layers: {len(image.layers)}"
+    for number, layer in enumerate(image.layers, 1):
+        yield f"      layer {number:02}: digest = {printable(layer.digest)}"
+
+
+def _index_lines(found: Inspection) -> Iterator[str]:
+    attestations = sum(image.is_attestation for image in found.images)
+    images = _counted(len(found.images) - attestations, "image")
+    yield f"Name:   {printable(found.reference)} (Type: {printable(found.media_type)})"
+    yield f"Digest: {found.digest}"
+    yield (
+        f" * Contains {len(found.images)} manifest references "
+        f"({images}, {_counted(attestations, 'attestation')}):"
+    )
+    for number, image in enumerate(found.images, 1):
+        yield from _entry_lines(f"[{number}]", image)
+
+
+def _entry_lines(label: str, image: InspectedImage) -> Iterator[str]:
+    mark = _ATTESTATION_MARK if image.is_attestation else ""
+    yield f"{label}     Type: {printable(image.media_type)}{mark}"
+    yield f"{label}   Digest: {printable(image.digest)}"
+    yield f"{label}   Length: {image.size}"
+    if image.media_type not in _IMAGE_TYPES:
+        yield f"Unknown media type for further display: {printable(image.media_type)}"
+        return
+    if image.is_attestation:
+        yield f"{label}       >>> Attestation for digest: {printable(image.attests)}"
+    else:
+        yield f"{label} Platform:"
+        yield from (f"{label}    - {line}" for line in _platform_lines(image.platform))
+        yield f"{label} # Layers: {len(image.layers)}"
+        for number, layer in enumerate(image.layers, 1):
+            yield f"     layer {number:02}: digest = {printable(layer.digest)}"
+            yield f"                 type = {printable(layer.media_type)}"
+    yield ""
+
+
+def _platform_lines(platform: Platform) -> Iterator[str]:
+    if not platform.os and not platform.architecture:
+        yield "     (no platform specified)"
+        return
+    yield f"     OS: {printable(platform.os)}"
+    if platform.os_version:
+        yield f"OS Vers: {printable(platform.os_version)}"
+    if platform.os_features:
+        yield f"OS Feat: [{printable(' '.join(platform.os_features))}]"
+    yield f"   Arch: {printable(platform.architecture)}"
+    if platform.variant:
+        yield f"Variant: {printable(platform.variant)}"
+
+
+def _counted(count: int, noun: str) -> str:
+    """Return manifest-tool's plural, which has none for nought."""
+    return f"{count} {noun}{'s' if count > 1 else ''}"

@@ -1,0 +1,168 @@
+"""SIGINT and SIGTERM: the run is cancelled, the tags stay, and no upload is left open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fixtures.embedded import EmbeddedRegistry, Hook
+from tests.cli.running import Outcome, ended, started
+
+BOTH = pytest.mark.parametrize(
+    ("number", "name", "status"),
+    [(signal.SIGINT, "SIGINT", 130), (signal.SIGTERM, "SIGTERM", 143)],
+)
+_SECONDS = 30
+
+
+class Slow(Hook):
+    """Holds requests up, before or after the registry has dealt with them.
+
+    Args:
+        method: the method of the requests to hold up.
+        part: what is in their path.
+        seconds: for how long.
+        after: whether the registry has dealt with them already.
+    """
+
+    def __init__(
+        self, method: str, part: str, *, seconds: float = _SECONDS, after: bool = False
+    ) -> None:
+        self._method, self._part, self._seconds, self._after = method, part, seconds, after
+        self.reached = threading.Event()
+
+    async def before(self, request: Request) -> Response | None:
+        if not self._after:
+            await self._hold_up(request)
+        return None
+
+    async def after(self, request: Request, response: Response) -> Response:
+        if self._after:
+            await self._hold_up(request)
+        return response
+
+    async def _hold_up(self, request: Request) -> None:
+        if request.method == self._method and self._part in request.url.path:
+            self.reached.set()
+            await asyncio.sleep(self._seconds)
+
+
+def interrupted(slow: Slow, number: signal.Signals, *arguments: str, times: int = 1) -> Outcome:
+    """Run the program, and send it a signal once a request is held up."""
+    with started(*arguments) as process:
+        assert slow.reached.wait(_SECONDS)
+        for _ in range(times):
+            process.send_signal(number)
+        return ended(process)
+
+
+@BOTH
+def test_a_signal_ends_a_merge_with_one_line_and_moves_no_tag(
+    registry: EmbeddedRegistry,
+    merge_arguments: list[str],
+    number: signal.Signals,
+    name: str,
+    status: int,
+) -> None:
+    slow = Slow("GET", "/manifests/")
+    registry.hooks.append(slow)
+    began = time.monotonic()
+    outcome = interrupted(slow, number, *merge_arguments)
+    assert outcome == Outcome(status, "", f"error: interrupted by {name} before any tag moved\n")
+    assert "team/img" not in registry.storage.repositories
+    assert time.monotonic() - began < 10
+
+
+@BOTH
+def test_a_signal_among_the_mounts_leaves_no_upload_open(
+    registry: EmbeddedRegistry,
+    merge_arguments: list[str],
+    number: signal.Signals,
+    name: str,
+    status: int,
+) -> None:
+    slow = Slow("POST", "/blobs/uploads/", seconds=0.5, after=True)
+    registry.settings.refuse_mounts = True
+    registry.hooks.append(slow)
+    outcome = interrupted(slow, number, *merge_arguments)
+    assert outcome == Outcome(status, "", f"error: interrupted by {name} before any tag moved\n")
+    assert registry.open_uploads == []
+    assert [request.method for request in registry.requests].count("DELETE") == 7
+    assert not registry.storage.repositories.get("team/img")
+
+
+def test_the_same_signal_twice_at_once_still_leaves_no_upload_open(
+    registry: EmbeddedRegistry, merge_arguments: list[str]
+) -> None:
+    slow = Slow("POST", "/blobs/uploads/", seconds=0.5, after=True)
+    registry.settings.refuse_mounts = True
+    registry.hooks.append(slow)
+    outcome = interrupted(slow, signal.SIGINT, *merge_arguments, times=3)
+    assert outcome.status == 130
+    assert len(outcome.errors) == 1
+    assert registry.open_uploads == []
+
+
+def test_a_signal_among_the_tags_names_those_that_moved(
+    registry: EmbeddedRegistry, merge_arguments: list[str]
+) -> None:
+    registry.hooks.append(Slow("PUT", "/manifests/latest"))
+    with started(*merge_arguments, "--tags", "latest", "--output", "json") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "tag 1.0 moved\n"
+        process.send_signal(signal.SIGTERM)
+        outcome = ended(process)
+    sentence = "interrupted by SIGTERM while the tags were being moved; moved already: 1.0"
+    assert outcome.status == 143
+    assert outcome.errors == [f"error: {sentence}"]
+    assert json.loads(outcome.stdout) == {
+        "kind": "Interrupted",
+        "message": sentence,
+        "hint": "",
+        "moved": ["1.0"],
+    }
+    assert set(registry.storage.repositories["team/img"].tags) == {"1.0"}
+
+
+def test_a_signal_at_the_first_tag_does_not_claim_that_none_moved(
+    registry: EmbeddedRegistry, merge_arguments: list[str]
+) -> None:
+    slow = Slow("PUT", "/manifests/1.0", after=True)
+    registry.hooks.append(slow)
+    outcome = interrupted(slow, signal.SIGINT, *merge_arguments)
+    assert outcome.errors == [
+        "error: interrupted by SIGINT while the tags were being moved; none is known to have moved"
+    ]
+
+
+@BOTH
+def test_a_signal_ends_inspect(
+    registry: EmbeddedRegistry, host: str, number: signal.Signals, name: str, status: int
+) -> None:
+    slow = Slow("GET", "/manifests/")
+    registry.hooks.append(slow)
+    outcome = interrupted(slow, number, "inspect", f"{host}/team/img-amd64:1.0")
+    assert outcome == Outcome(status, "", f"error: interrupted by {name}\n")
+
+
+@BOTH
+def test_a_signal_before_the_event_loop_runs_is_no_traceback(
+    number: signal.Signals, name: str, status: int
+) -> None:
+    arguments = ["--username", "u", "--password-stdin", "inspect", "reg.example/a:1"]
+    with started(*arguments, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        # More than a pipe holds: once it is written, the program is reading.
+        process.stdin.write("x" * 200_000)
+        process.stdin.flush()
+        process.send_signal(number)
+        outcome = ended(process)
+    assert outcome == Outcome(status, "", f"error: interrupted by {name}\n")

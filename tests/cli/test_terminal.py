@@ -1,0 +1,98 @@
+"""What stderr shows on a terminal, and that a pipe has none of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fixtures.embedded import EmbeddedRegistry
+from fixtures.images import build_image
+from tests.cli.running import run_on_terminal, run_process
+
+ESCAPE = "\x1b"
+
+
+def test_a_terminal_shows_progress_and_a_closing_table(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments)
+    assert outcome.status == 0
+    assert outcome.stdout.startswith("Digest: sha256:")
+    assert ESCAPE not in outcome.stdout
+    for stage in ("reading manifests", "reading configs", "mounting blobs", "moving tags"):
+        assert stage in outcome.stderr
+    assert "tag 1.0 moved" in outcome.stderr
+    *_, heading, amd64, arm64, arm = outcome.errors
+    assert "platform" in heading
+    assert [row.split()[0] for row in (amd64, arm64, arm)] == [
+        "linux/amd64",
+        "linux/arm64",
+        "linux/arm/v7",
+    ]
+    assert build_image("linux", "amd64").digest[:19] in amd64
+    assert "/team/img-amd64:1.0" in amd64
+
+
+def test_a_pipe_shows_lines_alone_and_no_escapes(merge_arguments: list[str]) -> None:
+    outcome = run_process(*merge_arguments, environment={"TERM": "xterm", "FORCE_COLOR": "1"})
+    assert outcome.errors == ["tag 1.0 moved"]
+
+
+def test_no_color_takes_the_colours_away(merge_arguments: list[str]) -> None:
+    coloured = run_on_terminal(*merge_arguments)
+    plain = run_on_terminal(*merge_arguments, environment={"NO_COLOR": "1"})
+    assert f"{ESCAPE}[32m" in coloured.stderr
+    assert f"{ESCAPE}[32m" not in plain.stderr
+
+
+def test_a_dumb_terminal_is_treated_as_a_pipe(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments, environment={"TERM": "dumb"})
+    assert outcome.errors == ["tag 1.0 moved"]
+
+
+def test_quiet_leaves_a_terminal_empty(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments, "--quiet")
+    assert outcome.stdout.startswith("Digest: sha256:")
+    assert outcome.stderr == ""
+
+
+def test_debug_lines_are_not_mixed_with_live_progress(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments, "--debug")
+    assert ESCAPE not in outcome.stderr
+    assert all(line.startswith(("debug: ", "tag ")) for line in outcome.errors)
+
+
+def test_json_on_stdout_leaves_progress_on_stderr(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments, "--output", "json")
+    assert json.loads(outcome.stdout)["digest"].startswith("sha256:")
+    assert "moving tags" in outcome.stderr
+
+
+def test_a_dry_run_has_its_table_on_stdout_alone(merge_arguments: list[str]) -> None:
+    outcome = run_on_terminal(*merge_arguments, "--dry-run")
+    assert "linux/arm/v7" in outcome.stdout
+    assert "linux/arm/v7" not in outcome.stderr
+
+
+def test_an_error_ends_the_progress_and_stands_last(host: str) -> None:
+    outcome = run_on_terminal(
+        "--source", f"{host}/team/none:1.0", "--target", f"{host}/team/img:1.0"
+    )
+    assert outcome.status == 1
+    assert outcome.errors[-2].endswith("(MANIFEST_UNKNOWN)")
+    assert outcome.errors[-1].startswith("hint: ")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_warning_cannot_steer_the_terminal_nor_be_markup(
+    registry: EmbeddedRegistry, host: str, terminal: bool
+) -> None:
+    evil = f"amd64{ESCAPE}[2J[red]x[/red]:boom:"
+    registry.add_image("team/evil-amd64", "1.0", build_image("linux", evil))
+    run = run_on_terminal if terminal else run_process
+    outcome = run(
+        *("--platforms", "linux/amd64", "--template", f"{host}/team/evil-ARCH:1.0"),
+        *("--target", f"{host}/team/img:1.0"),
+    )
+    assert outcome.status == 0
+    assert f"{ESCAPE}[2J" not in outcome.stderr
+    assert "amd64\\x1b[2J[red]x[/red]:boom:" in outcome.stderr

@@ -1,0 +1,195 @@
+"""Words of the command line: which are commands, what help there is, and how each one exits."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.embedded import EmbeddedRegistry
+from oci_merge_cli.argv import command_word
+from tests.cli.running import Program, run_process
+
+HINT = "hint: run oci-merge --help to see what it takes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ([], 0),
+        (["--plain-http"], 0),
+        (["--help"], 0),
+        (["-h"], 0),
+        (["help"], 0),
+        (["h"], 0),
+        (["help", "inspect"], 0),
+        (["help", "push"], 0),
+        (["--debug", "help"], 0),
+        (["push"], 0),
+        (["push", "--help"], 0),
+        (["push", "help"], 0),
+        (["inspect", "--help"], 0),
+        (["inspect", "-h"], 0),
+        (["--version"], 0),
+        (["-v"], 0),
+        (["--debug", "--version"], 0),
+        (["bogus"], 3),
+        (["help", "bogus"], 3),
+        (["push", "bogus"], 3),
+        (["--debug", "bogus"], 3),
+        (["--target", "reg.example/a:1", "bogus"], 3),
+        (["--bogus"], 2),
+        (["--target"], 2),
+        (["--format", "bogus"], 2),
+        (["--platform-check", "bogus"], 2),
+        (["--output", "table"], 2),
+        (["--dry-run"], 2),
+        (["--target", "reg.example/a:1"], 2),
+        (["--template", "reg.example/a-ARCH:1"], 2),
+        (["--template", "reg.example/a:1", "--target", "reg.example/a:1"], 2),
+        (["--source", "A:1", "--template", "x", "--target", "reg.example/a:1"], 2),
+        (["--source", "a:1", "--target", "reg.example/a:1"], 2),
+        (["--source", "a:1", "--target", "a"], 2),
+        (["--source", "a:1", "--target", "a:2", "--annotation", "x"], 2),
+        (["--source", "a:1", "--target", "a:2", "--arch-alias", "amd64"], 2),
+        (["--source", "a:1", "--target", "a:2", "--tags", "a b"], 2),
+        (["--source", "a:1", "--target", "a:2", "--username", "u"], 2),
+        (["push", "--bogus"], 1),
+        (["inspect"], 1),
+        (["inspect", "--bogus", "a:1"], 1),
+        (["inspect", "a:1", "b:1"], 1),
+        (["inspect", "a"], 1),
+        (["inspect", "A:1"], 1),
+        (["inspect", "--output", "yaml", "a:1"], 1),
+        (["--bogus", "inspect", "a:1"], 1),
+        (["--username", "u", "inspect", "a:1"], 1),
+        (["--target", "reg.example/a:1", "inspect", "a:1"], 1),
+        (["--quiet", "push"], 1),
+    ],
+)
+def test_the_exit_status_says_what_became_of_a_command_line(
+    program: Program, arguments: list[str], status: int
+) -> None:
+    outcome = program(*arguments)
+    assert outcome.status == status
+    assert bool(outcome.stdout) == (status == 0)
+    assert bool(outcome.stderr) == (status != 0)
+    if status in (1, 2):
+        assert outcome.errors[0].startswith("error: ")
+        assert all(line.startswith("hint: ") for line in outcome.errors[1:])
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["help", "bogus"], ["push", "bogus"]])
+def test_an_unknown_word_is_no_help_topic(program: Program, arguments: list[str]) -> None:
+    assert program(*arguments).stderr == "No help topic for 'bogus'\n"
+
+
+def test_an_unknown_word_after_options_is_perhaps_a_value_gone_astray(program: Program) -> None:
+    outcome = program("--platforms", "linux/amd64,", "linux/arm64", "--target", "a:1")
+    assert outcome.status == 3
+    assert outcome.errors == [
+        "No help topic for 'linux/arm64'",
+        "hint: linux/arm64 is no command; "
+        "does an option lack its value, or a list with spaces its quotes?",
+    ]
+
+
+def test_a_bare_call_and_every_spelling_of_help_print_the_same(program: Program) -> None:
+    pages = [program(*words).stdout for words in ([], ["--help"], ["-h"], ["help"], ["h"])]
+    assert len(set(pages)) == 1
+    assert pages[0].startswith("Usage: oci-merge [OPTIONS] [COMMAND]\n")
+
+
+def test_help_with_a_word_is_the_help_of_that_command(program: Program) -> None:
+    page = program("help", "inspect").stdout
+    assert page == program("inspect", "--help").stdout
+    assert page.startswith("Usage: oci-merge inspect ")
+
+
+def test_push_prints_its_own_help(program: Program) -> None:
+    page = program("push").stdout
+    assert page == program("push", "--help").stdout == program("help", "push").stdout
+    assert page.startswith("Usage: oci-merge push ")
+
+
+def test_help_has_its_options_in_groups_each_with_an_explanation(program: Program) -> None:
+    page = program("--help").stdout
+    headings = [line for line in page.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [
+        "Commands:",
+        "The images to join:",
+        "What to publish:",
+        "Output:",
+        "Registry:",
+        "Help:",
+    ]
+    lines = page.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("  --"):
+            explained = len(line.split("  ")) > 2 or lines[number + 1].startswith(" " * 10)
+            assert explained, line
+    assert "Examples:" in page
+
+
+def test_help_is_plain_ascii_so_that_every_terminal_can_show_it(program: Program) -> None:
+    assert all(program("help", *word).stdout.isascii() for word in ([], ["inspect"], ["push"]))
+
+
+def test_options_of_a_merge_before_another_command_are_refused_by_name(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    outcome = program(
+        "--template", "x", "--format", "auto", "inspect", f"{host}/team/img-amd64:1.0"
+    )
+    assert outcome.status == 1
+    assert outcome.errors == [
+        "error: before inspect there are options of a merge: --template, --format",
+        "hint: leave them out, or write behind inspect those that it has",
+    ]
+    assert not registry.requests
+
+
+def test_usage_errors_say_where_the_help_is(program: Program) -> None:
+    assert program("--format", "x").errors == [
+        "error: invalid value for '--format': 'x' is not one of 'auto', 'oci', 'docker'",
+        HINT,
+    ]
+    assert program("inspect").errors == [
+        "error: missing argument 'REFERENCE'",
+        "hint: run oci-merge inspect --help to see what it takes",
+    ]
+
+
+def test_a_merge_without_a_target_is_told_to_have_one(program: Program) -> None:
+    outcome = program("--template", "reg.example/app-ARCH:1.0")
+    assert outcome.errors == [
+        "error: the merge has no target",
+        "hint: give --target reg.example/app:1.0, the tag to publish",
+    ]
+
+
+def test_arguments_that_are_not_text_are_shown_escaped() -> None:
+    outcome = run_process("\udcff\x1b[31m")
+    assert outcome.status == 3
+    assert outcome.stderr == "No help topic for '\\udcff\\x1b[31m'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], None),
+        (["--debug"], None),
+        (["inspect", "x"], "inspect"),
+        (["--debug", "inspect"], "inspect"),
+        (["--username", "inspect", "push"], "push"),
+        (["--username=inspect", "push"], "push"),
+        (["--username"], None),
+        (["--unknown", "push"], "push"),
+        (["--", "push"], "push"),
+        (["--"], None),
+        (["-"], "-"),
+        ([""], ""),
+    ],
+)
+def test_the_command_word_is_the_first_that_is_no_option_and_no_value(
+    arguments: list[str], word: str | None
+) -> None:
+    assert command_word(arguments, {"--username"}) == word
