@@ -87,7 +87,7 @@ class CredentialSearch:
 
     def sources(self) -> Iterator[Source]:
         """Yield every place to look, in order."""
-        yield Source(_CALLER, lambda _: self._given or Nothing("it gave no user name and password"))
+        yield Source(_CALLER, lambda _: self._given or Nothing("it gives no user name and password"))
         yield Source(
             f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}",
             lambda _: own_variables(self._environ),

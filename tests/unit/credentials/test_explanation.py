@@ -39,7 +39,7 @@ def test_the_source_that_is_used_is_named_and_those_around_it_say_why_not(
     assert (explained.username, explained.kind) == ("ci", "password")
     assert explained.origin == f"the docker config {config}"
     assert [(source.status, source.reason) for source in explained.sources[:6]] == [
-        ("absent", "it gave no user name and password"),
+        ("absent", "it gives no user name and password"),
         ("absent", "neither is set"),
         ("unsuitable", "it has entries for other.example alone"),
         ("absent", "there is no such file"),
