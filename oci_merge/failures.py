@@ -129,7 +129,8 @@ def _describe(
             AuthenticationError,
             f"{server} wants a login to {what} and refused {attempt.user}",
             f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
-            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended",
+            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended; "
+            "oci-merge credentials IMAGE shows where they are looked for",
         )
     if status in (401, 403):
         need = "pull" if attempt.action == "read" else "pull and push"
