@@ -45,6 +45,12 @@ class Authenticator:
         identity = self._identities.get(_repository(scopes[0]))
         return identity.user if identity else "an anonymous user"
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must not appear in any output, should a server repeat it."""
+        identities = dict.fromkeys(self._identities.values())
+        return tuple(secret for identity in identities for secret in identity.secrets)
+
     def current(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a request for ``scopes``, or None to ask without."""
         identity = self._identities.get(_repository(scopes[0]))

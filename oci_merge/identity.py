@@ -126,6 +126,12 @@ class Identity:
         """Who this is, in words."""
         return self._client.user
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must not appear in any output, should a server repeat it."""
+        tokens = tuple(token.value.partition(" ")[2] for token in self._tokens.values())
+        return tokens + (self.credential.secrets if self.credential else ())
+
     def current(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a request for ``scopes``, or None to ask without."""
         if self._fixed is not None:

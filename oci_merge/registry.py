@@ -351,6 +351,7 @@ class Registry:
             registry=self.name,
             method=request.method,
             user=self._auth.user(doing.scopes),
+            secrets=self._auth.secrets,
         )
         return error_from(reply, attempt, had_token=had_token)
 

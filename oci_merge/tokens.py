@@ -109,6 +109,7 @@ class TokenClient:
             method=method,
             user=self.user,
             server=f"the token server {printable(urlsplit(realm).netloc)}",
+            secrets=self._credential.secrets if self._credential else (),
         )
 
 

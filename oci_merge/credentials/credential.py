@@ -42,6 +42,22 @@ class Credential:
         return bool(self.password) or self.kind == "password"
 
     @property
+    def is_text(self) -> bool:
+        """Whether it can be sent: arguments and variables may hold bytes that are no text."""
+        try:
+            f"{self.username}{self.password}".encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must not appear in any output, should a server repeat it."""
+        pair = self.basic().partition(" ")[2] if self.has_password else ""
+        secrets = (pair, self.password, self.identity_token, self.registry_token)
+        return tuple(filter(None, secrets))
+
+    @property
     def user(self) -> str:
         """Who this is, in words that are safe to print."""
         name = printable(self.username)

@@ -20,7 +20,7 @@ def own_variables(environ: Mapping[str, str]) -> Answer:
     """Read the variables that are oci-merge's own; they are for every registry.
 
     Raises:
-        CredentialError: one is set without the other.
+        CredentialError: one is set without the other, or they hold what is no text.
     """
     username, password = environ.get(USERNAME_VARIABLE), environ.get(PASSWORD_VARIABLE)
     if not username and not password:
@@ -31,7 +31,7 @@ def own_variables(environ: Mapping[str, str]) -> Answer:
             f"{missing} is not set, but its partner is",
             hint=f"set both {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or neither",
         )
-    return Credential(username, password, f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}")
+    return _checked(Credential(username, password, f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"))
 
 
 def auth_config(environ: Mapping[str, str]) -> AuthFile | None:
@@ -69,7 +69,11 @@ class CiVariables:
     registry_variable: str = "CI_REGISTRY"
 
     def look(self, environ: Mapping[str, str], place: Place) -> Answer:
-        """Read the variables, if they are for this registry."""
+        """Read the variables, if they are for this registry.
+
+        Raises:
+            CredentialError: they hold what is no text.
+        """
         registry = self.registry or environ.get(self.registry_variable, "")
         username, password = (environ.get(variable, "") for variable in self.pair)
         username = username or self.user
@@ -79,7 +83,7 @@ class CiVariables:
             return Nothing(f"{self.pair[1] if username else self.pair[0]} is not set")
         if not names_registry(registry, place.registry):
             return Nothing(f"it is for {printable(registry)} alone", is_there=True)
-        return Credential(username, password, self.name)
+        return _checked(Credential(username, password, self.name))
 
 
 #: In this order: a deploy token often allows less than a job's own.
@@ -101,3 +105,9 @@ CI_VARIABLES = (
         registry="ghcr.io",
     ),
 )
+
+
+def _checked(credential: Credential) -> Credential:
+    if not credential.is_text:
+        raise CredentialError(f"{credential.origin}: what is set is not valid UTF-8")
+    return credential

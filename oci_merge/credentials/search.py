@@ -87,7 +87,9 @@ class CredentialSearch:
 
     def sources(self) -> Iterator[Source]:
         """Yield every place to look, in order."""
-        yield Source(_CALLER, lambda _: self._given or Nothing("it gives no user name and password"))
+        yield Source(
+            _CALLER, lambda _: self._given or Nothing("it gives no user name and password")
+        )
         yield Source(
             f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}",
             lambda _: own_variables(self._environ),
@@ -120,7 +122,7 @@ def given_credential(username: str | None, password: str | None) -> Credential |
     """Return the caller's credential, which has two halves or none.
 
     Raises:
-        UsageError: one half is missing.
+        UsageError: one half is missing, or what is there is no text.
     """
     if username is None and password is None:
         return None
@@ -132,4 +134,7 @@ def given_credential(username: str | None, password: str | None) -> Credential |
             f"a {given} is given without a {missing}",
             hint="give both, or neither to use the environment and the docker config",
         )
-    return Credential(username, password, _CALLER)
+    credential = Credential(username, password, _CALLER)
+    if not credential.is_text:
+        raise UsageError("the username or the password is not valid UTF-8")
+    return credential
