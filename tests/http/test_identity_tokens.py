@@ -258,6 +258,51 @@ def test_a_post_leaves_out_a_service_that_the_challenge_does_not_say(
     assert "service" not in dict(parse_qsl(posted.calls[0].request.content.decode()))
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"token": "t0ken", "access_token": 7},
+        {"token": ["x"], "access_token": "t0ken"},
+        {"token": "t0ken", "access_token": "", "expires_in": "soon"},
+        {"token": "t0ken", "expires_in": -1, "issued_at": "yesterday", "scope": None},
+        {"access_token": "t0ken", "token_type": "bearer", "refresh_token": "another"},
+    ],
+)
+def test_a_token_server_is_forgiven_what_it_says_beside_a_token(
+    document: dict[str, Any], web: respx.MockRouter
+) -> None:
+    asked = web.get(url__startswith="https://auth.test/token?")
+    asked.mock(return_value=httpx.Response(200, json=document))
+    _inspect(web, 'Bearer realm="https://auth.test/token"')
+    assert web.calls.last.request.headers["authorization"] == "Bearer t0ken"
+    assert asked.call_count == 1
+
+
+def test_a_token_server_that_repeats_an_identity_token_is_not_quoted(
+    web: respx.MockRouter, home: Path
+) -> None:
+    entry = {"identitytoken": "re-5ecret", "username": "ci", "password": "pass-5ecret"}
+    _write(home / ".docker" / "config.json", {"auths": {"reg.test": entry}})
+    message = "neither re-5ecret nor pass-5ecret"
+    refused = httpx.Response(403, json={"errors": [{"code": "DENIED", "message": message}]})
+    web.post("https://auth.test/token").mock(return_value=refused)
+    with pytest.raises(AccessDeniedError, match=r"neither \*\*\* nor \*\*\*") as caught:
+        _inspect(web, 'Bearer realm="https://auth.test/token"')
+    assert "5ecret" not in f"{caught.value!r}{caught.value.hint}{caught.value.details}"
+
+
+def test_a_registry_that_repeats_a_registry_token_is_not_quoted(
+    web: respx.MockRouter, home: Path
+) -> None:
+    _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"registrytoken": "a-5ecret"}}})
+    challenged = httpx.Response(401, headers={"www-authenticate": "Bearer"})
+    refused = httpx.Response(403, json={"message": "you sent Bearer a-5ecret"})
+    web.get(_MANIFEST).mock(side_effect=[challenged, refused])
+    with pytest.raises(AccessDeniedError, match=r"you sent Bearer \*\*\*") as caught:
+        oci_merge.inspect("reg.test/team/app:1.0")
+    assert "5ecret" not in f"{caught.value!r}{caught.value.hint}{caught.value.details}"
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_post_is_not_redirected(status: int, web: respx.MockRouter, home: Path) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"identitytoken": "x"}}})

@@ -157,3 +157,21 @@ def test_githubs_token_needs_no_actor(environ: dict[str, str]) -> None:
     assert found is not None
     assert found.username
     assert find(environ | {"GITHUB_ACTOR": "octocat"}, "ghcr.io") is None
+
+
+@pytest.mark.parametrize(
+    ("names", "registry"),
+    [
+        (("OCI_MERGE_USERNAME", "OCI_MERGE_PASSWORD"), "reg.example"),
+        (("CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD"), _GITLAB_REGISTRY),
+        (("GITHUB_ACTOR", "GITHUB_TOKEN"), "ghcr.io"),
+    ],
+)
+def test_variables_that_hold_no_text_are_an_error_that_does_not_repeat_them(
+    names: tuple[str, str], registry: str, environ: dict[str, str]
+) -> None:
+    environ |= {"CI_REGISTRY": _GITLAB_REGISTRY, names[0]: "ci", names[1]: f"{PASSWORD}\udcff"}
+    with pytest.raises(CredentialError, match="not valid UTF-8") as caught:
+        find(environ, registry)
+    assert names[1] in caught.value.message
+    assert_silent(caught.value)

@@ -161,3 +161,5 @@ def test_what_the_caller_gives_has_two_halves_or_none() -> None:
     ):
         with pytest.raises(UsageError, match=missing):
             given_credential(username, password)
+    with pytest.raises(UsageError, match="not valid UTF-8"):
+        given_credential("ci", "\udcff")
