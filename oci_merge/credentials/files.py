@@ -71,18 +71,18 @@ def docker_config_file(path: str) -> Path:
     """Return the file that a path to a docker config means: the file, or the one in that folder.
 
     Raises:
-        CredentialError: there is none.
+        CredentialError: there is no such file or folder.
     """
     file = Path(path)
     try:
         if file.is_dir():
-            file /= "config.json"
+            return file / "config.json"  # which may well not be there, as in the usual folder
         file.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CredentialError(
             f"the docker config {printable(path)} cannot be read: {reason}",
-            hint="name a folder that has a config.json, or the file itself",
+            hint="name a docker config, or the folder that it is in",
         ) from error
     return file
 
@@ -97,7 +97,7 @@ def file_places(
         docker_config: the only one, if the caller names it.
     """
     if docker_config is not None:
-        return (FilePlace(docker_config, must_exist=True),)
+        return (FilePlace(docker_config),)
     if named := environ.get(AUTH_FILE_VARIABLE):
         kind = f"{AUTH_FILE_VARIABLE}'s file"
         return (FilePlace(Path(named), kind, must_exist=True),)
