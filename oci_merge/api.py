@@ -78,9 +78,11 @@ async def merge(
         platform_check: what to do where an image contradicts the platform asked for: ``warn``
             and publish what was asked, ``error``, or ``off``.
         dry_run: read and plan, but write nothing.
-        username: the registry's user; otherwise the environment and the docker config are read.
+        username: the registry's user; without one, a credential is looked for, see
+            ``explain_credentials``.
         password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to read instead of the usual.
+        docker_config: a docker config, or the folder that has it, to look into instead of the
+            usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
         on_event: called with each progress event, in the event loop's thread.
@@ -179,9 +181,11 @@ async def inspect(
 
     Args:
         reference: with a tag or a digest, for example ``reg.example/app:latest``.
-        username: the registry's user; otherwise the environment and the docker config are read.
+        username: the registry's user; without one, a credential is looked for, see
+            ``explain_credentials``.
         password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to read instead of the usual.
+        docker_config: a docker config, or the folder that has it, to look into instead of the
+            usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
 

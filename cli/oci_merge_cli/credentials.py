@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 
-from oci_merge import CredentialError, CredentialExplanation, explain_credentials
+from oci_merge import (
+    CredentialError,
+    CredentialExplanation,
+    CredentialSource,
+    explain_credentials,
+)
 from oci_merge_cli.connection import Connection
 from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
@@ -44,15 +49,23 @@ def _json(explained: CredentialExplanation) -> str:
 
 
 def _text(explained: CredentialExplanation) -> str:
+    nothing = "as a run ends at what is broken" if explained.broken else "there is no credential"
     facts = [
         ("image", f"{explained.registry}/{explained.repository}"),
         ("user", explained.username or "-"),
-        ("sent", explained.kind or "nothing, as there is no credential"),
+        ("sent", explained.kind or f"nothing, {nothing}"),
         ("from", explained.origin or "-"),
     ]
-    sources = [
-        (source.status, f"{source.name}: {source.reason}" if source.reason else source.name)
-        for source in explained.sources
-    ]
+    sources = [(source.status, _words(source)) for source in explained.sources]
     lines = [*aligned(facts), "", "looked for, in this order:"]
     return "\n".join([*lines, *(f"  {line}" for line in aligned(sources))]) + "\n"
+
+
+def _words(source: CredentialSource) -> str:
+    """Return what to show of a source: its name, and why it is not used where that says more."""
+    match source.status:
+        case "used" | "skipped":
+            return source.name
+        case "broken":
+            return source.reason  # it names the source itself
+    return f"{source.name}: {source.reason}"

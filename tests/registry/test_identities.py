@@ -129,8 +129,8 @@ def test_what_skopeo_login_writes_is_found(
 ) -> None:
     team = add_writer(token_registry, may_pull=base.partition("/")[2])
     for place, user, password in ((base, "reader", "reads"), (team, "writer", "writes")):
-        command = [skopeo, "login", "--tls-verify=false", "--authfile", containers_file()]
-        command += ["--username", user, "--password-stdin", place]
+        command = [str(skopeo), "login", "--tls-verify=false", "--username", user]
+        command += ["--authfile", str(containers_file()), "--password-stdin", place]
         subprocess.run(command, input=password, text=True, check=True, capture_output=True)
 
     assert oci_merge.explain_credentials(f"{base}/img-amd64:1.0").username == "reader"
