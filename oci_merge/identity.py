@@ -183,9 +183,9 @@ class Identity:
         denied = used.scopes if used is not None and used.is_fresh(began) else None
         if denied == frozenset(narrow):
             return None
-        if denied == frozenset(own):
-            self._raise_refusal(narrow)
-            return None
+        if denied == frozenset(own) and frozenset(narrow) in self._too_wide:
+            # A mount: that the token server would not grant its source is what there is to say.
+            raise self._refusals[frozenset(narrow)][1]
         steps = {frozenset(narrow): narrow, frozenset(own): own}
         if denied is None and frozenset(narrow) not in self._tokens:
             wide = merge_scopes([*self._run, *narrow])
@@ -193,12 +193,6 @@ class Identity:
         token = await self._first_granted(challenge, list(steps.values()), used, began)
         self._answers[frozenset(scopes)] = token
         return token
-
-    def _raise_refusal(self, scopes: Sequence[Scope]) -> None:
-        """Say why a mount is denied: the token server had refused a token for its source, too."""
-        _, refusal = self._refusals.get(frozenset(scopes), (0.0, None))
-        if refusal is not None:
-            raise refusal
 
     async def _first_granted(
         self,

@@ -278,6 +278,27 @@ def test_a_token_server_is_forgiven_what_it_says_beside_a_token(
     assert asked.call_count == 1
 
 
+def test_a_token_is_fetched_again_once_for_what_the_registry_asks_more(
+    web: respx.MockRouter,
+) -> None:
+    start = 'Bearer realm="https://auth.test/token"'
+    more = f'{start},scope="repository:team/app:pull repository:base/app:pull",error="x"'
+    replies = [httpx.Response(401, headers={"www-authenticate": text}) for text in (start, more)]
+    image = build_image("linux", "amd64")
+    found = httpx.Response(200, headers={"content-type": image.media_type}, content=image.manifest)
+    web.get(_MANIFEST).mock(side_effect=[*replies, found])
+    config = httpx.Response(200, content=image.config.content)
+    web.get(url__startswith="https://reg.test/v2/team/app/blobs/").mock(return_value=config)
+    asked = web.get(url__startswith="https://auth.test/token?")
+    asked.mock(return_value=httpx.Response(200, json={"token": "t0ken"}))
+    oci_merge.inspect("reg.test/team/app:1.0")
+    scopes = [call.request.url.params.get_list("scope") for call in asked.calls]
+    assert scopes == [
+        ["repository:team/app:pull"],
+        ["repository:team/app:pull", "repository:base/app:pull"],
+    ]
+
+
 def test_a_token_server_that_repeats_an_identity_token_is_not_quoted(
     web: respx.MockRouter, home: Path
 ) -> None:
