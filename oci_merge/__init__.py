@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
     from oci_merge.blocking import inspect, merge, push
+    from oci_merge.credentials import (
+        CredentialExplanation,
+        CredentialSource,
+        explain_credentials,
+    )
     from oci_merge.errors import (
         AccessDeniedError,
         AuthenticationError,
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
 _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
     "blocking": ("merge", "push", "inspect"),
+    "credentials": ("CredentialExplanation", "CredentialSource", "explain_credentials"),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -125,6 +131,8 @@ __all__ = [
     "AuthenticationError",
     "ComponentsFound",
     "CredentialError",
+    "CredentialExplanation",
+    "CredentialSource",
     "DigestMismatchError",
     "DuplicatePlatformError",
     "ErrorDetail",
@@ -164,6 +172,7 @@ __all__ = [
     "UsageError",
     "Warned",
     "__version__",
+    "explain_credentials",
     "inspect",
     "inspect_async",
     "merge",

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from oci_merge.credentials import Credential, docker_config_file
-from oci_merge.errors import UsageError
+from oci_merge.credentials import docker_config_file, given_credential
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
 from oci_merge.inspection import Inspection, check_inspected, inspect_reference
@@ -79,9 +78,11 @@ async def merge(
         platform_check: what to do where an image contradicts the platform asked for: ``warn``
             and publish what was asked, ``error``, or ``off``.
         dry_run: read and plan, but write nothing.
-        username: the registry's user; otherwise the environment and the docker config are read.
+        username: the registry's user; without one, a credential is looked for, see
+            ``explain_credentials``.
         password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to read instead of the usual.
+        docker_config: a docker config, or the folder that has it, to look into instead of the
+            usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
         on_event: called with each progress event, in the event loop's thread.
@@ -180,9 +181,11 @@ async def inspect(
 
     Args:
         reference: with a tag or a digest, for example ``reg.example/app:latest``.
-        username: the registry's user; otherwise the environment and the docker config are read.
+        username: the registry's user; without one, a credential is looked for, see
+            ``explain_credentials``.
         password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to read instead of the usual.
+        docker_config: a docker config, or the folder that has it, to look into instead of the
+            usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
 
@@ -218,28 +221,11 @@ class _Access:
             name,
             reads=reads,
             writes=writes,
-            credential=self._credential(),
+            credential=given_credential(self.username, self.password),
             docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
             plain_http=self.plain_http,
             insecure=self.insecure,
         )
-
-    def _credential(self) -> Credential | None:
-        """Return the caller's credential, which has two halves or none."""
-        if self.username is None and self.password is None:
-            return None
-        if not self.username or self.password is None:
-            given, missing = "username", "password"
-            if not self.username:
-                given, missing = missing, given
-            raise UsageError(
-                f"a {given} is given without a {missing}",
-                hint="give both, or neither to use the environment and the docker config",
-            )
-        credential = Credential(self.username, self.password)
-        if not credential.is_text:
-            raise UsageError("the username or the password is not valid UTF-8")
-        return credential
 
 
 class _Merge:

@@ -187,8 +187,9 @@ def parse_token(content: bytes) -> Token:
         reply = _TokenReply.model_validate_json(content)
     except ValidationError:
         reply = _TokenReply()
-    value = reply.access_token or reply.token
-    if not value or not re.fullmatch(r"[\x21-\x7e]+", value):
+    texts = (text for text in (reply.access_token, reply.token) if isinstance(text, str))
+    value = next(filter(None, texts), "")
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise TransportError("the token server's answer holds no token")
     return Token(value, _life(reply.expires_in))
 
@@ -196,8 +197,8 @@ def parse_token(content: bytes) -> Token:
 class _TokenReply(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    token: str | None = None
-    access_token: str | None = None
+    token: Any = None
+    access_token: Any = None
     expires_in: Any = None
 
 

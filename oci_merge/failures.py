@@ -23,6 +23,8 @@ from oci_merge.transport import Reply
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DETAILS = 20
+#: What is shorter is not looked for in what servers say: it would blank out ordinary words.
+_MIN_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> Re
         attempt: what it answers.
         had_token: whether a token had just been given out for this; then a 401 is a denial.
     """
-    details = parse_details(reply.content, attempt.secrets)
+    secrets = [secret for secret in attempt.secrets if len(secret) >= _MIN_SECRET]
+    details = parse_details(reply.content, sorted(secrets, key=len, reverse=True))
     kind, sentence, hint = _describe(reply, attempt, details, had_token)
     reason = "; ".join(_reason(detail) for detail in details[:3])
     parts = urlsplit(reply.url)
@@ -75,7 +78,7 @@ def parse_details(content: bytes, secrets: Sequence[str] = ()) -> tuple[ErrorDet
 
     Args:
         content: the body, perhaps cut; it may as well be HTML or nothing.
-        secrets: what is replaced by asterisks wherever it stands in a message.
+        secrets: what is replaced by asterisks wherever it stands in a message, in this order.
 
     Returns:
         The entries, with control characters escaped; none where the body says nothing.
@@ -141,7 +144,8 @@ def _describe(
             AuthenticationError,
             f"{server} wants a login to {what} and refused {attempt.user}",
             f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
-            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended",
+            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended; "
+            "oci-merge credentials IMAGE shows where they are looked for",
         )
     if status in (401, 403):
         need = "pull" if attempt.action == "read" else "pull and push"

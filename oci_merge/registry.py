@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from oci_merge.auth import Authenticator, Authorization
+from oci_merge.auth import Authenticator
 from oci_merge.challenge import Scope, pull, pull_push
-from oci_merge.credentials import Credential
+from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
 from oci_merge.errors import (
     AccessDeniedError,
@@ -30,6 +30,7 @@ from oci_merge.errors import (
     TransportError,
 )
 from oci_merge.failures import Attempt, error_from
+from oci_merge.identity import Authorization
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.media_types import ACCEPT_MANIFESTS
 from oci_merge.reference import Reference
@@ -77,7 +78,7 @@ class Registry:
         reads: the repositories that the run reads.
         writes: the repositories that it reads and writes.
         credential: what the caller gave; others are looked for when the registry asks.
-        docker_config: the file to look into instead of the usual docker config.
+        docker_config: the file to look into instead of the usual ones.
         plain_http: speak plain HTTP.
         insecure: do not verify the certificate.
     """
@@ -96,7 +97,8 @@ class Registry:
         self.name = name
         self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        self._auth = Authenticator(self._transport, scopes, credential, docker_config)
+        search = CredentialSearch(name, credential, docker_config=docker_config)
+        self._auth = Authenticator(self._transport, scopes, search)
         self._opening = asyncio.Lock()
         self._proving = asyncio.Lock()
         self._unreachable: TransportError | None = None
@@ -306,18 +308,18 @@ class Registry:
         self, request: Request, doing: _Doing, began: float, used: Authorization | None
     ) -> _Outcome:
         """Send with an authorization; one request at a time tries a password for all."""
-        if self._auth.is_unproven(used):
+        trial = used.trial if used else None
+        if trial and trial.is_open:
             async with self._proving:
-                if self._auth.is_unproven(used):
+                if trial.is_open:
                     return await self._try(request, doing, began, used)
         return await self._try(request, doing, began, used)
 
     async def _try(
         self, request: Request, doing: _Doing, began: float, used: Authorization | None
     ) -> _Outcome:
-        refusal = self._auth.refusal(used)
-        if refusal is not None:
-            return _Outcome(refusal, had_token=False)
+        if used and used.trial and used.trial.verdict:
+            return _Outcome(used.trial.verdict, had_token=False)
         authorization = used.value if used else None
         reply = await self._transport.send(replace(request, authorization=authorization))
         return await self._judge(reply, doing, used, began)
@@ -328,7 +330,8 @@ class Registry:
         """Answer a challenge, if this is one."""
         had_token = used is not None and bool(used.scopes)
         if reply.status != 401 or reply.foreign:
-            self._auth.accepted(used)
+            if used and used.trial:
+                used.trial.is_accepted = True
             return _Outcome(reply, had_token)
         answer = await self._auth.answer(reply, doing.scopes, used, began)
         return _Outcome(reply, had_token, answer)
@@ -347,7 +350,7 @@ class Registry:
             subject=doing.subject,
             registry=self.name,
             method=request.method,
-            user=self._auth.user,
+            user=self._auth.user(doing.scopes),
             secrets=self._auth.secrets,
         )
         return error_from(reply, attempt, had_token=had_token)
@@ -355,7 +358,7 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class _Doing:
-    """What a request is for: in words, and in scopes."""
+    """What a request is for: in words, and in scopes, of its own repository first."""
 
     action: str
     subject: str

@@ -17,8 +17,8 @@ from fixtures.embedded import BasicAuth, EmbeddedRegistry, Settings
 from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account
 from oci_merge import OciMergeError
-from oci_merge.auth import Authorization
 from oci_merge.credentials import Credential
+from oci_merge.identity import Authorization
 from oci_merge.registry import Registry
 from oci_merge.transport import Reply, Request
 from tests.http.support import (

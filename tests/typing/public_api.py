@@ -8,6 +8,8 @@ from typing import Any, assert_type
 import oci_merge
 from oci_merge import (
     ComponentsFound,
+    CredentialExplanation,
+    CredentialSource,
     Event,
     InspectedImage,
     Inspection,
@@ -72,6 +74,15 @@ def join() -> None:
     assert_type(result.plan, Plan)
     assert_type(result.to_dict(), dict[str, Any])
     assert_type(oci_merge.merge("reg.example/app:1", sources=["reg.example/a:1"]), MergeResult)
+
+
+def explain() -> None:
+    """Ask which credential would be used."""
+    explained = oci_merge.explain_credentials("reg.example/app:1.0", docker_config="config.json")
+    assert_type(explained, CredentialExplanation)
+    assert_type(explained.sources, tuple[CredentialSource, ...])
+    assert_type(explained.broken, CredentialSource | None)
+    assert explained.kind != "nonsense"  # type: ignore[comparison-overlap]
 
 
 async def join_in_a_loop() -> None:

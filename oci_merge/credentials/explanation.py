@@ -1,0 +1,145 @@
+"""Telling a user which credential a run would use, and why it would not use others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from oci_merge.credentials.credential import Credential, CredentialKind
+from oci_merge.credentials.files import docker_config_file
+from oci_merge.credentials.keys import Place
+from oci_merge.credentials.search import CredentialSearch, given_credential
+from oci_merge.errors import CredentialError
+from oci_merge.reference import parse_reference
+
+SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSource:
+    """One place where a credential is looked for.
+
+    Attributes:
+        name: the place in words, for example ``the docker config /root/.docker/config.json``.
+        status: ``used``; ``absent`` if nothing is there at all; ``unsuitable`` if there is nothing
+            for this image in it; ``broken`` if it cannot be read, which ends a run; ``skipped`` if
+            it was not looked at, because one before it decides.
+        reason: why it is not used, in words; empty if it is.
+        hint: what to do about one that is broken.
+    """
+
+    name: str
+    status: SourceStatus
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialExplanation:
+    """Which credential would be used for a repository. There is no secret in it.
+
+    Attributes:
+        registry: the registry, ``docker.io`` for Docker Hub.
+        repository: the repository in it.
+        username: the user's name; empty for an anonymous run, and for tokens without one.
+        kind: what would be sent, or None for an anonymous run.
+        origin: where it stands, in words; empty for an anonymous run.
+        sources: every place, in the order in which they are looked at.
+    """
+
+    registry: str
+    repository: str
+    username: str
+    kind: CredentialKind | None
+    origin: str
+    sources: tuple[CredentialSource, ...]
+
+    @property
+    def broken(self) -> CredentialSource | None:
+        """The source that a run would fail at, if there is one."""
+        return next((source for source in self.sources if source.status == "broken"), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as JSON values."""
+        return {
+            "registry": self.registry,
+            "repository": self.repository,
+            "username": self.username,
+            "kind": self.kind,
+            "origin": self.origin,
+            "sources": [
+                {
+                    "name": source.name,
+                    "status": source.status,
+                    "reason": source.reason,
+                    "hint": source.hint,
+                }
+                for source in self.sources
+            ],
+        }
+
+
+def explain_credentials(
+    reference: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    docker_config: str | None = None,
+) -> CredentialExplanation:
+    """Say which credential a run would use for an image, and why not another.
+
+    No registry is asked, so this does not know whether the registry would accept it. A credential
+    helper is run if the search comes to it; where an event loop runs, call this in a thread.
+
+    Args:
+        reference: the image, for example ``reg.example/team/app:latest``.
+        username: as for ``merge``, like all that follow.
+        password: see there.
+        docker_config: see there.
+
+    Raises:
+        UsageError: it is no reference, or a user name comes without a password.
+        CredentialError: there is no ``docker_config``. Other sources that cannot be read are
+            part of the explanation.
+    """
+    parsed = parse_reference(reference)
+    search = CredentialSearch(
+        parsed.registry,
+        given_credential(username, password),
+        docker_config=docker_config_file(docker_config) if docker_config else None,
+    )
+    found, sources = _look_at_all(search, Place(parsed.registry, parsed.repository))
+    return CredentialExplanation(
+        registry=parsed.registry,
+        repository=parsed.repository,
+        username=found.username if found else "",
+        kind=found.kind if found else None,
+        origin=found.origin if found else "",
+        sources=sources,
+    )
+
+
+def _look_at_all(
+    search: CredentialSearch, place: Place
+) -> tuple[Credential | None, tuple[CredentialSource, ...]]:
+    """Search as a run does, and note what became of each source."""
+    notes: list[CredentialSource] = []
+    found: Credential | None = None
+    decides = ""
+    for source in search.sources():
+        if decides:
+            notes.append(CredentialSource(source.name, "skipped", decides))
+            continue
+        try:
+            answer = source.look(place)
+        except CredentialError as error:
+            notes.append(CredentialSource(source.name, "broken", error.message, error.hint))
+            decides = "the run ends before it"
+            continue
+        if isinstance(answer, Credential):
+            found, decides = answer, "one before it is used"
+            notes.append(CredentialSource(source.name, "used"))
+        else:
+            status: SourceStatus = "unsuitable" if answer.is_there else "absent"
+            notes.append(CredentialSource(source.name, status, answer.reason))
+    return found, tuple(notes)

@@ -1,0 +1,217 @@
+"""What files hold, and what happens where they hold something else."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oci_merge.credentials import Credential, CredentialSearch
+from oci_merge.credentials.documents import parse_helper_reply
+from oci_merge.errors import CredentialError
+from tests.unit.credentials.support import PASSWORD, assert_silent, auth, find, write
+
+_TOKEN = "eyJ-t0ken"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The docker config in the home folder."""
+    return tmp_path / "home" / ".docker" / "config.json"
+
+
+def _entry(config: Path, entry: Any, environ: dict[str, str]) -> Credential | None:
+    write(config, {"auths": {"reg.example": entry}})
+    return find(environ)
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        (b"ci:pass", ("ci", "pass")),
+        (b"ci:pa:ss:", ("ci", "pa:ss:")),
+        (b"ci:pass\0\0\0", ("ci", "pass")),
+        (b"ci:", ("ci", "")),
+        ("ci:pä ß".encode(), ("ci", "pä ß")),
+        (b"AWS:" + b"x" * 2000, ("AWS", "x" * 2000)),
+    ],
+)
+def test_the_pair_is_split_at_its_first_colon_and_ends_before_nuls(
+    pair: bytes, expected: tuple[str, str], config: Path, environ: dict[str, str]
+) -> None:
+    encoded = base64.b64encode(pair).decode()
+    for field in (encoded, f"{encoded[:40]}\r\n{encoded[40:]}\n"):
+        found = _entry(config, {"auth": field}, environ)
+        assert found is not None
+        assert (found.username, found.password, found.kind) == (*expected, "password")
+
+
+def test_user_name_and_password_may_stand_by_themselves_but_auth_overrides_them(
+    config: Path, environ: dict[str, str]
+) -> None:
+    plain = {"username": "plain", "password": "word"}
+    for entry, expected in (
+        (plain, ("plain", "word")),
+        (plain | {"auth": ""}, ("plain", "word")),
+        (plain | {"auth": auth()}, ("ci", PASSWORD)),
+    ):
+        found = _entry(config, entry, environ)
+        assert found is not None
+        assert (found.username, found.password) == expected
+
+
+def test_an_identity_token_may_come_with_a_user_name_a_password_or_neither(
+    config: Path, environ: dict[str, str]
+) -> None:
+    for entry, expected in (
+        ({"identitytoken": _TOKEN}, ("", "")),
+        ({"identitytoken": _TOKEN, "auth": auth("ci", "")}, ("ci", "")),
+        ({"identitytoken": _TOKEN, "auth": auth()}, ("ci", PASSWORD)),
+        ({"identitytoken": _TOKEN, "username": "ci"}, ("ci", "")),
+    ):
+        found = _entry(config, entry, environ)
+        assert found is not None
+        assert (found.kind, found.identity_token) == ("identity token", _TOKEN)
+        assert (found.username, found.password) == expected
+
+
+def test_a_registry_token_is_what_is_shown_first(config: Path, environ: dict[str, str]) -> None:
+    found = _entry(config, {"registrytoken": _TOKEN, "auth": auth()}, environ)
+    assert found is not None
+    assert (found.kind, found.registry_token) == ("registry token", _TOKEN)
+
+
+@pytest.mark.parametrize("token", ["two words", "line\r\nX-Injected: yes", "umlaut-\u00fc"])
+def test_a_registry_token_that_no_header_can_hold_is_an_error(
+    token: str, config: Path, environ: dict[str, str]
+) -> None:
+    with pytest.raises(CredentialError, match=r"no registry token for reg\.example") as caught:
+        _entry(config, {"registrytoken": token}, environ)
+    assert_silent(caught.value, token)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        PASSWORD,
+        base64.b64encode(PASSWORD.encode()).decode(),
+        base64.b64encode(f":{PASSWORD}".encode()).decode(),
+        base64.b64encode(b"ci:" + PASSWORD.encode() + b"\xff").decode(),
+        auth().rstrip("=") + "*",
+        PASSWORD + "\u00e9",
+    ],
+)
+def test_an_entry_that_is_no_pair_is_an_error_that_does_not_repeat_it(
+    field: str, config: Path, environ: dict[str, str]
+) -> None:
+    with pytest.raises(
+        CredentialError, match=r"no user name and password for reg\.example"
+    ) as caught:
+        _entry(config, {"auth": field}, environ)
+    assert str(config) in caught.value.message
+    assert "docker login reg.example" in caught.value.hint
+    assert_silent(caught.value, field)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[]",
+        b"null",
+        b'{"auths": {"reg.example": {"auth": "%s"}}' % auth().encode(),
+        b'{"auths": {"reg.example": "%s"}}' % auth().encode(),
+        b'{"auths": {"reg.example": {"auth": ["%s"]}}}' % auth().encode(),
+        b'{"auths": {"reg.example": {"password": {"x": "%s"}}}}' % PASSWORD.encode(),
+        b'{"auths": {"reg.example": {"identitytoken": ["%s"]}}}' % PASSWORD.encode(),
+        b'{"auths": ["%s"]}' % auth().encode(),
+        b'{"auths": {"reg.example": {"auth": "%s\xff"}}}' % auth().encode(),
+        b'{"auths": {"reg.example": {"auth": "%s\\ud800"}}}' % auth().encode(),
+        b'{"auths": {"%s": 5}}' % PASSWORD.encode(),
+        b'{"credHelpers": {"reg.example": ["%s"]}}' % PASSWORD.encode(),
+        b'{"credsStore": {"x": "%s"}}' % PASSWORD.encode(),
+        b'{"auths":' + b"[" * 100_000,
+    ],
+)
+def test_a_broken_file_is_an_error_that_names_it_and_leaks_nothing(
+    content: bytes, config: Path, environ: dict[str, str]
+) -> None:
+    write(config, content)
+    with pytest.raises(CredentialError, match="cannot be read") as caught:
+        find(environ)
+    assert str(config) in caught.value.message
+    assert_silent(caught.value, auth())
+
+
+def test_a_byte_order_mark_before_a_file_is_passed_over(
+    config: Path, environ: dict[str, str]
+) -> None:
+    write(config, b'\xef\xbb\xbf{"auths": {"reg.example": {"auth": "%s"}}}' % auth().encode())
+    assert find(environ) == Credential("ci", PASSWORD)
+
+
+@settings(deadline=None)
+@given(content=st.one_of(st.binary(), st.text('{}[]":,auths regexample').map(str.encode)))
+def test_an_arbitrary_file_is_a_credential_none_or_an_error(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = write(tmp_path_factory.mktemp("config") / "config.json", content)
+    try:
+        CredentialSearch("reg.example", docker_config=file, environ={}).find("team/app")
+    except CredentialError:
+        return
+
+
+def test_the_old_dockercfg_is_nothing_but_entries(tmp_path: Path, environ: dict[str, str]) -> None:
+    file = write(tmp_path / "home" / ".dockercfg", {"https://reg.example/v1/": {"auth": auth()}})
+    found = find(environ)
+    assert found is not None
+    assert found.origin == f"the docker config {file}"
+    write(file, {"reg.example": {"auth": [PASSWORD]}})
+    with pytest.raises(CredentialError, match=r"\.dockercfg cannot be read") as caught:
+        find(environ)
+    assert_silent(caught.value)
+
+
+def test_secrets_are_kept_out_of_repr() -> None:
+    credential = Credential("ci", "pa55", "the caller", "identity-s3cret", "registry-s3cret")
+    for secret in ("pa55", "identity-s3cret", "registry-s3cret"):
+        assert secret not in f"{credential!r}{credential}{credential.user}"
+    assert "ci" in repr(credential)
+
+
+def test_one_identity_is_the_same_wherever_it_was_found() -> None:
+    assert Credential("ci", "x", "here") == Credential("ci", "x", "there")
+    assert len({Credential("ci", "x", "here"), Credential("ci", "x", "there")}) == 1
+    assert Credential("ci", "x") != Credential("ci", "x", identity_token="y")
+
+
+@pytest.mark.parametrize(
+    ("credential", "words"),
+    [
+        (Credential("ci", "x"), "ci (from the caller)"),
+        (Credential("ci", identity_token="x"), "ci with an identity token (from the caller)"),
+        (Credential(identity_token="x"), "an identity token (from the caller)"),
+        (Credential(registry_token="x", origin="a file"), "a registry token (from a file)"),
+        (Credential("c\x1b[1mi", "x"), "c\\x1b[1mi (from the caller)"),
+    ],
+)
+def test_a_credential_says_who_it_is(credential: Credential, words: str) -> None:
+    assert credential.user == words
+
+
+def test_the_header_of_basic_is_base64_of_utf8() -> None:
+    assert Credential("Aladdin", "open sesame").basic() == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    assert base64.b64decode(Credential("ü", "ß:").basic()[6:]).decode() == "ü:ß:"
+
+
+@settings(deadline=None)
+@given(st.one_of(st.binary(), st.text('{}[]":,UsernameSecret').map(str.encode)))
+def test_an_arbitrary_answer_of_a_helper_is_a_credential_none_or_an_error(content: bytes) -> None:
+    try:
+        parse_helper_reply(content, what="docker-credential-x")
+    except CredentialError:
+        return

@@ -1,0 +1,161 @@
+"""By which keys a registry's, or a repository's, credential is found in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_merge.credentials.keys import Place, find_key
+from tests.unit.credentials.support import auth, keyed, user, write
+
+_ENTRY = {"auth": auth("right")}
+_HUB = "docker.io"
+
+
+@pytest.fixture(params=["docker", "containers"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A docker config, and an auth file of the containers tools: both take the same keys."""
+    if request.param == "docker":
+        return tmp_path / "home" / ".docker" / "config.json"
+    return tmp_path / "run" / "containers" / "auth.json"
+
+
+@pytest.mark.parametrize(
+    ("registry", "key"),
+    [
+        ("reg.example", "reg.example"),
+        ("reg.example", "https://reg.example"),
+        ("reg.example", "http://reg.example"),
+        ("reg.example", "https://reg.example/v2/"),
+        ("reg.example", "reg.example/"),
+        ("reg.example", "reg.example/v1/"),
+        ("reg.example", "REG.Example"),
+        ("reg.example:5000", "reg.example:5000"),
+        ("reg.example:5000", "https://reg.example:5000/v1/"),
+        ("[::1]:5000", "https://[::1]:5000/v2/"),
+        ("Foo", "foo"),
+        (_HUB, "https://index.docker.io/v1/"),
+        (_HUB, "index.docker.io"),
+        (_HUB, "docker.io"),
+        (_HUB, "registry-1.docker.io"),
+        (_HUB, "https://registry-1.docker.io/v2/"),
+        (_HUB, "https://docker.io"),
+    ],
+)
+def test_a_registry_is_found_by_its_key_or_by_one_that_reduces_to_it(
+    file: Path, registry: str, key: str, environ: dict[str, str]
+) -> None:
+    write(file, {"auths": {"other.example": {"auth": auth("wrong")}, key: _ENTRY}})
+    assert user(environ, registry) == "right"
+
+
+@pytest.mark.parametrize(
+    ("registry", "key"),
+    [
+        ("reg.example", "reg.example:5000"),
+        ("reg.example:5000", "reg.example"),
+        ("reg.example", "sub.reg.example"),
+        ("reg.example", "ftp://reg.example"),
+        ("reg.example", "reg.example/other"),
+        ("reg.example", "reg.example/team/app/more"),
+        ("reg.example", "reg.example/tea"),
+        ("reg.example", "https://index.docker.io/v1/"),
+        (_HUB, "hub.docker.io"),
+        (_HUB, "docker.io/other"),
+    ],
+)
+def test_another_places_credential_is_not_used(
+    file: Path, registry: str, key: str, environ: dict[str, str]
+) -> None:
+    write(file, {"auths": {key: _ENTRY}})
+    assert user(environ, registry, "team/app") is None
+
+
+def test_the_exact_key_is_preferred_then_the_first_that_reduces_to_it(
+    file: Path, environ: dict[str, str]
+) -> None:
+    reduced = {"https://reg.example/v1/": "first", "https://reg.example/v2/": "second"}
+    write(file, keyed(reduced))
+    assert user(environ) == "first"
+    write(file, keyed(reduced | {"reg.example": "exact"}))
+    assert user(environ) == "exact"
+
+
+def test_docker_hubs_usual_key_is_preferred(file: Path, environ: dict[str, str]) -> None:
+    write(file, keyed({"docker.io": "short", "https://index.docker.io/v1/": "usual"}))
+    assert user(environ, _HUB, "library/busybox") == "usual"
+
+
+@pytest.mark.parametrize(
+    ("repository", "expected"),
+    [
+        ("team/app", "app"),
+        ("team/app/debug", "app"),
+        ("team/app-amd64", "team"),
+        ("team", "team"),
+        ("team2/app", "host"),
+        ("other", "host"),
+    ],
+)
+def test_the_longest_path_that_leads_to_the_repository_holds(
+    repository: str, expected: str, file: Path, environ: dict[str, str]
+) -> None:
+    write(
+        file,
+        keyed({"reg.example": "host", "reg.example/team/app": "app", "reg.example/team": "team"}),
+    )
+    assert user(environ, "reg.example", repository) == expected
+
+
+def test_docker_hubs_namespaces_have_credentials_of_their_own(
+    file: Path, environ: dict[str, str]
+) -> None:
+    write(
+        file,
+        keyed({"https://index.docker.io/v1/": "hub", "docker.io/acme": "acme"}),
+    )
+    assert user(environ, _HUB, "acme/app") == "acme"
+    assert user(environ, _HUB, "library/busybox") == "hub"
+
+
+@pytest.mark.parametrize("marker", [{}, {"auth": ""}, {"auth": None}, {"username": "x"}, None])
+def test_a_marker_of_a_credential_helper_is_passed_over(
+    marker: Any, file: Path, environ: dict[str, str]
+) -> None:
+    for key, other in (
+        ("reg.example", "https://reg.example/v2/"),
+        ("https://reg.example/v1/", "reg.example/"),
+        ("reg.example/team/app", "reg.example"),
+    ):
+        write(file, {"auths": {key: marker}})
+        assert user(environ) is None
+        write(file, {"auths": {key: marker, other: _ENTRY}})
+        assert user(environ) == "right"
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"auths": None}, {"auths": {}}, {"auths": {"other.example": None}}, b"", b"\n"]
+)
+def test_a_file_without_entries_is_an_anonymous_run(
+    config: Any, file: Path, environ: dict[str, str]
+) -> None:
+    write(file, config)
+    assert user(environ) is None
+
+
+@given(
+    st.lists(st.text("ab/.:htps", max_size=12)),
+    st.text("ab", min_size=1, max_size=2),
+    st.lists(st.text("ab", min_size=1, max_size=2), min_size=1, max_size=4),
+)
+def test_a_key_that_is_chosen_names_the_registry_itself(
+    keys: list[str], registry: str, path: list[str]
+) -> None:
+    key = find_key(keys, Place(registry, "/".join(path)))
+    if key is not None:
+        bare = key.removeprefix("https://").removeprefix("http://")
+        assert bare.partition("/")[0] == registry
