@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
     from oci_merge.blocking import inspect, merge, push
+    from oci_merge.connection import Connection
     from oci_merge.errors import (
         AccessDeniedError,
         AuthenticationError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from oci_merge.events import (
         ComponentsFound,
         Event,
+        Retrying,
         StageAdvanced,
         StageStarted,
         TagMoved,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
     "blocking": ("merge", "push", "inspect"),
+    "connection": ("Connection",),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -100,6 +103,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "events": (
         "ComponentsFound",
         "Event",
+        "Retrying",
         "StageAdvanced",
         "StageStarted",
         "TagMoved",
@@ -124,6 +128,7 @@ __all__ = [
     "AccessDeniedError",
     "AuthenticationError",
     "ComponentsFound",
+    "Connection",
     "CredentialError",
     "DigestMismatchError",
     "DuplicatePlatformError",
@@ -150,6 +155,7 @@ __all__ = [
     "RateLimitedError",
     "Reference",
     "RegistryError",
+    "Retrying",
     "ServerError",
     "Spec",
     "SpecError",
