@@ -53,7 +53,7 @@ def may_pass(error: TransportError) -> bool:
     not come from the HTTP stack at all.
     """
     cause = error.__cause__
-    if cause is None or isinstance(cause, httpx.InvalidURL | httpx.UnsupportedProtocol):
+    if cause is None:
         return False
     if isinstance(cause, httpx.ProxyError):
         status = str(cause)[:3]
@@ -85,7 +85,9 @@ def _no_connection(host: str, proxy: str, reason: str) -> TransportError:
 def _is_definite(error: BaseException) -> bool:
     if isinstance(error, ssl.SSLError):
         return not isinstance(error, _BROKEN_TLS)
-    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+    if isinstance(error, socket.gaierror):
+        return error.errno != socket.EAI_AGAIN
+    return isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
