@@ -113,6 +113,15 @@ class Authenticator:
             return "an anonymous user"
         return f"{printable(self._credential.username)} (from {self._credential.origin})"
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not appear in any output, should a server repeat it; longest first."""
+        credential = self._credential
+        values = [token.value.partition(" ")[2] for token in self._tokens.values()]
+        if credential is not None:
+            values += [credential.basic().partition(" ")[2], credential.password]
+        return tuple(sorted(filter(None, values), key=len, reverse=True))
+
     def current(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a request for ``scopes``, or None to ask without."""
         if self._basic is not None:
@@ -279,6 +288,7 @@ class Authenticator:
             method="GET",
             user=self.user,
             server=f"the token server {printable(urlsplit(realm).netloc)}",
+            secrets=self.secrets,
         )
 
 

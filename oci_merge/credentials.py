@@ -40,6 +40,15 @@ class Credential:
     password: str = field(repr=False)
     origin: str = "the caller"
 
+    @property
+    def is_text(self) -> bool:
+        """Whether both can be sent: arguments and variables may hold bytes that are no text."""
+        try:
+            f"{self.username}{self.password}".encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def basic(self) -> str:
         """Return the value of an ``Authorization`` header (RFC 7617)."""
         pair = f"{self.username}:{self.password}".encode()
@@ -102,7 +111,11 @@ def _from_environment(environ: Mapping[str, str]) -> Credential | None:
             f"{missing} is not set, but its partner is",
             hint=f"set both {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or neither",
         )
-    return Credential(username, password, f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}")
+    origin = f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"
+    credential = Credential(username, password, origin)
+    if not credential.is_text:
+        raise CredentialError(f"{origin} are not valid UTF-8", hint="set them anew")
+    return credential
 
 
 class _AuthEntry(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError
         proxy: the host and port of the proxy in between, or an empty string.
         error: what the HTTP stack raised.
     """
-    reason = printable(str(error)) or type(error).__name__
+    reason = printable(_root_cause(error)) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
         return TransportError(f"{host} did not answer {what} in time", hint=_TRY_AGAIN)
     tls = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
@@ -36,7 +37,7 @@ def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError
             hint="give --client-cert and --client-key, or put NAME.cert and NAME.key "
             "into the registry's folder of certs.d",
         )
-    if isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower():
+    if isinstance(error, httpx.ConnectError) and "certificate" in reason.lower():
         return TransportError(
             f"the certificate of {host} is not trusted: {reason}",
             hint="point --ca-file or SSL_CERT_FILE at the CA that signed it, or give --insecure",
@@ -90,7 +91,20 @@ def _is_definite(error: BaseException) -> bool:
     return isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol)
 
 
+def _root_cause(error: BaseException) -> str:
+    """Return what the system says of a failure, which an HTTP stack wraps several times."""
+    for each in _causes(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"certificate verify failed: {each.verify_message}"
+        if isinstance(each, OSError) and each.strerror and each.errno is not None:
+            # asyncio words a refused connection in a way of its own.
+            said = os.strerror(each.errno) if isinstance(each, ConnectionError) else each.strerror
+            return said.lower()
+    return str(error)
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        nested = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+        error = nested or error.__cause__ or error.__context__
