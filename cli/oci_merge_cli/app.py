@@ -6,11 +6,10 @@ import typer
 
 from oci_merge import UsageError
 from oci_merge_cli import options as o
+from oci_merge_cli.connection import NAMES as CONNECTION
 from oci_merge_cli.connection import Connection
 from oci_merge_cli.group import Command, Group, is_given
 from oci_merge_cli.output import write
-
-_CONNECTION = ("username", "password", "password_stdin", "plain_http", "insecure", "debug")
 
 app = typer.Typer(
     cls=Group,
@@ -68,6 +67,12 @@ def merge(
     password_stdin: o.PasswordStdinOption = False,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
     version: o.VersionOption = False,
 ) -> None:
@@ -75,15 +80,8 @@ def merge(
 
     No layer is downloaded, no daemon is needed, and no tag moves before everything else stands.
     """
-    ctx.obj = Connection(
-        username=username,
-        password=password,
-        password_stdin=password_stdin,
-        plain_http=plain_http,
-        insecure=insecure,
-        debug=debug,
-    )
-    given = [name for name in ctx.params if is_given(ctx, name) and name not in _CONNECTION]
+    ctx.obj = _connection(ctx)
+    given = [name for name in ctx.params if is_given(ctx, name) and name not in CONNECTION]
     if ctx.invoked_subcommand:
         _refuse(given, ctx.invoked_subcommand)
     elif not given:
@@ -121,20 +119,18 @@ def inspect(
     password_stdin: o.PasswordStdinOption = False,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Show what an image or an index in a registry is made of."""
     from oci_merge_cli.inspect import run
 
-    connection = Connection(
-        username=username,
-        password=password,
-        password_stdin=password_stdin,
-        plain_http=plain_http,
-        insecure=insecure,
-        debug=debug,
-    )
-    run(reference, output, connection.after(ctx.obj))
+    run(reference, output, _connection(ctx).after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True)
@@ -145,6 +141,11 @@ def show_push(ctx: typer.Context) -> None:
     """
     if not ctx.invoked_subcommand:
         write(f"{ctx.get_help()}\n")
+
+
+def _connection(ctx: typer.Context) -> Connection:
+    """Return the connection options that a command has."""
+    return Connection(**{name: ctx.params[name] for name in CONNECTION})
 
 
 def _refuse(given: list[str], command: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from oci_merge import Inspection, inspect_async
+from oci_merge import Event, Inspection, Retrying, inspect_async
 from oci_merge_cli import runner
 from oci_merge_cli.connection import Connection
 from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import InspectOutput
 from oci_merge_cli.output import say, write
+from oci_merge_cli.progress import retry_line
 from oci_merge_cli.render import inspection_table, inspection_text
 
 
@@ -27,7 +28,13 @@ def run(reference: str, output: InspectOutput, connection: Connection) -> None:
         for warning in connection.warnings():
             say(f"warning: {warning}")
         access = connection.access()
-        write(_form(runner.run(lambda: inspect_async(reference, **access)), output))
+        found = runner.run(lambda: inspect_async(reference, on_event=_note, **access))
+        write(_form(found, output))
+
+
+def _note(event: Event) -> None:
+    if isinstance(event, Retrying):
+        say(retry_line(event))
 
 
 def _form(found: Inspection, output: InspectOutput) -> str | bytes:
