@@ -30,8 +30,7 @@ def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError
     reason = printable(_root_cause(error)) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
         return TransportError(f"{host} did not answer {what} in time", hint=_TRY_AGAIN)
-    tls = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
-    if tls is not None and "ALERT" in str(tls).upper() and "CERTIFICATE" in str(tls).upper():
+    if any(_wants_certificate(cause) for cause in _causes(error)):
         return TransportError(
             f"{host} does not accept the client's certificate: {reason}",
             hint="give --client-cert and --client-key, or put NAME.cert and NAME.key "
@@ -83,6 +82,12 @@ def _no_connection(host: str, proxy: str, reason: str) -> TransportError:
     )
 
 
+def _wants_certificate(error: BaseException) -> bool:
+    """Say whether this is a server's alert about the certificate that it was shown, or was not."""
+    words = (error.reason or "").upper() if isinstance(error, ssl.SSLError) else ""
+    return "ALERT" in words and ("CERTIFICATE" in words or "UNKNOWN_CA" in words)
+
+
 def _is_definite(error: BaseException) -> bool:
     if isinstance(error, ssl.SSLError):
         return not isinstance(error, _BROKEN_TLS)
@@ -96,6 +101,8 @@ def _root_cause(error: BaseException) -> str:
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"certificate verify failed: {each.verify_message}"
+        if isinstance(each, ssl.SSLError) and each.reason:
+            return each.reason.replace("_", " ").lower()
         if isinstance(each, OSError) and each.strerror and each.errno is not None:
             # asyncio words a refused connection in a way of its own.
             said = os.strerror(each.errno) if isinstance(each, ConnectionError) else each.strerror

@@ -27,6 +27,8 @@ from oci_merge.text import printable
 
 _logger = logging.getLogger(__name__)
 
+_sleep = asyncio.sleep
+
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -200,7 +202,7 @@ class Transport:
                 reason = f"{_shown_host(reply.url)} answered {status}"
             assert wait is not None
             self._on_event(Retrying(f"{request.method} {_shown(request.url)}", reason, wait))
-            await asyncio.sleep(wait)
+            await _sleep(wait)
             attempt = self._once_more
 
     def _affords(self, request: Request, wait: float | None) -> bool:
