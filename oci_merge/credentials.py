@@ -86,17 +86,17 @@ def docker_config_file(path: str) -> Path:
     """Return the file that a path to a docker config means: the file, or the one in that folder.
 
     Raises:
-        CredentialError: there is none.
+        CredentialError: there is no such file or folder.
     """
     file = Path(path)
     try:
         if file.is_dir():
-            file /= "config.json"
+            return file / "config.json"  # which may well not be there, as in the usual folder
         file.stat()
     except OSError as error:
         raise CredentialError(
             f"the docker config {printable(path)} cannot be read: {error.strerror}",
-            hint="name a folder that has a config.json, or the file itself",
+            hint="name a docker config, or the folder that it is in",
         ) from error
     return file
 

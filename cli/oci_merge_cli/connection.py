@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TypedDict
 
 from oci_merge import Connection as Network
@@ -15,6 +15,7 @@ class Access(TypedDict):
 
     username: str | None
     password: str | None
+    docker_config: str | None
     plain_http: bool
     insecure: bool
     connection: Network
@@ -28,6 +29,7 @@ class Connection:
         username: the user's name, or None.
         password: the password from the command line, or None.
         password_stdin: whether the password comes on stdin.
+        docker_cfg: the docker config to read, or the folder that has it, or None for the usual.
         plain_http: whether to speak plain HTTP.
         insecure: whether not to verify the registry's certificate.
         ca_file: authorities to trust beside the system's, or None.
@@ -42,6 +44,7 @@ class Connection:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     password_stdin: bool = False
+    docker_cfg: str | None = None
     plain_http: bool = False
     insecure: bool = False
     ca_file: str | None = None
@@ -59,6 +62,15 @@ class Connection:
             if value is None or value is False:
                 values[name] = getattr(before, name)
         return Connection(**values)
+
+    def with_empty_left_out(self) -> Connection:
+        """Return these options without credentials that are empty, as if they were not given.
+
+        Scripts for manifest-tool may pass variables that are set for some registries only.
+        """
+        if self.username == "" and self.password == "" and not self.password_stdin:
+            return replace(self, username=None, password=None)
+        return self
 
     def warnings(self) -> list[str]:
         """Return what the user should know about these options, in sentences."""
@@ -85,9 +97,15 @@ class Connection:
                 "--password-stdin is given without --username",
                 hint="say with --username whose password it is",
             )
+        if self.docker_cfg == "":
+            raise UsageError(
+                "--docker-cfg is empty",
+                hint="name a folder that has a config.json, or the file itself, or leave it out",
+            )
         return Access(
             username=self.username,
             password=_read_password() if self.password_stdin else self.password,
+            docker_config=self.docker_cfg,
             plain_http=self.plain_http,
             insecure=self.insecure,
             connection=self._network(),
