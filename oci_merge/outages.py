@@ -18,7 +18,9 @@ _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _TRY_AGAIN = "try again; if it stays so, ask whether the registry or a proxy is down"
 
 
-def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError:
+def outage(
+    what: str, host: str, proxy: str, error: Exception, *, is_first: bool = False
+) -> TransportError:
     """Return the error of ours for a reply that did not come.
 
     Args:
@@ -26,6 +28,8 @@ def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError
         host: who was to answer.
         proxy: the host and port of the proxy in between, or an empty string.
         error: what the HTTP stack raised.
+        is_first: whether nothing has come over TLS yet. A server that misses a client certificate
+            says so only after the handshake, and its connection may break before that is read.
     """
     reason = printable(_root_cause(error)) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
@@ -43,7 +47,12 @@ def outage(what: str, host: str, proxy: str, error: Exception) -> TransportError
         )
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         return _no_connection(host, proxy, reason)
-    return TransportError(f"{host} broke off its answer to {what}: {reason}", hint=_TRY_AGAIN)
+    return TransportError(
+        f"{host} broke off its answer to {what}: {reason}",
+        hint=f"{_TRY_AGAIN}, or wants a client certificate (--client-cert)"
+        if is_first
+        else _TRY_AGAIN,
+    )
 
 
 def may_pass(error: TransportError) -> bool:

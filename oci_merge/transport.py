@@ -292,7 +292,8 @@ class Transport:
             except (TransportError, ManifestError):
                 raise
             except Exception as error:  # whatever an HTTP stack makes of a broken reply
-                raise outage(what, host, self._clients.proxy_of(url), error) from error
+                proxy = self._clients.proxy_of(url)
+                raise outage(what, host, proxy, error, is_first=kind == "h2") from error
         _logger.debug("%s: %d", what, response.status_code)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             self._refuse_proxy_login(url)

@@ -89,6 +89,21 @@ def test_no_retries_may_be_asked_for_before_and_after_the_word(
     assert len(registry.requests) == 1
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_push_takes_the_options_at_every_place_and_speaks_of_retries(
+    program: Program, registry: EmbeddedRegistry, host: str, place: int
+) -> None:
+    registry.hooks.append(Busy("PUT", 2))
+    words = ["push", "from-args", "--platforms", "linux/amd64"]
+    words[place:place] = ["--retries", "2"]
+    outcome = program(
+        *words, "--template", f"{host}/team/img-ARCH:1.0", "--target", f"{host}/team/img:1.0"
+    )
+    assert outcome.status == 0
+    assert [line for line in outcome.errors if "; trying PUT " not in line] == []
+    assert len(outcome.errors) == 2
+
+
 def test_what_stands_after_the_word_counts_even_where_it_is_zero(
     program: Program, registry: EmbeddedRegistry, host: str
 ) -> None:
