@@ -29,6 +29,8 @@ _logger = logging.getLogger(__name__)
 
 _sleep = asyncio.sleep
 
+#: What does no more if it is done twice; a PATCH would append its chunk once more.
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -50,7 +52,7 @@ class Request:
         authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
             never to where that redirects.
         check_redirect: called with each URL that a redirect leads to; it may raise.
-        repeatable: whether it may be sent again, since twice does what once does.
+        repeatable: whether it may be sent again, if its method allows that.
     """
 
     method: str
@@ -207,7 +209,8 @@ class Transport:
 
     def _affords(self, request: Request, wait: float | None) -> bool:
         """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""
-        return wait is not None and request.repeatable and self._deadline.allows(wait)
+        may_repeat = request.repeatable and request.method in _REPEATABLE
+        return wait is not None and may_repeat and self._deadline.allows(wait)
 
     def _may_pass(self, error: TransportError) -> bool:
         """Say whether to try again; what failed in the clear may be no TLS server at all."""

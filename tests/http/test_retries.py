@@ -209,10 +209,14 @@ def test_inspect_tells_of_retries_too(stocked: EmbeddedRegistry, host: str) -> N
     assert [type(event) for event in events] == [Retrying]
 
 
-def test_a_request_that_must_not_be_repeated_is_not(stocked: EmbeddedRegistry, host: str) -> None:
-    stocked.hooks.append(Fails("GET", "/v2/", times=1, reply=status(503)))
-    made = Transport(host, plain_http=True)
-    assert asyncio.run(_send(made, Asked("GET", "/v2/", repeatable=False))) == 503
+@pytest.mark.parametrize(
+    "asked", [Asked("GET", "/v2/", repeatable=False), Asked("PATCH", "/v2/", content=b"chunk")]
+)
+def test_a_request_that_must_not_be_repeated_is_not(
+    stocked: EmbeddedRegistry, host: str, asked: Asked
+) -> None:
+    stocked.hooks.append(Fails(asked.method, "/v2/", times=1, reply=status(503)))
+    assert asyncio.run(_send(Transport(host, plain_http=True), asked)) == 503
 
 
 async def _send(made: Transport, request: Asked) -> int:
