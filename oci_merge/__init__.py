@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
     from oci_merge.blocking import inspect, merge, push
+    from oci_merge.connection import Connection
     from oci_merge.credentials import (
         CredentialExplanation,
         CredentialSource,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from oci_merge.events import (
         ComponentsFound,
         Event,
+        Retrying,
         StageAdvanced,
         StageStarted,
         TagMoved,
@@ -76,6 +78,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
     "blocking": ("merge", "push", "inspect"),
     "credentials": ("CredentialExplanation", "CredentialSource", "explain_credentials"),
+    "connection": ("Connection",),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -106,6 +109,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "events": (
         "ComponentsFound",
         "Event",
+        "Retrying",
         "StageAdvanced",
         "StageStarted",
         "TagMoved",
@@ -130,6 +134,7 @@ __all__ = [
     "AccessDeniedError",
     "AuthenticationError",
     "ComponentsFound",
+    "Connection",
     "CredentialError",
     "CredentialExplanation",
     "CredentialSource",
@@ -158,6 +163,7 @@ __all__ = [
     "RateLimitedError",
     "Reference",
     "RegistryError",
+    "Retrying",
     "ServerError",
     "Spec",
     "SpecError",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from oci_merge.connection import Connection
 from oci_merge.credentials import docker_config_file, given_credential
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
@@ -56,6 +57,7 @@ async def merge(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
+    connection: Connection | None = None,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join images into one multi-architecture image in their registry.
@@ -85,6 +87,7 @@ async def merge(
             usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
+        connection: retries, time-outs and certificates, where the usual ones do not do.
         on_event: called with each progress event, in the event loop's thread.
 
     Returns:
@@ -112,8 +115,8 @@ async def merge(
             platform_check=platform_check,
         )
     )
-    access = _Access(username, password, docker_config, plain_http, insecure)
-    return await _run(job, access, dry_run=dry_run, on_event=on_event)
+    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
+    return await _run(job, access, dry_run=dry_run)
 
 
 async def push(
@@ -127,6 +130,7 @@ async def push(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
+    connection: Connection | None = None,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join the images of a spec as manifest-tool does, byte for byte.
@@ -145,6 +149,7 @@ async def push(
         docker_config: see there.
         plain_http: see there.
         insecure: see there.
+        connection: see there.
         on_event: see there.
 
     Returns:
@@ -156,16 +161,16 @@ async def push(
     job = check_spec(
         spec, format=list_type, platform_check=platform_check, ignore_missing=ignore_missing
     )
-    access = _Access(username, password, docker_config, plain_http, insecure)
-    return await _run(job, access, dry_run=False, on_event=on_event)
+    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
+    return await _run(job, access, dry_run=False)
 
 
-async def _run(job: Job, access: _Access, *, dry_run: bool, on_event: OnEvent) -> MergeResult:
+async def _run(job: Job, access: _Access, *, dry_run: bool) -> MergeResult:
     registry = access.open(
         job.target.registry, reads=job.repositories, writes=(job.target.repository,)
     )
     async with registry:
-        return await _Merge(registry, job, on_event).run(dry_run=dry_run)
+        return await _Merge(registry, job, access.on_event).run(dry_run=dry_run)
 
 
 async def inspect(
@@ -176,6 +181,8 @@ async def inspect(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
+    connection: Connection | None = None,
+    on_event: OnEvent = ignore,
 ) -> Inspection:
     """Look at an image or an index in its registry, without downloading layers.
 
@@ -188,6 +195,8 @@ async def inspect(
             usual files.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
+        connection: retries, time-outs and certificates, where the usual ones do not do.
+        on_event: called with each retry, in the event loop's thread.
 
     Returns:
         Its digest, exact bytes, and images with their platforms and layers.
@@ -200,7 +209,7 @@ async def inspect(
         TransportError: the registry did not answer.
     """
     parsed = check_inspected(reference)
-    access = _Access(username, password, docker_config, plain_http, insecure)
+    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
     async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:
         return await inspect_reference(registry, parsed, reference)
 
@@ -214,6 +223,8 @@ class _Access:
     docker_config: str | None
     plain_http: bool
     insecure: bool
+    connection: Connection | None
+    on_event: OnEvent
 
     def open(self, name: str, *, reads: Sequence[str], writes: Sequence[str] = ()) -> Registry:
         """Return the registry, without sending anything."""
@@ -225,6 +236,8 @@ class _Access:
             docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
             plain_http=self.plain_http,
             insecure=self.insecure,
+            connection=self.connection,
+            on_event=self.on_event,
         )
 
 

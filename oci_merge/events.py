@@ -77,6 +77,21 @@ class Warned(Event):
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """A request failed in a way that may pass, and is sent again after a while.
+
+    Attributes:
+        subject: the request, for example ``GET /v2/team/app/manifests/1.0``.
+        reason: why it failed, in words that are safe to print.
+        seconds: how long until then.
+    """
+
+    subject: str
+    reason: str
+    seconds: float
+
+
 OnEvent = Callable[[Event], None]
 
 

@@ -18,6 +18,7 @@ from oci_merge.errors import (
     RegistryError,
     ServerError,
 )
+from oci_merge.retry import is_pull_limit, pull_limit_window
 from oci_merge.text import printable
 from oci_merge.transport import Reply
 
@@ -154,6 +155,13 @@ def _describe(
             f"{server} does not allow {attempt.user} to {what}",
             f"use credentials that may {need} there; "
             "some registries say the same of what does not exist",
+        )
+    if is_pull_limit(status, reply.headers, reply.content):
+        return (
+            RateLimitedError,
+            f"{server} allows {attempt.user} no more pulls now, so it did not {what}",
+            f"log in with docker login {attempt.registry}: a login has a higher limit than an "
+            f"anonymous run; or wait, as pulls are counted over {pull_limit_window(reply.headers)}",
         )
     if status == 429:
         return (

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from oci_merge.auth import Authenticator
 from oci_merge.challenge import Scope, pull, pull_push
+from oci_merge.connection import Connection
 from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
 from oci_merge.errors import (
@@ -29,6 +30,7 @@ from oci_merge.errors import (
     RegistryError,
     TransportError,
 )
+from oci_merge.events import OnEvent, ignore
 from oci_merge.failures import Attempt, error_from
 from oci_merge.identity import Authorization
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
@@ -81,6 +83,8 @@ class Registry:
         docker_config: the file to look into instead of the usual ones.
         plain_http: speak plain HTTP.
         insecure: do not verify the certificate.
+        connection: how to reach it.
+        on_event: told of each retry.
     """
 
     def __init__(
@@ -93,9 +97,17 @@ class Registry:
         docker_config: Path | None = None,
         plain_http: bool = False,
         insecure: bool = False,
+        connection: Connection | None = None,
+        on_event: OnEvent = ignore,
     ) -> None:
         self.name = name
-        self._transport = Transport(name, plain_http=plain_http, insecure=insecure)
+        self._transport = Transport(
+            name,
+            plain_http=plain_http,
+            insecure=insecure,
+            connection=connection,
+            on_event=on_event,
+        )
         scopes = [*map(pull_push, writes), *map(pull, reads)]
         search = CredentialSearch(name, credential, docker_config=docker_config)
         self._auth = Authenticator(self._transport, scopes, search)

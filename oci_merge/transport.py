@@ -1,47 +1,42 @@
-"""HTTP to one registry: the scheme, the protocol, redirects, limits. Knows nothing of images.
+"""HTTP to one registry: the scheme, the protocol, redirects, retries, limits. No word of images.
 
-httpx stays in here; none of its errors leave this module.
+httpx stays in here, in ``clients`` and in ``outages``; none of its errors leave them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import os
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
-from typing import Literal
+from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from oci_merge._version import __version__
+from oci_merge.clients import CONNECTIONS, Clients, Kind
+from oci_merge.connection import Connection
+from oci_merge.deadline import Deadline
 from oci_merge.errors import ManifestError, TransportError
-from oci_merge.reference import is_loopback, registry_endpoint, registry_host
+from oci_merge.events import OnEvent, Retrying, ignore
+from oci_merge.outages import may_pass, outage, speaks_no_tls
+from oci_merge.reference import is_loopback, registry_endpoint
+from oci_merge.retry import RetryPolicy
 from oci_merge.text import printable
 
 _logger = logging.getLogger(__name__)
 
+_sleep = asyncio.sleep
+
+#: What does no more if it is done twice; a PATCH would append its chunk once more.
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-#: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
-#: needs them again.
-_CONNECTIONS = 64
-_LIMITS = httpx.Limits(
-    max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=30
-)
-#: Requests wait for a free connection as long as it takes; a connection itself must answer.
-_TIMEOUT = httpx.Timeout(connect=15, read=60, write=60, pool=None)
 _MAX_ERROR_BODY = 64 * 1024
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
-
-#: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
-#: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
-_Kind = Literal["h2", "http/1.1", "plain", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +52,7 @@ class Request:
         authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
             never to where that redirects.
         check_redirect: called with each URL that a redirect leads to; it may raise.
+        repeatable: whether it may be sent again, if its method allows that.
     """
 
     method: str
@@ -66,6 +62,7 @@ class Request:
     limit: int = _MAX_ERROR_BODY
     authorization: str | None = field(default=None, repr=False)
     check_redirect: Callable[[str], object] | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +98,40 @@ class Transport:
         registry: the authority, or ``docker.io``.
         plain_http: speak plain HTTP.
         insecure: do not verify the registry's certificate.
+        connection: how to reach it; its deadline begins now.
+        on_event: told of each retry.
+
+    Raises:
+        UsageError, TransportError: a file of certificates cannot be used.
     """
 
-    def __init__(self, registry: str, *, plain_http: bool = False, insecure: bool = False) -> None:
+    def __init__(
+        self,
+        registry: str,
+        *,
+        plain_http: bool = False,
+        insecure: bool = False,
+        connection: Connection | None = None,
+        on_event: OnEvent = ignore,
+    ) -> None:
+        connection = connection or Connection()
         self.registry = registry
         self._authority = registry_endpoint(registry)
         self._insecure = insecure
-        self._clients: dict[_Kind, httpx.AsyncClient] = {}
+        self._clients = Clients(registry, connection, insecure=insecure, uses_tls=not plain_http)
+        self._policy = RetryPolicy(connection.retries)
+        self._deadline = Deadline(connection.deadline)
+        self._on_event = on_event
         self._first = asyncio.Lock()
         # The time that httpx's own queue takes grows with the square of its length.
-        self._slots = asyncio.Semaphore(_CONNECTIONS)
-        self._try_plain = not plain_http and is_loopback(registry)
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._may_be_plain = self._try_plain = not plain_http and is_loopback(registry)
         self._scheme = "http" if plain_http else "https"
-        self._settled: httpx.AsyncClient | None = self._client("plain") if plain_http else None
+        self._settled: Kind | None = "plain" if plain_http else None
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for client in self._clients.values():
-            await client.aclose()
+        await self._clients.aclose()
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
@@ -153,27 +166,85 @@ class Transport:
         """
         if not self._try_plain:
             return None
-        client = self._client("plain")
-        url = urljoin(f"http://{self._authority}", request.url)
         try:
-            reply = await self._exchange(request, url, client)
-        except TransportError:
-            if self._settled is client:
-                raise
-        else:
-            if not _is_tls_servers(reply):
-                self._scheme, self._settled = "http", client
-                return await self._follow(request, reply)
-        self._try_plain = False
-        return None
+            return await self._repeated(request, self._in_clear)
+        except _NotInClearError:
+            return None
 
     async def send(self, request: Request) -> Reply:
-        """Send a request, and follow where a GET or HEAD is redirected.
+        """Send a request, follow where a GET or HEAD is redirected, and try again what may pass.
 
         Raises:
             TransportError: no usable reply came.
             ManifestError: the reply is larger than the request's limit.
         """
+        return await self._repeated(request, self._once)
+
+    async def _repeated(
+        self, request: Request, attempt: Callable[[Request], Awaitable[Reply]]
+    ) -> Reply:
+        """Make attempts until one comes to something, or no more are allowed."""
+        failures = 0
+        while True:
+            failures += 1
+            try:
+                reply = await attempt(request)
+            except TransportError as error:
+                wait = self._policy.wait_after_loss(failures) if self._may_pass(error) else None
+                if not self._affords(request, wait):
+                    raise
+                reason = error.message
+            else:
+                wait = self._policy.wait_after_reply(
+                    failures, reply.status, reply.headers, reply.content
+                )
+                if not self._affords(request, wait):
+                    return reply
+                status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+                reason = f"{_shown_host(reply.url)} answered {status}"
+            assert wait is not None
+            self._on_event(Retrying(f"{request.method} {_shown(request.url)}", reason, wait))
+            await _sleep(wait)
+            attempt = self._once_more
+
+    def _affords(self, request: Request, wait: float | None) -> bool:
+        """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""
+        may_repeat = request.repeatable and request.method in _REPEATABLE
+        return wait is not None and may_repeat and self._deadline.allows(wait)
+
+    def _may_pass(self, error: TransportError) -> bool:
+        """Say whether to try again; what failed in the clear may be no TLS server at all."""
+        is_open = self._settled is None and self._may_be_plain
+        return may_pass(error) or (is_open and speaks_no_tls(error))
+
+    async def _once_more(self, request: Request) -> Reply:
+        """Make another attempt, in the clear too as long as nothing came of either scheme."""
+        if self._settled is None and self._may_be_plain:
+            with contextlib.suppress(_NotInClearError):
+                return await self._in_clear(request)
+        return await self._once(request)
+
+    async def _in_clear(self, request: Request) -> Reply:
+        """Send a request in the clear.
+
+        Raises:
+            _NotInClearError: the registry does not speak plain HTTP, as far as can be seen.
+        """
+        url = urljoin(f"http://{self._authority}", request.url)
+        try:
+            reply = await self._exchange(request, url, "plain")
+        except TransportError as error:
+            if self._settled == "plain":
+                raise
+            self._try_plain = False
+            raise _NotInClearError from error
+        if _is_tls_servers(reply):
+            self._try_plain = self._may_be_plain = False
+            raise _NotInClearError
+        self._scheme, self._settled = "http", "plain"
+        return await self._follow(request, reply)
+
+    async def _once(self, request: Request) -> Reply:
         if self._settled is None:
             async with self._first:
                 if self._settled is None:
@@ -182,9 +253,8 @@ class Transport:
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
-        client = self._client("h2")
-        reply = await self._exchange(request, self._url(request), client)
-        self._settled = client if reply.protocol == "HTTP/2" else self._client("http/1.1")
+        reply = await self._exchange(request, self._url(request), "h2")
+        self._settled = "h2" if reply.protocol == "HTTP/2" else "http/1.1"
         _logger.debug("%s speaks %s", self._authority, reply.protocol)
         return reply
 
@@ -204,86 +274,52 @@ class Transport:
             hint="the registry, or a proxy before it, is misconfigured",
         )
 
-    async def _exchange(
-        self, request: Request, url: str, client: httpx.AsyncClient | None = None
-    ) -> Reply:
+    async def _exchange(self, request: Request, url: str, kind: Kind | None = None) -> Reply:
         """Send one request and read its reply, without following anything."""
-        foreign = _origin(url) != _origin(self._url(request)) and client is None
+        foreign = _origin(url) != _origin(self._url(request)) and kind is None
         headers = dict(request.headers)
         if request.authorization and not foreign:
             headers["Authorization"] = request.authorization
-        client = client or self._client_for(url)
-        try:
-            built = client.build_request(
-                request.method, url, headers=headers, content=request.content
-            )
-            async with self._slots:
+        client = self._clients.client(kind or self._kind(url), url)
+        what, host = f"{request.method} {_shown(url)}", _shown_host(url)
+        async with self._deadline.kept(f"the answer of {host} to {what}"), self._slots:
+            try:
+                built = client.build_request(
+                    request.method, url, headers=headers, content=request.content
+                )
                 response = await client.send(built, stream=True)
                 try:
                     content = await _read(response, request)
                 finally:
                     await response.aclose()
-        except (TransportError, ManifestError):
-            raise
-        except Exception as error:  # whatever an HTTP stack makes of a broken reply
-            raise _no_reply(request, url, error) from error
-        _logger.debug("%s %s: %d", request.method, _shown(url), response.status_code)
+            except (TransportError, ManifestError):
+                raise
+            except Exception as error:  # whatever an HTTP stack makes of a broken reply
+                proxy = self._clients.proxy_of(url)
+                raise outage(what, host, proxy, error, is_first=kind == "h2") from error
+        _logger.debug("%s: %d", what, response.status_code)
+        if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            self._refuse_proxy_login(url)
         return Reply(
             response.status_code, response.headers, content, url, foreign, response.http_version
         )
 
+    def _refuse_proxy_login(self, url: str) -> None:
+        """Say of a proxy's own answer that it is no registry's."""
+        if proxy := self._clients.proxy_of(url):
+            raise outage("", _shown_host(url), proxy, httpx.ProxyError("it wants a login"))
+
     def _url(self, request: Request) -> str:
         return urljoin(self.base_url, request.url)
 
-    def _client_for(self, url: str) -> httpx.AsyncClient:
+    def _kind(self, url: str) -> Kind:
         if self._settled is not None and self.is_own(url):
             return self._settled
-        return self._client("plain" if url.startswith("http:") else "foreign")
+        return "plain" if url.startswith("http:") else "foreign"
 
-    def _client(self, kind: _Kind) -> httpx.AsyncClient:
-        """Return the client of a kind, made on first use."""
-        if kind not in self._clients:
-            self._clients[kind] = self._new_client(kind)
-        return self._clients[kind]
 
-    def _new_client(self, kind: _Kind) -> httpx.AsyncClient:
-        try:
-            client = httpx.AsyncClient(
-                http2=kind in ("h2", "foreign"),
-                verify=self._tls(kind),
-                limits=_LIMITS,
-                timeout=_TIMEOUT,
-                follow_redirects=False,
-                mounts=self._without_proxy(),
-                headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
-            )
-        except (ImportError, ValueError, httpx.InvalidURL):
-            # What is wrong with it is not repeated: a proxy's URL may hold a password.
-            raise TransportError(
-                "a proxy that the environment names cannot be used",
-                hint="give HTTPS_PROXY, HTTP_PROXY and ALL_PROXY http:// or https:// URLs, "
-                "or unset them",
-            ) from None
-        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        return client
-
-    def _tls(self, kind: _Kind) -> ssl.SSLContext:
-        """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
-        if kind == "plain":
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context = ssl.create_default_context()
-        if self._insecure and kind != "foreign":
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-    def _without_proxy(self) -> dict[str, httpx.AsyncBaseTransport | None]:
-        """Name the hosts that no proxy can reach for us: those on this machine."""
-        hosts = {"localhost", "127.0.0.1", "[::1]"}
-        if is_loopback(self.registry):
-            host = registry_host(self.registry)
-            hosts.add(f"[{host}]" if ":" in host else host)
-        return {f"all://{host}": None for host in hosts}
+class _NotInClearError(Exception):
+    """The registry did not answer as plain HTTP has it."""
 
 
 async def _read(response: httpx.Response, request: Request) -> bytes:
@@ -335,46 +371,6 @@ def _redirected(request: Request, reply: Reply, location: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
-def _no_reply(request: Request, url: str, error: Exception) -> TransportError:
-    host = printable(urlsplit(url).netloc)
-    reason = printable(_root_cause(error)) or type(error).__name__
-    what = f"{request.method} {_shown(url)}"
-    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
-        return TransportError(
-            f"{host} did not answer {what} in time",
-            hint="try again; if it stays so, ask whether the registry or a proxy is down",
-        )
-    if isinstance(error, httpx.ConnectError) and "certificate" in reason.lower():
-        return TransportError(
-            f"the certificate of {host} is not trusted: {reason}",
-            hint="point SSL_CERT_FILE at the CA that signed it, or give --insecure",
-        )
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return TransportError(
-            f"could not connect to {host}: {reason}",
-            hint="check the registry's name and port, and give --plain-http if it has no TLS",
-        )
-    return TransportError(
-        f"{host} broke off its answer to {what}: {reason}",
-        hint="try again; if it stays so, ask whether the registry or a proxy is down",
-    )
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return what the system says of a failure, which an HTTP stack wraps several times."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"certificate verify failed: {seen.verify_message}"
-        if isinstance(seen, OSError) and seen.strerror and seen.errno is not None:
-            # asyncio words a refused connection in a way of its own.
-            said = os.strerror(seen.errno) if isinstance(seen, ConnectionError) else seen.strerror
-            return said.lower()
-        nested = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else None
-        seen = nested or seen.__cause__ or seen.__context__
-    return str(error)
-
-
 def _origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port: what a credential belongs to (RFC 6454)."""
     parts = urlsplit(url)
@@ -392,3 +388,7 @@ def _shown(url: str) -> str:
 
 def _shown_origin(parts: SplitResult) -> str:
     return printable(f"{parts.scheme}://{parts.hostname or ''}")
+
+
+def _shown_host(url: str) -> str:
+    return printable(urlsplit(url).netloc)

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from oci_merge import retry
+
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
 # Variables of the harness itself; every other OCI_MERGE_ variable is an option of the program.
@@ -61,6 +63,12 @@ def home(_developer_environment_hidden: None) -> Iterator[Path]:
     """The empty home folder that each test has to itself."""
     with _hidden_environment() as folder:
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries follow at once, but for those that a server puts off."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.001)
 
 
 @contextmanager

@@ -100,6 +100,12 @@ def merge(
     docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
     version: o.VersionOption = False,
 ) -> None:
@@ -149,6 +155,12 @@ def inspect(
     docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Show what an image or an index in a registry is made of."""
@@ -185,6 +197,12 @@ def from_args(
     docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Join the images that a template names for a list of platforms.
@@ -219,6 +237,12 @@ def from_spec(
     docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Join the images that a YAML file names.

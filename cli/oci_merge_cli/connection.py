@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field, fields, replace
 from typing import TypedDict
 
+from oci_merge import Connection as Network
 from oci_merge import UsageError
 
 
@@ -17,6 +18,7 @@ class Access(TypedDict):
     docker_config: str | None
     plain_http: bool
     insecure: bool
+    connection: Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,12 @@ class Connection:
         docker_cfg: the docker config to read, or the folder that has it, or None for the usual.
         plain_http: whether to speak plain HTTP.
         insecure: whether not to verify the registry's certificate.
+        ca_file: authorities to trust beside the system's, or None.
+        client_cert: the certificate to show, or None.
+        client_key: its private key, or None.
+        retries: how often to try again, or None for the usual.
+        timeout: how long to wait for what comes next, in seconds, or None for the usual.
+        deadline: how long the whole run may take, in seconds, or None for no limit.
         debug: whether to show a line for each request.
     """
 
@@ -39,19 +47,21 @@ class Connection:
     docker_cfg: str | None = None
     plain_http: bool = False
     insecure: bool = False
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    retries: int | None = None
+    timeout: float | None = None
+    deadline: float | None = None
     debug: bool = False
 
     def after(self, before: Connection) -> Connection:
         """Return these options, filled up with those that stood before the command's word."""
-        return Connection(
-            username=before.username if self.username is None else self.username,
-            password=before.password if self.password is None else self.password,
-            password_stdin=self.password_stdin or before.password_stdin,
-            docker_cfg=before.docker_cfg if self.docker_cfg is None else self.docker_cfg,
-            plain_http=self.plain_http or before.plain_http,
-            insecure=self.insecure or before.insecure,
-            debug=self.debug or before.debug,
-        )
+        values = {name: getattr(self, name) for name in NAMES}
+        for name, value in values.items():
+            if value is None or value is False:
+                values[name] = getattr(before, name)
+        return Connection(**values)
 
     def with_empty_left_out(self) -> Connection:
         """Return these options without credentials that are empty, as if they were not given.
@@ -98,6 +108,18 @@ class Connection:
             docker_config=self.docker_cfg,
             plain_http=self.plain_http,
             insecure=self.insecure,
+            connection=self._network(),
+        )
+
+    def _network(self) -> Network:
+        usual = Network()
+        return Network(
+            retries=usual.retries if self.retries is None else self.retries,
+            timeout=self.timeout,
+            deadline=self.deadline,
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from oci_merge import Inspection, UsageError, inspect_async
+from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
 from oci_merge_cli import runner
 from oci_merge_cli.connection import Connection
 from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import InspectOutput
 from oci_merge_cli.output import say, write
+from oci_merge_cli.progress import retry_line
 from oci_merge_cli.raw import raw_json
 from oci_merge_cli.render import inspection_table, inspection_text
 
@@ -40,7 +41,13 @@ def run(reference: str, options: InspectOptions, connection: Connection) -> None
             say(f"warning: {warning}")
         _check(options)
         access = connection.access()
-        write(_form(runner.run(lambda: inspect_async(reference, **access)), options))
+        found = runner.run(lambda: inspect_async(reference, on_event=_note, **access))
+        write(_form(found, options))
+
+
+def _note(event: Event) -> None:
+    if isinstance(event, Retrying):
+        say(retry_line(event))
 
 
 def _check(options: InspectOptions) -> None:

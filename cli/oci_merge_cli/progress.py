@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oci_merge import ComponentsFound, Event, MergeResult, TagMoved, Warned
+from oci_merge import ComponentsFound, Event, MergeResult, Retrying, TagMoved, Warned
 from oci_merge_cli.output import say
 
 
@@ -28,7 +28,7 @@ class Lines(Progress):
     """Shows a line for what a log should keep."""
 
     def show(self, event: Event) -> None:
-        """Show what was found, warnings, and what became of each tag."""
+        """Show what was found, warnings, retries, and what became of each tag."""
         match event:
             case ComponentsFound():
                 self.line(
@@ -37,6 +37,8 @@ class Lines(Progress):
                 )
             case Warned():
                 self.warn(event.message)
+            case Retrying():
+                self.line(retry_line(event))
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 
@@ -47,6 +49,11 @@ class Lines(Progress):
     def line(self, text: str) -> None:
         """Show a line."""
         say(text)
+
+
+def retry_line(event: Retrying) -> str:
+    """Return what a log should keep of a retry."""
+    return f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s"
 
 
 @contextmanager

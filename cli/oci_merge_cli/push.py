@@ -9,6 +9,7 @@ from pathlib import Path
 from oci_merge import (
     Event,
     MergeResult,
+    Retrying,
     Spec,
     SpecError,
     UsageError,
@@ -25,6 +26,7 @@ from oci_merge_cli.failures import TagWatch, reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import ListType, PlatformCheck, split_list
 from oci_merge_cli.output import say, write
+from oci_merge_cli.progress import retry_line
 from oci_merge_cli.render import digest_line
 
 
@@ -112,6 +114,8 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
         tags.note(event)
         if isinstance(event, Warned):
             _warn(event.message)
+        if isinstance(event, Retrying):
+            say(retry_line(event))
 
     return runner.run(
         lambda: push_async(

@@ -51,6 +51,12 @@ HINT = "hint: run oci-merge --help to see what it takes"
         (["--source", "a:1", "--target", "a:2", "--arch-alias", "amd64"], 2),
         (["--source", "a:1", "--target", "a:2", "--tags", "a b"], 2),
         (["--source", "a:1", "--target", "a:2", "--username", "u"], 2),
+        (["--source", "a:1", "--target", "a:2", "--retries", "-1"], 2),
+        (["--source", "a:1", "--target", "a:2", "--retries", "many"], 2),
+        (["--source", "a:1", "--target", "a:2", "--timeout", "0"], 2),
+        (["--source", "a:1", "--target", "a:2", "--deadline", "-3"], 2),
+        (["--source", "a:1", "--target", "a:2", "--client-key", "key.pem"], 2),
+        (["--source", "a:1", "--target", "a:2", "--ca-file", "/nowhere"], 2),
         (["push", "--bogus"], 1),
         (["inspect"], 1),
         (["inspect", "--bogus", "a:1"], 1),
@@ -60,6 +66,7 @@ HINT = "hint: run oci-merge --help to see what it takes"
         (["inspect", "--output", "yaml", "a:1"], 1),
         (["--bogus", "inspect", "a:1"], 1),
         (["--username", "u", "inspect", "a:1"], 1),
+        (["--timeout", "nan", "inspect", "a:1"], 1),
         (["--target", "reg.example/a:1", "inspect", "a:1"], 1),
         (["--quiet", "push"], 1),
     ],
@@ -118,6 +125,7 @@ def test_help_has_its_options_in_groups_each_with_an_explanation(program: Progra
         "What to publish:",
         "Output:",
         "Registry:",
+        "Network:",
         "Help:",
     ]
     lines = page.splitlines()

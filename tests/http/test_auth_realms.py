@@ -18,6 +18,7 @@ from oci_merge import (
 )
 from oci_merge.credentials import Credential
 from oci_merge.registry import Registry
+from oci_merge.retry import PASSING_STATUSES
 from tests.http.support import AMD64, PASSWORD, challenged, found, reference
 
 pytestmark = pytest.mark.anyio
@@ -286,4 +287,4 @@ async def test_a_token_server_s_refusal_names_it_and_the_registry(
         await _read()
     assert "auth.test" in str(caught.value)
     assert "reg.test" in str(caught.value)
-    assert len(_asked(web, "auth.test")) == 1
+    assert len(_asked(web, "auth.test")) == (5 if status in PASSING_STATUSES else 1)

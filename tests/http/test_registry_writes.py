@@ -20,6 +20,7 @@ from oci_merge import (
 )
 from oci_merge.credentials import Credential
 from oci_merge.registry import RefusedMount, Registry
+from oci_merge.retry import PASSING_STATUSES
 from tests.http.support import AMD64, PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +103,7 @@ async def test_a_registry_that_cancels_no_upload_is_not_blamed(
     web.delete(url__startswith=_UPLOADS).mock(return_value=httpx.Response(status))
     async with Registry("reg.test", plain_http=True) as registry:
         await registry.cancel_upload("team/app", _UPLOAD)
-    assert web.calls.call_count == 1
+    assert web.calls.call_count == (5 if status in PASSING_STATUSES else 1)
 
 
 async def test_an_upload_that_cannot_be_cancelled_for_lack_of_an_answer_is_an_error(
@@ -169,7 +170,7 @@ async def test_a_manifest_that_is_refused_is_an_error_that_names_the_tag(
         await _put(httpx.Response(status, headers={"location": "/elsewhere"}), web)
     assert type(caught.value) is kind
     assert caught.value.method == "PUT"
-    assert web.calls.call_count == 1
+    assert web.calls.call_count == (5 if status in PASSING_STATUSES else 1)
 
 
 async def test_a_child_that_is_refused_is_named_by_its_digest(web: respx.MockRouter) -> None:

@@ -18,11 +18,11 @@ from starlette.responses import Response
 from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import RunningServer, ServerTLS, serve
 from oci_merge import (
+    Connection,
     DigestMismatchError,
     ManifestError,
     NotFoundError,
     TransportError,
-    transport,
 )
 from oci_merge.registry import Registry
 from oci_merge.transport import Reply, Request, Transport
@@ -40,11 +40,12 @@ from tests.http.support import (
 )
 
 _PING = Request("GET", "/v2/")
+_IMPATIENT = Connection(timeout=0.2, retries=0)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-async def _ask(host: str) -> Reply:
-    asked = Transport(host, plain_http=True)
+async def _ask(host: str, connection: Connection | None = None) -> Reply:
+    asked = Transport(host, plain_http=True, connection=connection)
     try:
         return await asked.send(_PING)
     finally:
@@ -69,12 +70,6 @@ async def _resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     writer.transport.abort()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for answers for a fifth of a second."""
-    monkeypatch.setattr(transport, "_TIMEOUT", httpx.Timeout(0.2, pool=None))
 
 
 def test_a_refused_connection_names_the_registry_and_says_what_to_check() -> None:
@@ -108,15 +103,13 @@ def test_a_network_that_is_unreachable_is_a_transport_error(
 
 
 @pytest.mark.anyio
-@pytest.mark.usefixtures("impatient")
 async def test_a_registry_that_stays_silent_is_given_up() -> None:
     async with speaking(_is_silent) as host:
         with pytest.raises(TransportError, match=f"{host} did not answer GET /v2/ in time") as got:
-            await _ask(host)
+            await _ask(host, _IMPATIENT)
     assert "try again" in got.value.hint
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_registry_that_stays_silent_is_tried_once_for_all_requests() -> None:
     starts: list[bytes] = []
 
@@ -127,7 +120,8 @@ def test_a_registry_that_stays_silent_is_tried_once_for_all_requests() -> None:
     async def scenario() -> None:
         async with speaking(handler) as host:
             template = f"{host}/team/app-ARCHVARIANT:1.0"
-            await asyncio.to_thread(merge, host, template=template, tags=["a", "b"])
+            options = {"template": template, "tags": ["a", "b"], "connection": _IMPATIENT}
+            await asyncio.to_thread(merge, host, **options)
 
     began = time.monotonic()
     with pytest.raises(TransportError, match="did not answer"):

@@ -8,6 +8,7 @@ from typing import Any, assert_type
 import oci_merge
 from oci_merge import (
     ComponentsFound,
+    Connection,
     CredentialExplanation,
     CredentialSource,
     Event,
@@ -21,6 +22,7 @@ from oci_merge import (
     PublishError,
     Reference,
     RegistryError,
+    Retrying,
     Spec,
     StageAdvanced,
     StageStarted,
@@ -43,6 +45,9 @@ def on_event(event: Event) -> None:
         case TagMoved(tag=tag, changed=changed):
             assert_type(tag, str)
             assert_type(changed, bool)
+        case Retrying(subject=subject, reason=reason, seconds=seconds):
+            assert_type(reason, str)
+            assert_type(seconds, float)
         case Warned(message=message):
             assert_type(message, str)
 
@@ -63,6 +68,7 @@ def join() -> None:
         password="secret",
         plain_http=True,
         insecure=False,
+        connection=Connection(retries=0, timeout=1.5, deadline=60, ca_file="ca.pem"),
         on_event=on_event,
     )
     assert_type(result, MergeResult)

@@ -1,0 +1,123 @@
+"""httpx's clients for one registry and for the hosts that it points at, made when first needed."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import cached_property
+from http.cookiejar import DefaultCookiePolicy
+from typing import Literal
+
+import httpx
+
+from oci_merge._version import __version__
+from oci_merge.connection import Connection
+from oci_merge.errors import TransportError
+from oci_merge.proxies import find_proxies
+from oci_merge.tls import find_trust, public_context
+
+#: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
+#: needs them again.
+CONNECTIONS = 64
+_LIMITS = httpx.Limits(
+    max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30
+)
+#: How long to wait for a connection, and for what comes next on it, unless the caller says.
+_CONNECT_SECONDS = 15.0
+_ANSWER_SECONDS = 60.0
+
+#: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
+#: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
+Kind = Literal["h2", "http/1.1", "plain", "foreign"]
+
+
+class Clients:
+    """The clients of one run, by kind and by the proxy that they use.
+
+    Args:
+        registry: the authority, or ``docker.io``.
+        connection: how to reach it.
+        insecure: do not verify its certificate.
+        uses_tls: whether the registry may be spoken to over TLS, so that its files are read.
+
+    Raises:
+        UsageError, TransportError: a file of certificates cannot be used.
+    """
+
+    def __init__(
+        self, registry: str, connection: Connection, *, insecure: bool, uses_tls: bool
+    ) -> None:
+        self._proxies = find_proxies(os.environ)
+        self._trust = find_trust(registry, connection) if uses_tls else None
+        if self._trust is not None:
+            self._trust.check()
+        self._insecure = insecure
+        # Requests wait for a free connection as long as it takes; a connection must answer.
+        self._timeout = httpx.Timeout(
+            connection.timeout or _ANSWER_SECONDS,
+            connect=connection.timeout or _CONNECT_SECONDS,
+            pool=None,
+        )
+        self._clients: dict[tuple[Kind, str | None], httpx.AsyncClient] = {}
+
+    def client(self, kind: Kind, url: str) -> httpx.AsyncClient:
+        """Return the client of a kind for a URL.
+
+        Raises:
+            TransportError: the URL's proxy, or a file of certificates, cannot be used.
+        """
+        proxy = self._proxies.url_for(url)
+        if (kind, proxy) not in self._clients:
+            self._clients[kind, proxy] = self._new(kind, proxy)
+        return self._clients[kind, proxy]
+
+    def proxy_of(self, url: str) -> str:
+        """Return the host and port of a URL's proxy, without its password; empty for none."""
+        proxy = self._proxies.url_for(url)
+        return httpx.URL(proxy).netloc.decode() if proxy else ""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._clients.values():
+            await client.aclose()
+
+    def _new(self, kind: Kind, proxy: str | None) -> httpx.AsyncClient:
+        try:
+            client = httpx.AsyncClient(
+                http2=kind in ("h2", "foreign"),
+                verify=self._tls(kind),
+                limits=_LIMITS,
+                timeout=self._timeout,
+                follow_redirects=False,
+                trust_env=False,
+                proxy=self._proxy(proxy) if proxy else None,
+                headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):
+            # What is wrong with it is not repeated: a proxy's URL may hold a password.
+            raise TransportError(
+                "a proxy that the environment names cannot be used",
+                hint="give HTTPS_PROXY, HTTP_PROXY and ALL_PROXY http:// or https:// URLs, "
+                "or unset them",
+            ) from None
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return client
+
+    def _tls(self, kind: Kind) -> ssl.SSLContext:
+        """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
+        if kind == "plain":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return self._public if kind == "foreign" or self._trust is None else self._own
+
+    def _proxy(self, url: str) -> httpx.Proxy:
+        return httpx.Proxy(url, ssl_context=self._public if url.startswith("https:") else None)
+
+    @cached_property
+    def _own(self) -> ssl.SSLContext:
+        """The registry's settings; no other host's connection has them."""
+        assert self._trust is not None
+        return self._trust.context(insecure=self._insecure)
+
+    @cached_property
+    def _public(self) -> ssl.SSLContext:
+        return public_context()
