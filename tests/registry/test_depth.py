@@ -40,7 +40,9 @@ def seconds(registry: Distribution, name: str, platforms: list[str] | None, rtt:
         return time.monotonic() - began
 
 
-def round_trips(registry: Distribution, count: int, *, enough: float, probe: bool = False) -> float:
+def round_trips(
+    registry: Distribution, count: int, *, enough: float, probe: bool = False, rtt: float = RTT
+) -> float:
     """Return how many round trips a run waits for, connections included.
 
     A busy machine only ever adds to a time, so the least of some runs is taken on both sides, with
