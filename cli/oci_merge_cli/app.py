@@ -78,6 +78,17 @@ Only image and manifests have to be there. A platform may also have osversion an
 {_PUSH_STATUS}"""
 
 
+_CREDENTIALS_EXAMPLES = """
+\b
+Examples:
+  oci-merge credentials reg.example/app:1.0
+  oci-merge credentials --output json reg.example/app:1.0
+
+\b
+Exit status: 0 done, 1 a source that cannot be read, or wrong usage, 130 or 143 interrupted.
+"""
+
+
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
 def merge(
     ctx: typer.Context,
@@ -168,6 +179,31 @@ def inspect(
 
     options = InspectOptions(output=output, raw=raw, expand_config=expand_config)
     run(reference, options, _connection(ctx).after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_CREDENTIALS_EXAMPLES)
+def credentials(
+    ctx: typer.Context,
+    reference: o.CredentialsReferenceArgument,
+    output: o.CredentialsOutputOption = "text",
+    username: o.UsernameOption = None,
+    password: o.PasswordOption = None,
+    password_stdin: o.PasswordStdinOption = False,
+    docker_cfg: o.DockerCfgOption = None,
+    plain_http: o.PlainHttpOption = False,
+    insecure: o.InsecureOption = False,
+    ca_file: o.CaFileOption = None,
+    client_cert: o.ClientCertOption = None,
+    client_key: o.ClientKeyOption = None,
+    retries: o.RetriesOption = None,
+    timeout: o.TimeoutOption = None,
+    deadline: o.DeadlineOption = None,
+    debug: o.DebugOption = False,
+) -> None:
+    """Show which credential would be used for an image, and why not another."""
+    from oci_merge_cli.credentials import run
+
+    run(reference, output, _connection(ctx).after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

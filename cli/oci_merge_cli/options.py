@@ -246,7 +246,7 @@ UsernameOption = Annotated[
         "--username",
         metavar="NAME",
         help="The registry's user. Without it, OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD are "
-        "used, or the docker config.",
+        "used, or what docker, podman, kaniko and CI systems keep; see oci-merge credentials.",
         rich_help_panel=_REGISTRY,
     ),
 ]
@@ -369,5 +369,22 @@ ReferenceArgument = Annotated[
         metavar="REFERENCE",
         rich_help_panel="What to inspect",
         help="An image or an index, with its tag or digest.",
+    ),
+]
+
+CredentialsReferenceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REFERENCE",
+        help="The image or the repository that a credential is wanted for.",
+        rich_help_panel="What to explain",
+    ),
+]
+CredentialsOutputOption = Annotated[
+    MergeOutput,
+    typer.Option(
+        "--output",
+        help="Text, or all of it as JSON; no secret is shown.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
