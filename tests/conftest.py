@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
@@ -47,6 +48,18 @@ _REMOVED = frozenset(
         "TTY_INTERACTIVE",
     }
 )
+
+
+# Properties are tried in reasonable time, in CI with the same values on every run; how long a busy
+# machine takes to make them says nothing.
+settings.register_profile(
+    "project",
+    max_examples=100,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI") or os.environ.get(REQUIRE_REAL_REGISTRY)),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True, scope="session")
