@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from oci_merge import retry
 
@@ -49,6 +50,18 @@ _REMOVED = frozenset(
         "TTY_INTERACTIVE",
     }
 )
+
+
+# Properties are tried in reasonable time, in CI with the same values on every run; how long a busy
+# machine takes to make them says nothing.
+settings.register_profile(
+    "project",
+    max_examples=100,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI") or os.environ.get(REQUIRE_REAL_REGISTRY)),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True, scope="session")
