@@ -246,7 +246,7 @@ UsernameOption = Annotated[
         "--username",
         metavar="NAME",
         help="The registry's user. Without it, OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD are "
-        "used, or what docker, podman, kaniko and CI systems keep; see oci-merge credentials.",
+        "used, or what docker, podman, kaniko and CI systems keep; the command credentials shows it.",
         rich_help_panel=_REGISTRY,
     ),
 ]
