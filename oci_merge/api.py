@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from oci_merge.credentials import Credential, docker_config_file
+from oci_merge.credentials import (
+    PASSWORD_VARIABLE,
+    USERNAME_VARIABLE,
+    Credential,
+    docker_config_file,
+)
 from oci_merge.errors import UsageError
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
@@ -16,6 +24,7 @@ from oci_merge.platforms import Platform
 from oci_merge.publish import Publisher
 from oci_merge.registry import Registry
 from oci_merge.resolve import (
+    Registries,
     Standing,
     fetch_components,
     pinning_platforms,
@@ -57,12 +66,15 @@ async def merge(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
+    copy_layers: bool = False,
+    source_plain_http: bool = False,
+    source_insecure: bool = False,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join images into one multi-architecture image in their registry.
 
-    No layer is downloaded. Until everything else stands no tag moves, so that a failure leaves
-    the tags as they were; a rerun goes on where it ended.
+    No layer is downloaded, unless ``copy_layers`` says so. Until everything else stands no tag
+    moves, so that a failure leaves the tags as they were; a rerun goes on where it ended.
 
     Args:
         target: the tag to publish, for example ``reg.example/app:latest``.
@@ -84,6 +96,12 @@ async def merge(
         docker_config: a docker config, or the folder that has it, to read instead of the usual.
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
+        copy_layers: where the registry does not mount a blob, copy it through this machine, in
+            pieces; the images may then be in other registries than the target. The credentials
+            given here and ``OCI_MERGE_USERNAME`` are the target registry's; those of the others
+            come from the docker config.
+        source_plain_http: ``plain_http`` for the other registries.
+        source_insecure: ``insecure`` for the other registries.
         on_event: called with each progress event, in the event loop's thread.
 
     Returns:
@@ -109,10 +127,12 @@ async def merge(
             annotations=annotations or {},
             format=format,
             platform_check=platform_check,
+            copy_layers=copy_layers,
         )
     )
     access = _Access(username, password, docker_config, plain_http, insecure)
-    return await _run(job, access, dry_run=dry_run, on_event=on_event)
+    others = access.of_others(source_plain_http, source_insecure)
+    return await _run(job, access, others, dry_run=dry_run, on_event=on_event)
 
 
 async def push(
@@ -126,6 +146,9 @@ async def push(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
+    copy_layers: bool = False,
+    source_plain_http: bool = False,
+    source_insecure: bool = False,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join the images of a spec as manifest-tool does, byte for byte.
@@ -144,6 +167,9 @@ async def push(
         docker_config: see there.
         plain_http: see there.
         insecure: see there.
+        copy_layers: see there.
+        source_plain_http: see there.
+        source_insecure: see there.
         on_event: see there.
 
     Returns:
@@ -153,18 +179,37 @@ async def push(
         OciMergeError: as ``merge`` does.
     """
     job = check_spec(
-        spec, format=list_type, platform_check=platform_check, ignore_missing=ignore_missing
+        spec,
+        format=list_type,
+        platform_check=platform_check,
+        ignore_missing=ignore_missing,
+        copy_layers=copy_layers,
     )
     access = _Access(username, password, docker_config, plain_http, insecure)
-    return await _run(job, access, dry_run=False, on_event=on_event)
+    others = access.of_others(source_plain_http, source_insecure)
+    return await _run(job, access, others, dry_run=False, on_event=on_event)
 
 
-async def _run(job: Job, access: _Access, *, dry_run: bool, on_event: OnEvent) -> MergeResult:
-    registry = access.open(
-        job.target.registry, reads=job.repositories, writes=(job.target.repository,)
-    )
-    async with registry:
-        return await _Merge(registry, job, on_event).run(dry_run=dry_run)
+async def _run(
+    job: Job, access: _Access, others: _Access, *, dry_run: bool, on_event: OnEvent
+) -> MergeResult:
+    home = job.target.registry
+    run = _Merge(job, on_event)
+    registries = {
+        home: access.open(
+            home,
+            reads=job.repositories_in(home),
+            writes=(job.target.repository,),
+            on_warning=run.warn,
+        )
+    }
+    for name in job.other_registries:
+        reads = job.repositories_in(name)
+        registries[name] = others.open(name, reads=reads, on_warning=run.warn)
+    async with AsyncExitStack() as stack:
+        for registry in registries.values():
+            await stack.enter_async_context(registry)
+        return await run.run(registries, dry_run=dry_run)
 
 
 async def inspect(
@@ -211,8 +256,22 @@ class _Access:
     docker_config: str | None
     plain_http: bool
     insecure: bool
+    environ: Mapping[str, str] | None = None
 
-    def open(self, name: str, *, reads: Sequence[str], writes: Sequence[str] = ()) -> Registry:
+    def of_others(self, plain_http: bool, insecure: bool) -> _Access:
+        """Return the access to other registries than the target's: its passwords are not theirs."""
+        own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
+        environ = {name: value for name, value in os.environ.items() if name not in own}
+        return _Access(None, None, self.docker_config, plain_http, insecure, environ)
+
+    def open(
+        self,
+        name: str,
+        *,
+        reads: Sequence[str],
+        writes: Sequence[str] = (),
+        on_warning: Callable[[str], object] | None = None,
+    ) -> Registry:
         """Return the registry, without sending anything."""
         return Registry(
             name,
@@ -222,6 +281,8 @@ class _Access:
             docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
             plain_http=self.plain_http,
             insecure=self.insecure,
+            environ=self.environ,
+            on_warning=on_warning,
         )
 
     def _credential(self) -> Credential | None:
@@ -242,49 +303,57 @@ class _Access:
 class _Merge:
     """One merge: its four steps on the wire, in order and side by side."""
 
-    def __init__(self, registry: Registry, job: Job, on_event: OnEvent) -> None:
-        self._registry = registry
+    def __init__(self, job: Job, on_event: OnEvent) -> None:
         self._job = job
         self._on_event = on_event
         self._warnings: list[str] = []
-        self._publisher = Publisher(registry, job.target, self._emit)
 
-    async def run(self, *, dry_run: bool) -> MergeResult:
+    async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish."""
-        for warning in self._job.warnings:
-            self._emit(Warned(warning))
+        job = self._job
+        publisher = Publisher(registries, job.target, self._emit, copy_layers=job.copy_layers)
+        for warning in job.warnings:
+            self.warn(warning)
         try:
             (components, found), standing = await both(
-                self._components(),
-                read_target(self._registry, self._job.target, self._job.tags),
+                self._components(registries),
+                read_target(registries[job.target.registry], job.target, job.tags),
             )
             transfers = self._transfers(components, standing)
             (decided, index), _ = await both(
-                self._index(components, found),
-                self._publisher.transfer(Transfers() if dry_run else transfers),
+                self._index(registries, components, found),
+                publisher.transfer(Transfers() if dry_run else transfers),
             )
             plan = self._plan(components, standing, transfers, index)
-            if not dry_run:
-                await self._publisher.publish(plan)
+            unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
-            await self._publisher.close()
-        return self._result(plan, decided, dry_run)
+            await publisher.close()
+        return self._result(plan, decided, unchanged, dry_run)
 
-    async def _components(self) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
+    def warn(self, message: str) -> None:
+        """Tell of something that the user should know."""
+        self._emit(Warned(message))
+
+    async def _components(
+        self, registries: Registries
+    ) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
         found: tuple[Candidate, ...] = ()
         sources = self._job.sources
         if self._job.candidates:
-            found = await probe(self._registry, self._job.candidates, self._emit)
+            found = await probe(registries, self._job.candidates, self._emit)
             sources = tuple(Source(candidate.reference) for candidate in found)
         components = await fetch_components(
-            self._registry, sources, self._emit, ignore_missing=self._job.ignore_missing
+            registries, sources, self._emit, ignore_missing=self._job.ignore_missing
         )
         return components, found
 
     async def _index(
-        self, components: Sequence[Component], found: Sequence[Candidate]
+        self,
+        registries: Registries,
+        components: Sequence[Component],
+        found: Sequence[Candidate],
     ) -> tuple[_Decided, IndexDocument]:
-        decided = await read_platforms(self._registry, components, self._job, self._emit)
+        decided = await read_platforms(registries, components, self._job, self._emit)
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
             self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
@@ -292,7 +361,10 @@ class _Merge:
         return decided, index
 
     def _transfers(self, components: Sequence[Component], standing: Standing) -> Transfers:
-        return plan_transfers(components, self._job.target.repository, standing.children)
+        target = self._job.target
+        return plan_transfers(
+            components, target.repository, standing.children, registry=target.registry
+        )
 
     def _plan(
         self,
@@ -314,14 +386,16 @@ class _Merge:
             else Transfers(),
         )
 
-    def _result(self, plan: Plan, decided: _Decided, dry_run: bool) -> MergeResult:
+    def _result(
+        self, plan: Plan, decided: _Decided, unchanged: AbstractSet[str], dry_run: bool
+    ) -> MergeResult:
         return MergeResult(
             target=str(self._job.target),
             digest=plan.index.digest,
             size=plan.index.size,
             media_type=plan.index.media_type,
             platforms=platform_results(decided),
-            tags=tuple(TagResult(tag, tag not in plan.unchanged) for tag in plan.tags),
+            tags=tuple(TagResult(tag, tag not in unchanged) for tag in plan.tags),
             warnings=tuple(self._warnings),
             plan=plan,
             dry_run=dry_run,

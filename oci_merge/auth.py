@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -82,6 +82,7 @@ class Authenticator:
         scopes: all that the run will do there.
         given: the credential that the caller gave, if any.
         docker_config: the file to read instead of the usual docker config.
+        environ: the environment to look into; the process's own where it is left out.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class Authenticator:
         scopes: Sequence[Scope],
         given: Credential | None = None,
         docker_config: Path | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._transport = transport
         self._run = tuple(scopes)
         self._given = given
         self._docker_config = docker_config
+        self._environ = environ
         self._credential: Credential | None = None
         self._basic: Authorization | None = None
         self._basic_is_accepted = False
@@ -170,7 +173,10 @@ class Authenticator:
             return None
         if self._credential is None:
             self._credential = find_credential(
-                self._transport.registry, self._given, docker_config=self._docker_config
+                self._transport.registry,
+                self._given,
+                environ=self._environ,
+                docker_config=self._docker_config,
             )
         if challenge.scheme == "basic":
             return self._answer_basic(used)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Literal
@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 import httpx
 
 from oci_merge._version import __version__
-from oci_merge.errors import ManifestError, TransportError
+from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.reference import is_loopback, registry_endpoint, registry_host
 from oci_merge.text import printable
 
@@ -25,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Those that ask for the same request again, its method and body included (RFC 9110, 15.4).
+_REPEATED = frozenset({307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
 #: needs them again.
@@ -34,13 +36,17 @@ _LIMITS = httpx.Limits(
 )
 #: Requests wait for a free connection as long as it takes; a connection itself must answer.
 _TIMEOUT = httpx.Timeout(connect=15, read=60, write=60, pool=None)
+#: A registry answers a large upload only once its storage has put it together.
+_STREAM_TIMEOUT = httpx.Timeout(connect=15, read=300, write=300, pool=None)
 _MAX_ERROR_BODY = 64 * 1024
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
 #: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
 #: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
-_Kind = Literal["h2", "http/1.1", "plain", "foreign"]
+#: Bodies of any length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream``
+#: to others: some registries end an HTTP/2 connection under a long upload.
+_Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Request:
         authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
             never to where that redirects.
         check_redirect: called with each URL that a redirect leads to; it may raise.
+        pieces: instead of ``content``, makes the body piece by piece; ``headers`` have its length.
+        sink: takes a 200's body piece by piece; the reply has none of it.
     """
 
     method: str
@@ -65,6 +73,19 @@ class Request:
     limit: int = _MAX_ERROR_BODY
     authorization: str | None = field(default=None, repr=False)
     check_redirect: Callable[[str], object] | None = None
+    pieces: Callable[[], AsyncIterator[bytes]] | None = None
+    sink: Callable[[AsyncIterator[bytes]], Awaitable[None]] | None = None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a body goes by in pieces: then nobody but its sender can send it again."""
+        return self.pieces is not None or self.sink is not None
+
+    def is_followed(self, status: int) -> bool:
+        """Say whether a redirect with this status is followed; no method becomes another."""
+        if self.method in ("GET", "HEAD"):
+            return status in _REDIRECTS
+        return status in _REPEATED and self.pieces is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +188,7 @@ class Transport:
         return None
 
     async def send(self, request: Request) -> Reply:
-        """Send a request, and follow where a GET or HEAD is redirected.
+        """Send a request, and follow where it is redirected (``Request.is_followed``).
 
         Raises:
             TransportError: no usable reply came.
@@ -189,11 +210,9 @@ class Transport:
 
     async def _follow(self, request: Request, reply: Reply) -> Reply:
         """Follow redirects by hand, so that credentials stay where they belong."""
-        if request.method not in ("GET", "HEAD"):
-            return reply
         for followed in range(_MAX_REDIRECTS + 1):
             location = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or not location:
+            if not request.is_followed(reply.status) or not location:
                 return reply
             if followed < _MAX_REDIRECTS:
                 reply = await self._exchange(request, _redirected(request, reply, location))
@@ -211,18 +230,17 @@ class Transport:
         headers = dict(request.headers)
         if request.authorization and not foreign:
             headers["Authorization"] = request.authorization
-        client = client or self._client_for(url)
+        client = client or self._client_for(url, request)
+        body = request.pieces() if request.pieces else request.content
         try:
-            built = client.build_request(
-                request.method, url, headers=headers, content=request.content
-            )
+            built = client.build_request(request.method, url, headers=headers, content=body)
             async with self._slots:
                 response = await client.send(built, stream=True)
                 try:
                     content = await _read(response, request)
                 finally:
                     await response.aclose()
-        except (TransportError, ManifestError):
+        except OciMergeError:
             raise
         except Exception as error:  # whatever an HTTP stack makes of a broken reply
             raise _no_reply(request, url, error) from error
@@ -234,10 +252,13 @@ class Transport:
     def _url(self, request: Request) -> str:
         return urljoin(self.base_url, request.url)
 
-    def _client_for(self, url: str) -> httpx.AsyncClient:
+    def _client_for(self, url: str, request: Request) -> httpx.AsyncClient:
         if self._settled is not None and self.is_own(url):
-            return self._settled
-        return self._client("plain" if url.startswith("http:") else "foreign")
+            is_plain = url.startswith("http:")
+            return self._client("stream") if request.is_streamed and not is_plain else self._settled
+        if url.startswith("http:"):
+            return self._client("plain")
+        return self._client("foreign stream" if request.is_streamed else "foreign")
 
     def _client(self, kind: _Kind) -> httpx.AsyncClient:
         """Return the client of a kind, made on first use."""
@@ -251,7 +272,7 @@ class Transport:
                 http2=kind in ("h2", "foreign"),
                 verify=self._tls(kind),
                 limits=_LIMITS,
-                timeout=_TIMEOUT,
+                timeout=_STREAM_TIMEOUT if "stream" in kind else _TIMEOUT,
                 follow_redirects=False,
                 mounts=self._without_proxy(),
                 headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
@@ -271,7 +292,7 @@ class Transport:
         if kind == "plain":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = ssl.create_default_context()
-        if self._insecure and kind != "foreign":
+        if self._insecure and not kind.startswith("foreign"):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
@@ -287,6 +308,9 @@ class Transport:
 
 async def _read(response: httpx.Response, request: Request) -> bytes:
     """Read a body that may be as long as it likes only if nobody wants it."""
+    if request.sink is not None and response.status_code == 200:
+        await request.sink(response.aiter_raw())
+        return b""
     is_error = response.status_code >= 400
     limit = _MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
