@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from oci_merge.errors import RegistryError, TransportError
-from oci_merge.outcomes import Upload, chunk_length
+from oci_merge.outcomes import Upload, chunk_length, located
 from oci_merge.registry import Registry
 from oci_merge.transport import Reply, Request
 
@@ -24,10 +24,13 @@ class Blobs:
     Args:
         registry: its registry.
         repository: its name there.
+        may_leave: whether uploads may go to another host, if the registry says so. They go there
+            without credentials.
     """
 
-    def __init__(self, registry: Registry, repository: str) -> None:
+    def __init__(self, registry: Registry, repository: str, *, may_leave: bool = False) -> None:
         self._registry = registry
+        self._may_leave = may_leave
         self._repository = repository
 
     @property
@@ -107,7 +110,7 @@ class Blobs:
             TransportError: it did not answer.
         """
         headers = _BYTES | {"Content-Range": f"{offset}-{offset + len(chunk) - 1}"}
-        url = self._registry.upload_url(upload.url)
+        url = self._at(upload)
         request = Request("PATCH", url, headers=headers, content=chunk)
         return self._upload(await self._write(request, "upload", digest), upload)
 
@@ -118,7 +121,7 @@ class Blobs:
             RegistryError: the registry refused.
             TransportError: it did not answer.
         """
-        request = Request("GET", self._registry.upload_url(upload.url))
+        request = Request("GET", self._at(upload))
         return self._upload(await self._write(request, "upload", digest), upload)
 
     async def finish(self, upload: Upload, digest: str) -> None:
@@ -142,9 +145,12 @@ class Blobs:
     def _path(self, digest: str) -> str:
         return f"/v2/{self._repository}/blobs/{digest}"
 
+    def _at(self, upload: Upload) -> str:
+        return self._registry.upload_url(upload.url, may_leave=self._may_leave)
+
     def _end(self, upload: Upload, digest: str) -> str:
         """Append to the URL as text: what is in it is the registry's business."""
-        url = self._registry.upload_url(upload.url)
+        url = self._at(upload)
         return f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe='')}"
 
     async def _write(self, request: Request, action: str, digest: str) -> Reply:
@@ -152,7 +158,7 @@ class Blobs:
         return await self._registry.exchange(request, action, subject, writes=self._repository)
 
     def _upload(self, reply: Reply, before: Upload | None = None) -> Upload:
-        location = reply.headers.get("location")
+        location = located(reply.url, reply.headers.get("location"))
         if not location and before is None:
             raise TransportError(
                 f"{self._registry.name} opened an upload to {self.name} without saying where",
@@ -160,7 +166,7 @@ class Blobs:
             )
         match = _RANGE.fullmatch(reply.headers.get("range", ""))
         return Upload(
-            urljoin(reply.url, location) if location or before is None else before.url,
+            location or (before.url if before else ""),
             chunk_length(reply.headers.get("oci-chunk-min-length"))
             or (before.least_chunk if before else 0),
             int(match[1]) + 1 if match else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 #: No length of a chunk has more digits; a longer number is no number.
 _MAX_DIGITS = 15
@@ -62,3 +63,11 @@ def chunk_length(header: str | None) -> int:
     if header and header.isascii() and header.isdecimal() and len(header) <= _MAX_DIGITS:
         return int(header)
     return 0
+
+
+def located(url: str, location: str | None) -> str:
+    """Return where a reply's ``Location`` points, as text; what is no URL stays as it is."""
+    try:
+        return urljoin(url, location) if location else ""
+    except ValueError:
+        return location or ""

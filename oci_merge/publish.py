@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
 from oci_merge.plan import Plan, Transfers
-from oci_merge.putting import put_manifest
+from oci_merge.putting import misses_content, put_manifest
 from oci_merge.reference import Reference
 from oci_merge.registry import Registry
 from oci_merge.text import listed
 from oci_merge.together import settle
-from oci_merge.transfer import SETTLING, Carrier, misses_content
+from oci_merge.transfer import SETTLING, Carrier
 
 #: What Quay says of a manifest that is just being put under another tag.
 _CLASH = "MANIFEST_INVALID"

@@ -13,6 +13,9 @@ from oci_merge.reference import Reference
 from oci_merge.registry import Registry
 from oci_merge.remedies import Refusal, is_immutable, remedy
 
+#: What registries say of an index whose children, or children whose blobs, they do not have.
+_CHILD_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
+
 
 async def put_manifest(registry: Registry, at: Reference, media_type: str, content: bytes) -> bool:
     """Put a manifest under a tag or its digest.
@@ -40,22 +43,31 @@ async def put_manifest(registry: Registry, at: Reference, media_type: str, conte
         standing = await _standing(registry, at, error)
         if standing == sha256_digest(content):
             return isinstance(error, TransportError) or error.status >= 500
-        if isinstance(error, RegistryError):
-            raise _explained(error, at, standing) from error
+        if not isinstance(error, RegistryError):
+            raise
+        if standing and at.tag and is_immutable(error):
+            raise _immutable(error, at, standing) from error
+        with_remedy(error, at.registry, at.repository)
         raise
     return True
 
 
-def with_remedy(error: RegistryError, registry: str, repository: str) -> RegistryError:
+def misses_content(error: OciMergeError) -> bool:
+    """Say whether a registry refused a manifest for want of what it names."""
+    return isinstance(error, RegistryError) and not _CHILD_UNKNOWN.isdisjoint(error.codes)
+
+
+def with_remedy(error: RegistryError, registry: str, repository: str) -> None:
     """Put into an error's hint what helps at this registry against a refused write."""
     found = remedy(Refusal(registry, repository, error.status, error.codes, error.message))
     error.hint = found or error.hint
-    return error
 
 
 async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> str:
     """Return the digest that stands there now; empty if nothing does, or nobody can say."""
     if isinstance(error, RegistryError) and error.status in (404, 413, 429):
+        return ""
+    if misses_content(error):
         return ""
     try:
         return await registry.head_manifest(at)
@@ -63,9 +75,7 @@ async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> 
         return ""
 
 
-def _explained(error: RegistryError, at: Reference, standing: str) -> RegistryError:
-    if not standing or not at.tag or not is_immutable(error):
-        return with_remedy(error, at.registry, at.repository)
+def _immutable(error: RegistryError, at: Reference, standing: str) -> ImmutableTagError:
     return ImmutableTagError(
         f"the tag {at.tag} of {at.name} is immutable and stands on {standing}: {error.message}",
         status=error.status,

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from oci_merge.auth import Authenticator, Authorization
 from oci_merge.challenge import Scope, pull, pull_push, resolve_realm
@@ -33,7 +33,7 @@ from oci_merge.failures import Attempt, error_from
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.media_types import ACCEPT_MANIFESTS
 from oci_merge.notices import WarningsOnce
-from oci_merge.outcomes import RawManifest, RefusedMount, chunk_length
+from oci_merge.outcomes import RawManifest, RefusedMount, chunk_length, located
 from oci_merge.reference import Reference
 from oci_merge.text import printable
 from oci_merge.transport import Reply, Request, Transport
@@ -192,10 +192,9 @@ class Registry:
             return RefusedMount(error.message, status=error.status, codes=error.codes)
         if reply.status == 201:
             return None
-        location = reply.headers.get("location")
         return RefusedMount(
             "it offered an upload instead",
-            urljoin(reply.url, location) if location else "",
+            located(reply.url, reply.headers.get("location")),
             chunk_length(reply.headers.get("oci-chunk-min-length")),
         )
 
@@ -271,12 +270,18 @@ class Registry:
         self._expect(reply, _SUCCESSES, request, doing)
         return reply
 
-    def upload_url(self, location: str) -> str:
+    def upload_url(self, location: str, *, may_leave: bool) -> str:
         """Return where an upload goes on, as it was given, if blobs may be sent there.
+
+        Args:
+            location: where the registry says it does.
+            may_leave: whether that may be another host.
 
         Raises:
             TransportError: they may not.
         """
+        if not may_leave and not self._transport.is_own(location):
+            raise TransportError(f"{self.name} wants the upload to go to another host")
         return resolve_realm(
             location,
             registry_url=self._transport.base_url,

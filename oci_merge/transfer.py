@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from oci_merge.blobs import Blobs
@@ -13,7 +14,7 @@ from oci_merge.errors import MountRefusedError, OciMergeError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted
 from oci_merge.outcomes import RefusedMount, Upload
 from oci_merge.plan import Child, Copy, Mount, Transfers
-from oci_merge.putting import put_manifest, with_remedy
+from oci_merge.putting import misses_content, put_manifest, with_remedy
 from oci_merge.reference import Reference
 from oci_merge.registry import Registry
 from oci_merge.remedies import Refusal, remedy
@@ -24,9 +25,6 @@ from oci_merge.together import gather
 _GRACE = 2.0
 #: How long a registry that does not see yet what it has just taken is left alone, in seconds.
 SETTLING = 1.0
-#: What registries say of an index whose children, or children whose blobs, they do not have.
-_CHILD_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
-
 _Standing = dict[str, asyncio.Future[RefusedMount | None]]
 _T = TypeVar("_T")
 
@@ -54,7 +52,7 @@ class Carrier:
         self._repository = target.repository
         self._emit = emit
         self._copy_layers = copy_layers
-        self._blobs = Blobs(self._registry, target.repository)
+        self._blobs = Blobs(self._registry, target.repository, may_leave=copy_layers)
         self._copier = Copier(self._blobs, emit)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_broken_off = False
@@ -125,10 +123,13 @@ class Carrier:
         source = Blobs(self._registry, mount.source)
         try:
             await self._copier.copy(mount.digest, mount.size, source, upload)
-        except RegistryError as error:
+        except OciMergeError as error:
             if not self._copy_layers:
-                return refusal
-            raise with_remedy(error, self._registry.name, self._repository) from error
+                reason = f"{refusal.reason}; it could not be copied either: {error.message}"
+                return replace(refusal, reason=reason)
+            if isinstance(error, RegistryError) and error.method != "GET":
+                with_remedy(error, self._registry.name, self._repository)
+            raise
         return None
 
     def _may_copy(self, mount: Mount) -> bool:
@@ -139,9 +140,9 @@ class Carrier:
         try:
             await self._copier.copy(copy.digest, copy.size, source)
         except RegistryError as error:
-            if error.method == "GET":  # of the source, whose remedies are others
-                raise
-            raise with_remedy(error, self._registry.name, self._repository) from error
+            if error.method != "GET":  # those are of the source, whose remedies are others
+                with_remedy(error, self._registry.name, self._repository)
+            raise
         standing[copy.digest].set_result(None)
 
     async def _put_child(self, child: Child, standing: _Standing) -> None:
@@ -194,8 +195,3 @@ class Carrier:
             "the target's own repository, or use credentials that may pull from theirs; some "
             "registries mount nothing, or only where that is enabled",
         )
-
-
-def misses_content(error: OciMergeError) -> bool:
-    """Say whether a registry refused a manifest for want of what it names."""
-    return isinstance(error, RegistryError) and not _CHILD_UNKNOWN.isdisjoint(error.codes)
