@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from oci_merge.blobs import Blobs
 from oci_merge.copy import Copier
@@ -26,7 +26,6 @@ _GRACE = 2.0
 #: How long a registry that does not see yet what it has just taken is left alone, in seconds.
 SETTLING = 1.0
 _Standing = dict[str, asyncio.Future[RefusedMount | None]]
-_T = TypeVar("_T")
 
 
 class Carrier:
@@ -55,6 +54,7 @@ class Carrier:
         self._blobs = Blobs(self._registry, target.repository, may_leave=copy_layers)
         self._copier = Copier(self._blobs, emit)
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._copying: set[asyncio.Task[Any]] = set()
         self._is_broken_off = False
 
     async def carry(self, transfers: Transfers) -> None:
@@ -96,29 +96,38 @@ class Carrier:
             task.cancel()
 
     async def _mount(self, mount: Mount, standing: _Standing) -> None:
+        """Mount a blob in a task of its own: a mount that was sent comes to its end."""
+        task = asyncio.ensure_future(self._mount_or_copy(mount))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
         try:
-            refusal = await self._finished(self._mount_or_cancel(mount))
+            refusal = await asyncio.shield(task)
         except asyncio.CancelledError:
             self._is_broken_off = True
+            if task in self._copying:
+                task.cancel()
             raise
-        if refusal is not None:
-            refusal = await self._made_up_for(mount, refusal)
         standing[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
-    async def _mount_or_cancel(self, mount: Mount) -> RefusedMount | None:
-        """Mount a blob; an upload that is opened instead is kept only if it can be used."""
+    async def _mount_or_copy(self, mount: Mount) -> RefusedMount | None:
+        """Mount a blob, or else copy it, if it may be; return why it is lacking, if it is."""
         refusal = await self._registry.mount_blob(self._repository, mount.digest, mount.source)
-        is_wanted = self._may_copy(mount) and not self._is_broken_off
-        if refusal is not None and refusal.upload and not is_wanted:
+        if refusal is None:
+            return None
+        if self._may_copy(mount) and not self._is_broken_off:
+            if (task := asyncio.current_task()) is not None:
+                self._copying.add(task)
+            return await self._copied_instead(mount, refusal)
+        if refusal.upload:
             with contextlib.suppress(OciMergeError):
                 await self._registry.cancel_upload(self._repository, refusal.upload)
-        return refusal
+        if self._is_broken_off or not await self._blobs.has(mount.digest):
+            return refusal
+        return None
 
-    async def _made_up_for(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:
-        """Copy a blob instead, if it may be; return why it is still lacking, if it is."""
-        if not self._may_copy(mount):
-            return None if await self._blobs.has(mount.digest) else refusal
+    async def _copied_instead(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:
+        """Copy a blob; without leave to copy layers, a failure leaves the refusal as it was."""
         upload = Upload(refusal.upload, refusal.least_chunk) if refusal.upload else None
         source = Blobs(self._registry, mount.source)
         try:
@@ -164,15 +173,9 @@ class Carrier:
         at = Reference(self._registry.name, self._repository, digest=manifest.digest)
         await put_manifest(self._registry, at, manifest.media_type, manifest.content)
 
-    async def _finished(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Await work that goes on for a moment even if the run is broken off."""
-        task = asyncio.ensure_future(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
+        self._copying.discard(task)
         if not task.cancelled():
             task.exception()  # seen, even if nobody awaits it any more
 
