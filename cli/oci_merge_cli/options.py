@@ -108,6 +108,15 @@ PlatformCheckOption = Annotated[
         rich_help_panel=_RESULT,
     ),
 ]
+CopyLayersOption = Annotated[
+    bool,
+    typer.Option(
+        "--copy-layers",
+        help="Copy the blobs that the registry does not mount through this machine, in pieces; "
+        "the images may then be in other registries than the target.",
+        rich_help_panel=_RESULT,
+    ),
+]
 DryRunOption = Annotated[
     bool,
     typer.Option(
@@ -188,6 +197,22 @@ InsecureOption = Annotated[
     typer.Option(
         "--insecure",
         help="Do not verify the registry's certificate.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+SourcePlainHttpOption = Annotated[
+    bool,
+    typer.Option(
+        "--source-plain-http",
+        help="--plain-http for registries of images other than the target's.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+SourceInsecureOption = Annotated[
+    bool,
+    typer.Option(
+        "--source-insecure",
+        help="--insecure for registries of images other than the target's.",
         rich_help_panel=_REGISTRY,
     ),
 ]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oci_merge import ComponentsFound, Event, MergeResult, TagMoved, Warned
+from oci_merge import BlobCopied, ComponentsFound, Event, MergeResult, TagMoved, Warned
 from oci_merge_cli.output import say
 
 
@@ -28,7 +28,7 @@ class Lines(Progress):
     """Shows a line for what a log should keep."""
 
     def show(self, event: Event) -> None:
-        """Show what was found, warnings, and what became of each tag."""
+        """Show what was found, warnings, and what became of each blob copied and each tag."""
         match event:
             case ComponentsFound():
                 self.line(
@@ -37,6 +37,8 @@ class Lines(Progress):
                 )
             case Warned():
                 self.warn(event.message)
+            case BlobCopied():
+                self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 
