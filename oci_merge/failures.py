@@ -95,7 +95,10 @@ def _details(document: Any) -> tuple[ErrorDetail, ...]:
 
 def _detail(entry: dict[str, Any]) -> ErrorDetail:
     code, message = entry.get("code", ""), entry.get("message") or entry.get("details") or ""
-    digest = _DIGEST.search(json.dumps(entry.get("detail")))
+    detail = entry.get("detail")
+    digest = _DIGEST.search(json.dumps(detail))
+    if isinstance(message, str) and isinstance(detail, str) and not digest:
+        message = ": ".join(dict.fromkeys(text for text in (message, detail) if text))
     return ErrorDetail(
         code=printable(code) if isinstance(code, str) else "",
         message=printable(message) if isinstance(message, str) else "",
