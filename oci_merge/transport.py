@@ -85,7 +85,7 @@ class Request:
         """Say whether a redirect with this status is followed; no method becomes another."""
         if self.method in ("GET", "HEAD"):
             return status in _REDIRECTS
-        return status in _REPEATED and self.pieces is None
+        return self.method != "DELETE" and status in _REPEATED and self.pieces is None
 
 
 @dataclass(frozen=True, slots=True)
