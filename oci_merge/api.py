@@ -297,7 +297,10 @@ class _Access:
                 f"a {given} is given without a {missing}",
                 hint="give both, or neither to use the environment and the docker config",
             )
-        return Credential(self.username, self.password)
+        credential = Credential(self.username, self.password)
+        if not credential.is_text:
+            raise UsageError("the username or the password is not valid UTF-8")
+        return credential
 
 
 class _Merge:

@@ -35,6 +35,8 @@ _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
 #: A token is not used in its last seconds, when it might end on the way.
 _MARGIN = 10.0
+#: What is shorter is not looked for in what servers say: it would blank out ordinary words.
+_MIN_SECRET = 4
 #: How often a password is refused until it counts as wrong. Once is not enough, since some
 #: registries say 401, rather than 403, of a repository that its user may not see.
 _MAX_REFUSALS = 2
@@ -115,6 +117,16 @@ class Authenticator:
         if self._credential is None:
             return "an anonymous user"
         return f"{printable(self._credential.username)} (from {self._credential.origin})"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not appear in any output, should a server repeat it; longest first."""
+        credential = self._credential
+        values = [token.value.partition(" ")[2] for token in self._tokens.values()]
+        if credential is not None:
+            values += [credential.basic().partition(" ")[2], credential.password]
+        long = [value for value in values if len(value) >= _MIN_SECRET]
+        return tuple(sorted(long, key=len, reverse=True))
 
     def current(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a request for ``scopes``, or None to ask without."""
@@ -285,6 +297,7 @@ class Authenticator:
             method="GET",
             user=self.user,
             server=f"the token server {printable(urlsplit(realm).netloc)}",
+            secrets=self.secrets,
         )
 
 

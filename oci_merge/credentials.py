@@ -40,6 +40,15 @@ class Credential:
     password: str = field(repr=False)
     origin: str = "the caller"
 
+    @property
+    def is_text(self) -> bool:
+        """Whether both can be sent: arguments and variables may hold bytes that are no text."""
+        try:
+            f"{self.username}{self.password}".encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def basic(self) -> str:
         """Return the value of an ``Authorization`` header (RFC 7617)."""
         pair = f"{self.username}:{self.password}".encode()
@@ -77,17 +86,17 @@ def docker_config_file(path: str) -> Path:
     """Return the file that a path to a docker config means: the file, or the one in that folder.
 
     Raises:
-        CredentialError: there is none.
+        CredentialError: there is no such file or folder.
     """
     file = Path(path)
     try:
         if file.is_dir():
-            file /= "config.json"
+            return file / "config.json"  # which may well not be there, as in the usual folder
         file.stat()
     except OSError as error:
         raise CredentialError(
             f"the docker config {printable(path)} cannot be read: {error.strerror}",
-            hint="name a folder that has a config.json, or the file itself",
+            hint="name a docker config, or the folder that it is in",
         ) from error
     return file
 
@@ -102,7 +111,11 @@ def _from_environment(environ: Mapping[str, str]) -> Credential | None:
             f"{missing} is not set, but its partner is",
             hint=f"set both {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or neither",
         )
-    return Credential(username, password, f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}")
+    origin = f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"
+    credential = Credential(username, password, origin)
+    if not credential.is_text:
+        raise CredentialError(f"{origin} are not valid UTF-8", hint="set them anew")
+    return credential
 
 
 class _AuthEntry(BaseModel):

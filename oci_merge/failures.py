@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ class Attempt:
         method: the request's method.
         user: who asked, for example ``ci (from the docker config …)``.
         server: who answered, where that is not the registry itself.
+        secrets: what must not be repeated, should the reply hold it.
     """
 
     action: str
@@ -44,6 +45,7 @@ class Attempt:
     method: str
     user: str
     server: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
@@ -54,7 +56,7 @@ def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> Re
         attempt: what it answers.
         had_token: whether a token had just been given out for this; then a 401 is a denial.
     """
-    details = parse_details(reply.content)
+    details = parse_details(reply.content, attempt.secrets)
     kind, sentence, hint = _describe(reply, attempt, details, had_token)
     reason = "; ".join(_reason(detail) for detail in details[:3])
     parts = urlsplit(reply.url)
@@ -68,42 +70,52 @@ def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> Re
     )
 
 
-def parse_details(content: bytes) -> tuple[ErrorDetail, ...]:
+def parse_details(content: bytes, secrets: Sequence[str] = ()) -> tuple[ErrorDetail, ...]:
     """Read an error document (OCI distribution spec, "Error Codes"), however it is bent.
 
     Args:
         content: the body, perhaps cut; it may as well be HTML or nothing.
+        secrets: what is replaced by asterisks wherever it stands in a message.
 
     Returns:
         The entries, with control characters escaped; none where the body says nothing.
     """
     try:
-        return _details(json.loads(content))
+        return _details(json.loads(content), secrets)
     except (ValueError, RecursionError):
         return ()
 
 
-def _details(document: Any) -> tuple[ErrorDetail, ...]:
+def _details(document: Any, secrets: Sequence[str]) -> tuple[ErrorDetail, ...]:
     if not isinstance(document, dict):
         return ()
     entries = document.get("errors")
     if not isinstance(entries, list):
         entries = [document]
-    found = (_detail(entry) for entry in entries[:_MAX_DETAILS] if isinstance(entry, dict))
+    found = (_detail(entry, secrets) for entry in entries[:_MAX_DETAILS] if isinstance(entry, dict))
     return tuple(detail for detail in found if detail.code or detail.message)
 
 
-def _detail(entry: dict[str, Any]) -> ErrorDetail:
+def _detail(entry: dict[str, Any], secrets: Sequence[str]) -> ErrorDetail:
     code, message = entry.get("code", ""), entry.get("message") or entry.get("details") or ""
     detail = entry.get("detail")
     digest = _DIGEST.search(json.dumps(detail))
     if isinstance(message, str) and isinstance(detail, str) and not digest:
         message = ": ".join(dict.fromkeys(text for text in (message, detail) if text))
     return ErrorDetail(
-        code=printable(code) if isinstance(code, str) else "",
-        message=printable(message) if isinstance(message, str) else "",
+        code=_shown(code, secrets),
+        message=_shown(message, secrets),
         digest=digest[0] if digest else "",
     )
+
+
+def _shown(text: Any, secrets: Sequence[str]) -> str:
+    """Return what a registry says as it may be shown: without secrets and control characters."""
+    if not isinstance(text, str):
+        return ""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return printable(text)
 
 
 def _reason(detail: ErrorDetail) -> str:

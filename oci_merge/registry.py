@@ -381,6 +381,7 @@ class Registry:
             registry=self.name,
             method=request.method,
             user=self._auth.user,
+            secrets=self._auth.secrets,
         )
         return error_from(reply, attempt, had_token=had_token)
 

@@ -306,7 +306,8 @@ async def _read_config(
             raise UnsupportedMediaTypeError(
                 f"{component.name} has a config of type {printable(config.media_type)!r}, "
                 "which says nothing of a platform",
-                hint="name container images, or give its platform with --template and --platforms",
+                hint="name container images, or say which platform it is of: "
+                "with --template and --platforms, or in a spec",
             )
         return Platform("", "")
     repository = component.source.reference.repository

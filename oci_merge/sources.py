@@ -377,7 +377,8 @@ def docker_annotations_error() -> OciMergeError:
     """Return the error for annotations on a Docker manifest list, which has no room for them."""
     return UsageError(
         "a Docker manifest list cannot carry annotations",
-        hint="use --format oci, or leave the annotations out",
+        hint="make an OCI index (--format oci, or --type oci of push), "
+        "or leave the annotations out",
     )
 
 

@@ -268,5 +268,5 @@ class _Reader:
 def _problem(error: yaml.YAMLError) -> str:
     """Say in a line what is wrong, and where."""
     mark = getattr(error, "problem_mark", None)
-    problem = printable(str(getattr(error, "problem", None) or error))
+    problem = printable(str(getattr(error, "problem", None) or error).partition("\n")[0])
     return f"{problem} in line {mark.line + 1}" if mark else problem

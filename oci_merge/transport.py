@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -360,14 +361,14 @@ def _redirected(request: Request, reply: Reply, location: str) -> str:
 
 def _no_reply(request: Request, url: str, error: Exception) -> TransportError:
     host = printable(urlsplit(url).netloc)
-    reason = printable(str(error)) or type(error).__name__
+    reason = printable(_root_cause(error)) or type(error).__name__
     what = f"{request.method} {_shown(url)}"
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
         return TransportError(
             f"{host} did not answer {what} in time",
             hint="try again; if it stays so, ask whether the registry or a proxy is down",
         )
-    if isinstance(error, httpx.ConnectError) and "certificate" in str(error).lower():
+    if isinstance(error, httpx.ConnectError) and "certificate" in reason.lower():
         return TransportError(
             f"the certificate of {host} is not trusted: {reason}",
             hint="point SSL_CERT_FILE at the CA that signed it, or give --insecure",
@@ -381,6 +382,21 @@ def _no_reply(request: Request, url: str, error: Exception) -> TransportError:
         f"{host} broke off its answer to {what}: {reason}",
         hint="try again; if it stays so, ask whether the registry or a proxy is down",
     )
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return what the system says of a failure, which an HTTP stack wraps several times."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"certificate verify failed: {seen.verify_message}"
+        if isinstance(seen, OSError) and seen.strerror and seen.errno is not None:
+            # asyncio words a refused connection in a way of its own.
+            said = os.strerror(seen.errno) if isinstance(seen, ConnectionError) else seen.strerror
+            return said.lower()
+        nested = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else None
+        seen = nested or seen.__cause__ or seen.__context__
+    return str(error)
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

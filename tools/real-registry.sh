@@ -32,5 +32,5 @@ left=$(missing | tr '\n' ' ')
 
 echo "NOT INSTALLED: $left"
 echo "The tests that need them are left out. They are among:"
-find tests/registry -name 'test_*.py' | sort | sed 's/^/  /'
+find tests/registry tests/parity -name 'test_*.py' | sort | sed 's/^/  /'
 echo "To run them too, on Debian or Ubuntu: apt-get install $left"

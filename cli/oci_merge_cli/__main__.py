@@ -15,7 +15,7 @@ def main() -> int:
         The exit status.
     """
     try:
-        status = _run(sys.argv[1:])
+        status = _run(_program_name(sys.argv[0]), sys.argv[1:])
     except KeyboardInterrupt as interrupt:
         # It came while modules were imported; later on, a signal is reported where it strikes.
         status = _complain("interrupted", getattr(interrupt, "status", 130))
@@ -27,17 +27,23 @@ def main() -> int:
     return status
 
 
-def _run(arguments: list[str]) -> int:
-    if arguments[:1] in (["--version"], ["-v"]):
+def _program_name(path: str) -> str:
+    """Return the name to go by: ``manifest-tool`` for a link of that name, else ``oci-merge``."""
+    name = os.path.basename(path).removesuffix(".exe")
+    return name if name == "manifest-tool" else "oci-merge"
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    if arguments[:1] in (["--version"], ["-version"], ["-v"]):
         from oci_merge_cli.version import print_version
 
-        return print_version()
+        return print_version(name)
     from oci_merge_cli.signals import interruptible
 
     with interruptible():
         from oci_merge_cli.program import run
 
-        return run(arguments)
+        return run(arguments, name=name)
 
 
 def _complain(message: str, status: int) -> int:

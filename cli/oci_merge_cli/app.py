@@ -6,11 +6,13 @@ import typer
 
 from oci_merge import UsageError
 from oci_merge_cli import options as o
+from oci_merge_cli.connection import NAMES as CONNECTION
 from oci_merge_cli.connection import Connection
-from oci_merge_cli.group import Command, Group, is_given
+from oci_merge_cli.group import Command, Group, is_given, option_of, require
 from oci_merge_cli.output import write
 
-_CONNECTION = ("username", "password", "password_stdin", "plain_http", "insecure", "debug")
+SHARED_OPTIONS = frozenset(option_of(name) for name in (*CONNECTION, "type"))
+"""The options of groups that may also stand behind the commands of the group."""
 
 app = typer.Typer(
     cls=Group,
@@ -20,8 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     subcommand_metavar="[COMMAND]",
 )
-push = typer.Typer(cls=Group)
-app.add_typer(push, name="push", short_help="Push as manifest-tool does; not in this version yet.")
+push = typer.Typer(cls=Group, subcommand_metavar="COMMAND")
+app.add_typer(push, name="push", short_help="Join images as manifest-tool does.")
 
 _MERGE_EXAMPLES = """
 \b
@@ -41,10 +43,39 @@ _INSPECT_EXAMPLES = """
 Examples:
   oci-merge inspect reg.example/app:1.0
   oci-merge inspect --output json reg.example/app@sha256:4355a46b...
+  oci-merge inspect --raw --expand-config reg.example/app-amd64:1.0
 
 \b
 Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
 """
+_PUSH_STATUS = """
+\b
+Exit status: 0 done, 1 failed or wrong usage, 3 no such command, 130 or 143 interrupted.
+"""
+_FROM_ARGS_EXAMPLES = f"""
+\b
+Examples:
+  oci-merge push from-args --platforms linux/amd64,linux/arm/v7 \\
+      --template reg.example/app-ARCHVARIANT:1.0 \\
+      --target reg.example/app:1.0 --tags latest,1
+  oci-merge push --type oci from-args --platforms linux/amd64 \\
+      --template reg.example/app-ARCH:1.0 \\
+      --target reg.example/app:1.0 --annotations key=value
+{_PUSH_STATUS}"""
+_FROM_SPEC_EXAMPLES = f"""
+\b
+A spec:
+  image: reg.example/app:1.0
+  tags: [latest, "1"]
+  annotations: {{key: value}}
+  manifests:
+    - image: reg.example/app-amd64:1.0
+    - image: reg.example/app-armv7:1.0
+      platform: {{os: linux, architecture: arm, variant: v7}}
+
+\b
+Only image and manifests have to be there. A platform may also have osversion and osfeatures.
+{_PUSH_STATUS}"""
 
 
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
@@ -67,6 +98,7 @@ def merge(
     username: o.UsernameOption = None,
     password: o.PasswordOption = None,
     password_stdin: o.PasswordStdinOption = False,
+    docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
     source_plain_http: o.SourcePlainHttpOption = False,
@@ -79,15 +111,8 @@ def merge(
     No layer is downloaded unless --copy-layers says so, no daemon is needed, and no tag moves
     before everything else stands.
     """
-    ctx.obj = Connection(
-        username=username,
-        password=password,
-        password_stdin=password_stdin,
-        plain_http=plain_http,
-        insecure=insecure,
-        debug=debug,
-    )
-    given = [name for name in ctx.params if is_given(ctx, name) and name not in _CONNECTION]
+    ctx.obj = _connection(ctx)
+    given = [name for name in ctx.params if is_given(ctx, name) and name not in CONNECTION]
     if ctx.invoked_subcommand:
         _refuse(given, ctx.invoked_subcommand)
     elif not given:
@@ -122,36 +147,109 @@ def merge(
 def inspect(
     ctx: typer.Context,
     reference: o.ReferenceArgument,
+    raw: o.RawOption = False,
+    expand_config: o.ExpandConfigOption = False,
     output: o.InspectOutputOption = "text",
     username: o.UsernameOption = None,
     password: o.PasswordOption = None,
     password_stdin: o.PasswordStdinOption = False,
+    docker_cfg: o.DockerCfgOption = None,
     plain_http: o.PlainHttpOption = False,
     insecure: o.InsecureOption = False,
     debug: o.DebugOption = False,
 ) -> None:
     """Show what an image or an index in a registry is made of."""
-    from oci_merge_cli.inspect import run
+    from oci_merge_cli.inspect import InspectOptions, run
 
-    connection = Connection(
-        username=username,
-        password=password,
-        password_stdin=password_stdin,
-        plain_http=plain_http,
-        insecure=insecure,
-        debug=debug,
-    )
-    run(reference, output, connection.after(ctx.obj))
+    options = InspectOptions(output=output, raw=raw, expand_config=expand_config)
+    run(reference, options, _connection(ctx).after(ctx.obj))
 
 
-@push.callback(invoke_without_command=True)
-def show_push(ctx: typer.Context) -> None:
-    """Push as manifest-tool does: from-args and from-spec are not in this version yet.
+@push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)
+def show_push(ctx: typer.Context, type: o.TypeOption = "docker") -> None:
+    """Join images as manifest-tool does, into the same index byte for byte.
 
-    Until then, oci-merge --template ... --target ... does what from-args does.
+    Platforms are published as they are written, and the kind of index is what --type says,
+    whatever kind the images are of.
     """
     if not ctx.invoked_subcommand:
         write(f"{ctx.get_help()}\n")
+
+
+@push.command("from-args", cls=Command, epilog=_FROM_ARGS_EXAMPLES)
+def from_args(
+    ctx: typer.Context,
+    platforms: o.PushPlatformsOption = None,
+    template: o.PushTemplateOption = None,
+    ignore_missing: o.IgnoreMissingOption = False,
+    target: o.PushTargetOption = None,
+    tags: o.TagsOption = None,
+    annotations: o.AnnotationsOption = None,
+    platform_check: o.PlatformCheckOption = "warn",
+    username: o.UsernameOption = None,
+    password: o.PasswordOption = None,
+    password_stdin: o.PasswordStdinOption = False,
+    docker_cfg: o.DockerCfgOption = None,
+    plain_http: o.PlainHttpOption = False,
+    insecure: o.InsecureOption = False,
+    debug: o.DebugOption = False,
+) -> None:
+    """Join the images that a template names for a list of platforms.
+
+    What kind of index comes of it is said by push --type, which may also stand here.
+    """
+    require(ctx, "platforms", "template", "target")
+    from oci_merge_cli.push import Arguments, PushOptions, run
+
+    arguments = Arguments(
+        platforms=platforms or [],
+        template=template or "",
+        target=target or "",
+        tags=tags or [],
+        annotations=annotations or [],
+    )
+    options = PushOptions(
+        list_type=_list_type(ctx), ignore_missing=ignore_missing, platform_check=platform_check
+    )
+    run(arguments.spec, options, _connection(ctx).after(ctx.obj))
+
+
+@push.command("from-spec", cls=Command, epilog=_FROM_SPEC_EXAMPLES)
+def from_spec(
+    ctx: typer.Context,
+    file: o.SpecArgument,
+    ignore_missing: o.IgnoreMissingOption = False,
+    platform_check: o.PlatformCheckOption = "warn",
+    username: o.UsernameOption = None,
+    password: o.PasswordOption = None,
+    password_stdin: o.PasswordStdinOption = False,
+    docker_cfg: o.DockerCfgOption = None,
+    plain_http: o.PlainHttpOption = False,
+    insecure: o.InsecureOption = False,
+    debug: o.DebugOption = False,
+) -> None:
+    """Join the images that a YAML file names.
+
+    What kind of index comes of it is said by push --type, which may also stand here.
+    """
+    from oci_merge_cli.push import PushOptions, read_spec, run
+
+    options = PushOptions(
+        list_type=_list_type(ctx), ignore_missing=ignore_missing, platform_check=platform_check
+    )
+    run(lambda: read_spec(file), options, _connection(ctx).after(ctx.obj))
+
+
+def _connection(ctx: typer.Context) -> Connection:
+    """Return the connection options that a command has."""
+    return Connection(**{name: ctx.params[name] for name in CONNECTION})
+
+
+def _list_type(ctx: typer.Context) -> o.ListType:
+    """Return what ``push --type`` says, before the word of the command at hand."""
+    assert ctx.parent is not None
+    list_type: o.ListType = ctx.parent.params["type"]
+    return list_type
 
 
 def _refuse(given: list[str], command: str) -> None:
@@ -161,7 +259,7 @@ def _refuse(given: list[str], command: str) -> None:
         UsageError: there are some.
     """
     if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        options = ", ".join(option_of(name) for name in given)
         raise UsageError(
             f"before {command} there are options of a merge: {options}",
             hint=f"leave them out, or write behind {command} those that it has",

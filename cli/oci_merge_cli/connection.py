@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TypedDict
 
 from oci_merge import UsageError
@@ -14,6 +14,7 @@ class Access(TypedDict):
 
     username: str | None
     password: str | None
+    docker_config: str | None
     plain_http: bool
     insecure: bool
 
@@ -26,6 +27,7 @@ class Connection:
         username: the user's name, or None.
         password: the password from the command line, or None.
         password_stdin: whether the password comes on stdin.
+        docker_cfg: the docker config to read, or the folder that has it, or None for the usual.
         plain_http: whether to speak plain HTTP.
         insecure: whether not to verify the registry's certificate.
         debug: whether to show a line for each request.
@@ -34,6 +36,7 @@ class Connection:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     password_stdin: bool = False
+    docker_cfg: str | None = None
     plain_http: bool = False
     insecure: bool = False
     debug: bool = False
@@ -44,10 +47,20 @@ class Connection:
             username=before.username if self.username is None else self.username,
             password=before.password if self.password is None else self.password,
             password_stdin=self.password_stdin or before.password_stdin,
+            docker_cfg=before.docker_cfg if self.docker_cfg is None else self.docker_cfg,
             plain_http=self.plain_http or before.plain_http,
             insecure=self.insecure or before.insecure,
             debug=self.debug or before.debug,
         )
+
+    def with_empty_left_out(self) -> Connection:
+        """Return these options without credentials that are empty, as if they were not given.
+
+        Scripts for manifest-tool may pass variables that are set for some registries only.
+        """
+        if self.username == "" and self.password == "" and not self.password_stdin:
+            return replace(self, username=None, password=None)
+        return self
 
     def warnings(self) -> list[str]:
         """Return what the user should know about these options, in sentences."""
@@ -74,12 +87,22 @@ class Connection:
                 "--password-stdin is given without --username",
                 hint="say with --username whose password it is",
             )
+        if self.docker_cfg == "":
+            raise UsageError(
+                "--docker-cfg is empty",
+                hint="name a folder that has a config.json, or the file itself, or leave it out",
+            )
         return Access(
             username=self.username,
             password=_read_password() if self.password_stdin else self.password,
+            docker_config=self.docker_cfg,
             plain_http=self.plain_http,
             insecure=self.insecure,
         )
+
+
+NAMES = tuple(option.name for option in fields(Connection))
+"""The names of the connection options, as signatures have them."""
 
 
 def _read_password() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -11,6 +12,8 @@ from oci_merge_cli.output import write
 
 _HELP_WORDS = ("help", "h")
 _HELP_OPTION = "--help"
+#: How examples call the program.
+_PROGRAM = "oci-merge "
 
 
 class UnknownWordError(typer.TyperException):
@@ -30,9 +33,18 @@ class Command(TyperCommand):
     """A command whose help shows its options in groups."""
 
     # typer's own context and formatter are of private types.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; ``help`` as the first of them asks for help."""
+        is_question = len(args) > 0 and args[0] in _HELP_WORDS
+        return super().parse_args(ctx, [_HELP_OPTION] if is_question else args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, by the name of their panel."""
         _write_groups(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, with the name that the program was called by."""
+        _write_examples(self, ctx, formatter)
 
 
 class Group(TyperGroup):
@@ -42,6 +54,10 @@ class Group(TyperGroup):
         """Write the commands, then the options, by the name of their panel."""
         self.format_commands(ctx, formatter)
         _write_groups(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, with the name that the program was called by."""
+        _write_examples(self, ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command that the next word names.
@@ -73,6 +89,14 @@ def _write_groups(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
             formatter.write_dl(records)
 
 
+def _write_examples(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
+    if command.epilog:
+        name = ctx.find_root().info_name
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(cleandoc(command.epilog).replace(_PROGRAM, f"{name} "))
+
+
 def _missing_value_hint(word: str, ctx: Any) -> str:
     """Return a hint where options came first: then the word was hardly meant as a command."""
     if not any(is_given(ctx, name) for name in ctx.params):
@@ -84,3 +108,19 @@ def is_given(ctx: typer.Context, name: str) -> bool:
     """Say whether a parameter stands on the command line, rather than having its default."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def require(ctx: typer.Context, *names: str) -> None:
+    """Check that parameters stand on the command line.
+
+    Raises:
+        typer.TyperException: some do not; it names them all.
+    """
+    missing = [f"'{option_of(name)}'" for name in names if not is_given(ctx, name)]
+    if missing:
+        ctx.fail(f"missing option{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
+
+
+def option_of(name: str) -> str:
+    """Return the option of a parameter's name."""
+    return f"--{name.replace('_', '-')}"

@@ -3,35 +3,62 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
-from oci_merge import Inspection, inspect_async
+from oci_merge import Inspection, UsageError, inspect_async
 from oci_merge_cli import runner
 from oci_merge_cli.connection import Connection
 from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import InspectOutput
 from oci_merge_cli.output import say, write
+from oci_merge_cli.raw import raw_json
 from oci_merge_cli.render import inspection_table, inspection_text
 
 
-def run(reference: str, output: InspectOutput, connection: Connection) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectOptions:
+    """What to show of it; ``options`` says what each means."""
+
+    output: InspectOutput
+    raw: bool
+    expand_config: bool
+
+
+def run(reference: str, options: InspectOptions, connection: Connection) -> None:
     """Look the reference up, and write what was found.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
+    connection = connection.with_empty_left_out()
     with (
-        reported(usage_status=1, as_json=output == "json", debug=connection.debug),
+        reported(usage_status=1, as_json=options.output == "json", debug=connection.debug),
         logged(debug=connection.debug),
     ):
         for warning in connection.warnings():
             say(f"warning: {warning}")
+        _check(options)
         access = connection.access()
-        write(_form(runner.run(lambda: inspect_async(reference, **access)), output))
+        write(_form(runner.run(lambda: inspect_async(reference, **access)), options))
 
 
-def _form(found: Inspection, output: InspectOutput) -> str | bytes:
-    match output:
+def _check(options: InspectOptions) -> None:
+    if options.expand_config and not options.raw:
+        raise UsageError(
+            "--expand-config goes with --raw", hint="add --raw, or leave --expand-config out"
+        )
+    if options.raw and options.output != "text":
+        raise UsageError(
+            f"--raw and --output {options.output} are both given",
+            hint="choose one: --raw prints JSON as manifest-tool does",
+        )
+
+
+def _form(found: Inspection, options: InspectOptions) -> str | bytes:
+    if options.raw:
+        return raw_json(found, expand_config=options.expand_config)
+    match options.output:
         case "manifest":
             return found.content
         case "json":

@@ -13,7 +13,7 @@ from oci_merge_cli import runner
 from oci_merge_cli.connection import Access, Connection
 from oci_merge_cli.failures import TagWatch, reported
 from oci_merge_cli.logs import logged
-from oci_merge_cli.options import Format, MergeOutput, PlatformCheck
+from oci_merge_cli.options import Format, MergeOutput, PlatformCheck, split_list
 from oci_merge_cli.output import OutputError, write
 from oci_merge_cli.progress import Progress, progress_on_stderr
 from oci_merge_cli.render import digest_line, plan_text
@@ -73,7 +73,7 @@ def _merge(
             "the merge has no target", hint="give --target reg.example/app:1.0, the tag to publish"
         )
     target = options.target
-    aliases = parse_pairs(_split(options.arch_aliases), what="architecture alias")
+    aliases = parse_pairs(split_list(options.arch_aliases), what="architecture alias")
     annotations = parse_pairs(options.annotations, what="annotation")
 
     def note(event: Event) -> None:
@@ -85,8 +85,8 @@ def _merge(
             target,
             template=options.template,
             sources=options.sources,
-            platforms=_split(options.platforms),
-            tags=_split(options.tags),
+            platforms=split_list(options.platforms),
+            tags=split_list(options.tags),
             arch_aliases=aliases,
             annotations=annotations,
             format=options.format,
@@ -99,11 +99,6 @@ def _merge(
             **access,
         )
     )
-
-
-def _split(values: Sequence[str]) -> list[str]:
-    """Split lists at commas. An empty entry stays, to be refused: it is an unset variable."""
-    return [word.strip() for value in values for word in value.split(",")]
 
 
 def _outcome(result: MergeResult, output: MergeOutput) -> str:

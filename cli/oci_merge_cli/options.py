@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 Format = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
 MergeOutput = Literal["text", "json"]
+ListType = Literal["docker", "oci"]
 InspectOutput = Literal["text", "table", "json", "manifest"]
 
 _IMAGES = "The images to join"
@@ -18,11 +20,16 @@ _OUTPUT = "Output"
 _REGISTRY = "Registry"
 
 
-def _show_version(value: bool) -> None:
+def _show_version(ctx: typer.Context, value: bool) -> None:
     if value:
         from oci_merge_cli.version import print_version
 
-        raise typer.Exit(print_version())
+        raise typer.Exit(print_version(str(ctx.find_root().info_name)))
+
+
+def split_list(values: Sequence[str]) -> list[str]:
+    """Split lists at commas. An empty entry stays, to be refused: it is an unset variable."""
+    return [word.strip() for value in values for word in value.split(",")]
 
 
 TemplateOption = Annotated[
@@ -151,6 +158,88 @@ QuietOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+TypeOption = Annotated[
+    ListType,
+    typer.Option(
+        "--type",
+        help="A Docker manifest list, or an OCI index; it may also stand behind from-args and "
+        "from-spec.",
+        rich_help_panel=_RESULT,
+    ),
+]
+PushPlatformsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platforms",
+        metavar="LIST",
+        help="Required: the platforms to put into the template, as linux/amd64,linux/arm/v7 or "
+        "repeated.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+PushTemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        metavar="REFERENCE",
+        help="Required: where the images are. In it the first ARCH, the first OS and the first "
+        "VARIANT are replaced for each platform.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+IgnoreMissingOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-missing",
+        help="Leave out, with a warning, the images that are not there. Whatever else goes wrong "
+        "is an error all the same.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+PushTargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="REFERENCE",
+        help="Required: the tag to publish, such as reg.example/app:1.0.",
+        rich_help_panel=_RESULT,
+    ),
+]
+AnnotationsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--annotations",
+        metavar="LIST",
+        help="Annotations of the index, as key=value,key=value or repeated. Only an OCI index has "
+        "them.",
+        rich_help_panel=_RESULT,
+    ),
+]
+SpecArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        rich_help_panel=_IMAGES,
+        help="A YAML file with the target and its images.",
+    ),
+]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw",
+        help="Print JSON with the manifests of all images, as manifest-tool does. The manifest's "
+        "own bytes are --output manifest.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+ExpandConfigOption = Annotated[
+    bool,
+    typer.Option(
+        "--expand-config",
+        help="With --raw, print an image's whole config.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 InspectOutputOption = Annotated[
     InspectOutput,
     typer.Option(
@@ -182,6 +271,16 @@ PasswordStdinOption = Annotated[
     bool,
     typer.Option(
         "--password-stdin", help="Read the password from stdin.", rich_help_panel=_REGISTRY
+    ),
+]
+DockerCfgOption = Annotated[
+    str | None,
+    typer.Option(
+        "--docker-cfg",
+        metavar="PATH",
+        help="A docker config, or the folder that has its config.json, to read instead of the "
+        "usual one in DOCKER_CONFIG or ~/.docker.",
+        rich_help_panel=_REGISTRY,
     ),
 ]
 PlainHttpOption = Annotated[

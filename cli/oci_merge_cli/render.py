@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from oci_merge import InspectedImage, Inspection, MergeResult, Platform, printable
 
 #: What manifest-tool shows the insides of.
-_IMAGE_TYPES = (
+IMAGE_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
@@ -124,7 +124,7 @@ def _entry_lines(label: str, image: InspectedImage) -> Iterator[str]:
     yield f"{label}     Type: {printable(image.media_type)}{mark}"
     yield f"{label}   Digest: {printable(image.digest)}"
     yield f"{label}   Length: {image.size}"
-    if image.media_type not in _IMAGE_TYPES:
+    if image.media_type not in IMAGE_TYPES:
         yield f"Unknown media type for further display: {printable(image.media_type)}"
         return
     if image.is_attestation:

@@ -6,10 +6,14 @@ from oci_merge import __version__
 from oci_merge_cli.output import OutputError, say, write
 
 
-def print_version() -> int:
-    """Print the version and return the exit status."""
+def print_version(program: str) -> int:
+    """Print the version and return the exit status.
+
+    Args:
+        program: the name that the program was called by.
+    """
     try:
-        write(f"oci-merge version {__version__}\n")
+        write(f"{program} version {__version__}\n")
     except OutputError as error:
         if error.message:
             say(f"error: {error.message}")

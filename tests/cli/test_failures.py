@@ -145,7 +145,7 @@ GARBAGE: list[tuple[int, str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize("method", ["inspect", "merge"])
+@pytest.mark.parametrize("method", ["inspect", "raw", "merge", "push"])
 @pytest.mark.parametrize(("status", "media_type", "body"), GARBAGE)
 def test_a_garbage_manifest_is_one_error(
     program: Program,
@@ -162,7 +162,12 @@ def test_a_garbage_manifest_is_one_error(
     reference = f"{host}/team/img-amd64:1.0"
     arguments = {
         "inspect": ["inspect", reference],
+        "raw": ["inspect", "--raw", "--expand-config", reference],
         "merge": ["--source", reference, "--target", f"{host}/team/img:1.0"],
+        "push": [
+            *("push", "from-args", "--platforms", "linux/amd64"),
+            *("--template", reference, "--target", f"{host}/team/img:1.0"),
+        ],
     }
     outcome = program(*arguments[method])
     assert_is_one_error(outcome)

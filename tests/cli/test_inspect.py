@@ -205,9 +205,3 @@ def test_what_a_registry_says_cannot_steer_the_terminal(
     assert "evil" in text
     assert text.isascii()
     assert "\x1b" not in text
-
-
-@pytest.mark.parametrize("option", ["--raw", "--expand-config"])
-def test_options_of_later_versions_are_not_offered(program: Program, option: str) -> None:
-    assert option not in program("inspect", "--help").stdout
-    assert program("inspect", option, "reg.example/a:1").status == 1

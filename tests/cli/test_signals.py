@@ -65,9 +65,11 @@ def interrupted(slow: Slow, number: signal.Signals, *arguments: str, times: int 
 
 
 @BOTH
+@pytest.mark.parametrize("command", [[], ["push", "from-args"]])
 def test_a_signal_ends_a_merge_with_one_line_and_moves_no_tag(
     registry: EmbeddedRegistry,
     merge_arguments: list[str],
+    command: list[str],
     number: signal.Signals,
     name: str,
     status: int,
@@ -75,7 +77,7 @@ def test_a_signal_ends_a_merge_with_one_line_and_moves_no_tag(
     slow = Slow("GET", "/manifests/")
     registry.hooks.append(slow)
     began = time.monotonic()
-    outcome = interrupted(slow, number, *merge_arguments)
+    outcome = interrupted(slow, number, *command, *merge_arguments)
     assert outcome == Outcome(status, "", f"error: interrupted by {name} before any tag moved\n")
     assert "team/img" not in registry.storage.repositories
     assert time.monotonic() - began < 10

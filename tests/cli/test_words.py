@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from fixtures.embedded import EmbeddedRegistry
-from oci_merge_cli.argv import command_word
 from tests.cli.running import Program, run_process
 
 HINT = "hint: run oci-merge --help to see what it takes"
@@ -170,26 +169,3 @@ def test_arguments_that_are_not_text_are_shown_escaped() -> None:
     outcome = run_process("\udcff\x1b[31m")
     assert outcome.status == 3
     assert outcome.stderr == "No help topic for '\\udcff\\x1b[31m'\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ([], None),
-        (["--debug"], None),
-        (["inspect", "x"], "inspect"),
-        (["--debug", "inspect"], "inspect"),
-        (["--username", "inspect", "push"], "push"),
-        (["--username=inspect", "push"], "push"),
-        (["--username"], None),
-        (["--unknown", "push"], "push"),
-        (["--", "push"], "push"),
-        (["--"], None),
-        (["-"], "-"),
-        ([""], ""),
-    ],
-)
-def test_the_command_word_is_the_first_that_is_no_option_and_no_value(
-    arguments: list[str], word: str | None
-) -> None:
-    assert command_word(arguments, {"--username"}) == word

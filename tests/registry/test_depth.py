@@ -13,6 +13,8 @@ from fixtures.images import build_image
 from tests.registry.team import push_team
 
 RTT = 0.2
+#: So long that what a busy machine adds is little beside it.
+LONG_RTT = 0.8
 EIGHT = {
     "amd64": ("linux/amd64", build_image("linux", "amd64", layers=6)),
     "arm64": ("linux/arm64", build_image("linux", "arm64", layers=6)),
@@ -38,29 +40,36 @@ def seconds(registry: Distribution, name: str, platforms: list[str] | None, rtt:
         return time.monotonic() - began
 
 
-def round_trips(registry: Distribution, count: int, *, probe: bool = False) -> float:
-    """Return how many round trips a run waits for, connections included."""
+def round_trips(registry: Distribution, count: int, *, enough: float, probe: bool = False) -> float:
+    """Return how many round trips a run waits for, connections included.
+
+    A busy machine only ever adds to a time, so the least of some runs is taken on both sides, with
+    the delay and without; more runs are made until the count is small enough.
+    """
     chosen = dict(list(EIGHT.items())[:count])
     images = {suffix: image for suffix, (_, image) in chosen.items()}
-    name = push_team(registry, images).partition("/")[2]
     platforms = None if probe else [platform for platform, _ in chosen.values()]
-    at_once = seconds(registry, name, platforms, 0.0)
-    return (seconds(registry, name, platforms, RTT) - at_once) / RTT
-
-
-def settled(registry: Distribution, count: int) -> float:
-    """Return the least of three counts: a busy machine only ever adds to one."""
-    return min(round_trips(registry, count) for _ in range(3))
+    at_once = delayed = float("inf")
+    for _ in range(5):
+        name = push_team(registry, images).partition("/")[2]
+        at_once = min(at_once, seconds(registry, name, platforms, 0.0))
+        delayed = min(delayed, seconds(registry, name, platforms, rtt))
+        if (delayed - at_once) / rtt <= enough:
+            break
+    return (delayed - at_once) / rtt
 
 
 @pytest.mark.parametrize("count", [3, 8])
 def test_a_run_takes_at_most_seven_round_trips(plain_registry: Distribution, count: int) -> None:
-    assert round_trips(plain_registry, count) <= 7
+    assert round_trips(plain_registry, count, enough=7) <= 7
 
 
 def test_eight_platforms_take_as_many_round_trips_as_three(plain_registry: Distribution) -> None:
-    assert abs(settled(plain_registry, 8) - settled(plain_registry, 3)) < 1
+    three = round_trips(plain_registry, 3, enough=6.5, rtt=LONG_RTT)
+    eight = round_trips(plain_registry, 8, enough=6.5, rtt=LONG_RTT)
+
+    assert abs(eight - three) < 1
 
 
 def test_looking_for_the_platforms_adds_one_step(plain_registry: Distribution) -> None:
-    assert round_trips(plain_registry, 3, probe=True) <= 8
+    assert round_trips(plain_registry, 3, enough=8, probe=True) <= 8

@@ -1,0 +1,127 @@
+"""A user of the public API, for the type checker alone: nothing here is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_type
+
+import oci_merge
+from oci_merge import (
+    ComponentsFound,
+    Event,
+    InspectedImage,
+    Inspection,
+    MergeResult,
+    OciMergeError,
+    Plan,
+    Platform,
+    PlatformResult,
+    PublishError,
+    Reference,
+    RegistryError,
+    Spec,
+    StageAdvanced,
+    StageStarted,
+    TagMoved,
+    TagResult,
+    Warned,
+)
+
+
+def on_event(event: Event) -> None:
+    """Tell the events apart."""
+    match event:
+        case StageStarted(stage=stage, total=total):
+            assert_type(total, int)
+            assert stage != "probe"
+        case StageAdvanced(subject=subject):
+            assert_type(subject, str)
+        case ComponentsFound(references=references):
+            assert_type(references, tuple[str, ...])
+        case TagMoved(tag=tag, changed=changed):
+            assert_type(tag, str)
+            assert_type(changed, bool)
+        case Warned(message=message):
+            assert_type(message, str)
+
+
+def join() -> None:
+    """Join images, and look at what came of it."""
+    result = oci_merge.merge(
+        "reg.example/app:1.0",
+        template="reg.example/app-ARCHVARIANT:1.0",
+        platforms=["linux/amd64", "linux/arm/v7"],
+        tags=("latest",),
+        arch_aliases={"amd64": "x86_64"},
+        annotations={"org.opencontainers.image.title": "app"},
+        format="oci",
+        platform_check="error",
+        dry_run=True,
+        username="ci",
+        password="secret",
+        plain_http=True,
+        insecure=False,
+        on_event=on_event,
+    )
+    assert_type(result, MergeResult)
+    assert_type(result.digest, str)
+    assert_type(result.platforms, tuple[PlatformResult, ...])
+    assert_type(result.platforms[0].platform, Platform)
+    assert_type(result.tags, tuple[TagResult, ...])
+    assert_type(result.warnings, tuple[str, ...])
+    assert_type(result.plan, Plan)
+    assert_type(result.to_dict(), dict[str, Any])
+    assert_type(oci_merge.merge("reg.example/app:1", sources=["reg.example/a:1"]), MergeResult)
+
+
+async def join_in_a_loop() -> None:
+    """Do the same where an event loop runs."""
+    result = await oci_merge.merge_async(
+        "reg.example/app:1.0", template="reg.example/app-ARCH:1.0", on_event=lambda event: None
+    )
+    assert_type(result, MergeResult)
+    assert_type(await oci_merge.inspect_async("reg.example/app:1.0"), Inspection)
+
+
+def look() -> None:
+    """Inspect an image."""
+    inspection = oci_merge.inspect("reg.example/app:1.0")
+    assert_type(inspection, Inspection)
+    assert_type(inspection.content, bytes)
+    assert_type(inspection.images, tuple[InspectedImage, ...])
+
+
+def parse() -> None:
+    """Use the small helpers."""
+    assert_type(oci_merge.parse_reference("reg.example/app:1"), Reference)
+    assert_type(oci_merge.parse_reference("reg.example/app:1").tag, str | None)
+    assert_type(oci_merge.parse_pairs(["a=b"], what="annotation"), dict[str, str])
+    assert_type(oci_merge.parse_spec("", name="spec.yml"), Spec)
+    assert_type(oci_merge.parse_spec("", name="spec.yml").annotations, Mapping[str, str])
+    assert_type(oci_merge.printable("text"), str)
+    assert_type(oci_merge.__version__, str)
+
+
+def fail() -> None:
+    """Catch what may go wrong."""
+    try:
+        join()
+    except PublishError as error:
+        assert_type(error.moved, tuple[str, ...])
+    except RegistryError as error:
+        assert_type(error.status, int)
+        assert_type(error.codes, tuple[str, ...])
+    except OciMergeError as error:
+        assert_type(error.hint, str)
+
+
+def misuse() -> None:
+    """Make mistakes; an ignore that is not needed is an error to mypy, so each is one."""
+    oci_merge.merge()  # type: ignore[call-arg]
+    oci_merge.merge("reg.example/app:1", format="OCI")  # type: ignore[arg-type]
+    oci_merge.merge("reg.example/app:1", platform_check=True)  # type: ignore[arg-type]
+    oci_merge.merge("reg.example/app:1", sources=[1])  # type: ignore[list-item]
+    oci_merge.merge("reg.example/app:1", annotations={"a": 1})  # type: ignore[dict-item]
+    oci_merge.merge("reg.example/app:1", "reg.example/app-ARCH:1")  # type: ignore[call-arg]
+    oci_merge.parse_reference(b"reg.example/app:1")  # type: ignore[arg-type]
+    Platform("linux", "amd64").os = "windows"  # type: ignore[misc]
