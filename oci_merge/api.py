@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from oci_merge.connection import Connection
 from oci_merge.credentials import docker_config_file, given_credential
+from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
 from oci_merge.inspection import Inspection, check_inspected, inspect_reference
@@ -16,6 +20,7 @@ from oci_merge.platforms import Platform
 from oci_merge.publish import Publisher
 from oci_merge.registry import Registry
 from oci_merge.resolve import (
+    Registries,
     Standing,
     fetch_components,
     pinning_platforms,
@@ -58,12 +63,15 @@ async def merge(
     plain_http: bool = False,
     insecure: bool = False,
     connection: Connection | None = None,
+    copy_layers: bool = False,
+    source_plain_http: bool = False,
+    source_insecure: bool = False,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join images into one multi-architecture image in their registry.
 
-    No layer is downloaded. Until everything else stands no tag moves, so that a failure leaves
-    the tags as they were; a rerun goes on where it ended.
+    No layer is downloaded, unless ``copy_layers`` says so. Until everything else stands no tag
+    moves, so that a failure leaves the tags as they were; a rerun goes on where it ended.
 
     Args:
         target: the tag to publish, for example ``reg.example/app:latest``.
@@ -88,6 +96,12 @@ async def merge(
         plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
         insecure: do not verify the registry's certificate.
         connection: retries, time-outs and certificates, where the usual ones do not do.
+        copy_layers: where the registry does not mount a blob, copy it through this machine, in
+            pieces; the images may then be in other registries than the target. The credentials
+            given here and ``OCI_MERGE_USERNAME`` are the target registry's, as are the files of
+            ``connection``; for the others, the rest is looked for.
+        source_plain_http: ``plain_http`` for the other registries.
+        source_insecure: ``insecure`` for the other registries.
         on_event: called with each progress event, in the event loop's thread.
 
     Returns:
@@ -113,10 +127,12 @@ async def merge(
             annotations=annotations or {},
             format=format,
             platform_check=platform_check,
+            copy_layers=copy_layers,
         )
     )
     access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
-    return await _run(job, access, dry_run=dry_run)
+    others = access.of_others(source_plain_http, source_insecure)
+    return await _run(job, access, others, dry_run=dry_run)
 
 
 async def push(
@@ -131,6 +147,9 @@ async def push(
     plain_http: bool = False,
     insecure: bool = False,
     connection: Connection | None = None,
+    copy_layers: bool = False,
+    source_plain_http: bool = False,
+    source_insecure: bool = False,
     on_event: OnEvent = ignore,
 ) -> MergeResult:
     """Join the images of a spec as manifest-tool does, byte for byte.
@@ -150,6 +169,9 @@ async def push(
         plain_http: see there.
         insecure: see there.
         connection: see there.
+        copy_layers: see there.
+        source_plain_http: see there.
+        source_insecure: see there.
         on_event: see there.
 
     Returns:
@@ -159,18 +181,35 @@ async def push(
         OciMergeError: as ``merge`` does.
     """
     job = check_spec(
-        spec, format=list_type, platform_check=platform_check, ignore_missing=ignore_missing
+        spec,
+        format=list_type,
+        platform_check=platform_check,
+        ignore_missing=ignore_missing,
+        copy_layers=copy_layers,
     )
     access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
-    return await _run(job, access, dry_run=False)
+    others = access.of_others(source_plain_http, source_insecure)
+    return await _run(job, access, others, dry_run=False)
 
 
-async def _run(job: Job, access: _Access, *, dry_run: bool) -> MergeResult:
-    registry = access.open(
-        job.target.registry, reads=job.repositories, writes=(job.target.repository,)
-    )
-    async with registry:
-        return await _Merge(registry, job, access.on_event).run(dry_run=dry_run)
+async def _run(job: Job, access: _Access, others: _Access, *, dry_run: bool) -> MergeResult:
+    home = job.target.registry
+    run = _Merge(job, access.on_event)
+    registries = {
+        home: access.open(
+            home,
+            reads=job.repositories_in(home),
+            writes=(job.target.repository,),
+            on_warning=run.warn,
+        )
+    }
+    for name in job.other_registries:
+        reads = job.repositories_in(name)
+        registries[name] = others.open(name, reads=reads, on_warning=run.warn)
+    async with AsyncExitStack() as stack:
+        for registry in registries.values():
+            await stack.enter_async_context(registry)
+        return await run.run(registries, dry_run=dry_run)
 
 
 async def inspect(
@@ -225,8 +264,33 @@ class _Access:
     insecure: bool
     connection: Connection | None
     on_event: OnEvent
+    environ: Mapping[str, str] | None = None
 
-    def open(self, name: str, *, reads: Sequence[str], writes: Sequence[str] = ()) -> Registry:
+    def of_others(self, plain_http: bool, insecure: bool) -> _Access:
+        """Return the access to other registries, which get none of the target's secrets."""
+        own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
+        environ = {name: value for name, value in os.environ.items() if name not in own}
+        connection = self.connection and replace(
+            self.connection, ca_file=None, client_cert=None, client_key=None
+        )
+        return replace(
+            self,
+            username=None,
+            password=None,
+            plain_http=plain_http,
+            insecure=insecure,
+            connection=connection,
+            environ=environ,
+        )
+
+    def open(
+        self,
+        name: str,
+        *,
+        reads: Sequence[str],
+        writes: Sequence[str] = (),
+        on_warning: Callable[[str], object] | None = None,
+    ) -> Registry:
         """Return the registry, without sending anything."""
         return Registry(
             name,
@@ -238,55 +302,65 @@ class _Access:
             insecure=self.insecure,
             connection=self.connection,
             on_event=self.on_event,
+            environ=self.environ,
+            on_warning=on_warning,
         )
 
 
 class _Merge:
     """One merge: its four steps on the wire, in order and side by side."""
 
-    def __init__(self, registry: Registry, job: Job, on_event: OnEvent) -> None:
-        self._registry = registry
+    def __init__(self, job: Job, on_event: OnEvent) -> None:
         self._job = job
         self._on_event = on_event
         self._warnings: list[str] = []
-        self._publisher = Publisher(registry, job.target, self._emit)
 
-    async def run(self, *, dry_run: bool) -> MergeResult:
+    async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish."""
-        for warning in self._job.warnings:
-            self._emit(Warned(warning))
+        job = self._job
+        publisher = Publisher(registries, job.target, self._emit, copy_layers=job.copy_layers)
+        for warning in job.warnings:
+            self.warn(warning)
         try:
             (components, found), standing = await both(
-                self._components(),
-                read_target(self._registry, self._job.target, self._job.tags),
+                self._components(registries),
+                read_target(registries[job.target.registry], job.target, job.tags),
             )
             transfers = self._transfers(components, standing)
             (decided, index), _ = await both(
-                self._index(components, found),
-                self._publisher.transfer(Transfers() if dry_run else transfers),
+                self._index(registries, components, found),
+                publisher.transfer(Transfers() if dry_run else transfers),
             )
             plan = self._plan(components, standing, transfers, index)
-            if not dry_run:
-                await self._publisher.publish(plan)
+            unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
-            await self._publisher.close()
-        return self._result(plan, decided, dry_run)
+            await publisher.close()
+        return self._result(plan, decided, unchanged, dry_run)
 
-    async def _components(self) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
+    def warn(self, message: str) -> None:
+        """Tell of something that the user should know."""
+        self._emit(Warned(message))
+
+    async def _components(
+        self, registries: Registries
+    ) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
         found: tuple[Candidate, ...] = ()
         sources = self._job.sources
         if self._job.candidates:
-            found = await probe(self._registry, self._job.candidates, self._emit)
+            found = await probe(registries, self._job.candidates, self._emit)
             sources = tuple(Source(candidate.reference) for candidate in found)
         components = await fetch_components(
-            self._registry, sources, self._emit, ignore_missing=self._job.ignore_missing
+            registries, sources, self._emit, ignore_missing=self._job.ignore_missing
         )
         return components, found
 
     async def _index(
-        self, components: Sequence[Component], found: Sequence[Candidate]
+        self,
+        registries: Registries,
+        components: Sequence[Component],
+        found: Sequence[Candidate],
     ) -> tuple[_Decided, IndexDocument]:
-        decided = await read_platforms(self._registry, components, self._job, self._emit)
+        decided = await read_platforms(registries, components, self._job, self._emit)
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
             self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
@@ -294,7 +368,10 @@ class _Merge:
         return decided, index
 
     def _transfers(self, components: Sequence[Component], standing: Standing) -> Transfers:
-        return plan_transfers(components, self._job.target.repository, standing.children)
+        target = self._job.target
+        return plan_transfers(
+            components, target.repository, standing.children, registry=target.registry
+        )
 
     def _plan(
         self,
@@ -316,14 +393,16 @@ class _Merge:
             else Transfers(),
         )
 
-    def _result(self, plan: Plan, decided: _Decided, dry_run: bool) -> MergeResult:
+    def _result(
+        self, plan: Plan, decided: _Decided, unchanged: AbstractSet[str], dry_run: bool
+    ) -> MergeResult:
         return MergeResult(
             target=str(self._job.target),
             digest=plan.index.digest,
             size=plan.index.size,
             media_type=plan.index.media_type,
             platforms=platform_results(decided),
-            tags=tuple(TagResult(tag, tag not in plan.unchanged) for tag in plan.tags),
+            tags=tuple(TagResult(tag, tag not in unchanged) for tag in plan.tags),
             warnings=tuple(self._warnings),
             plan=plan,
             dry_run=dry_run,

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from oci_merge.challenge import Scope, parse_challenges
 from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.errors import CredentialError
+from oci_merge.exchange import Reply
 from oci_merge.identity import Authorization, Identity
-from oci_merge.transport import Reply, Transport
+from oci_merge.transport import Transport
 
 _SCHEMES = frozenset({"basic", "bearer"})
 

@@ -138,8 +138,10 @@ def choose_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
     return next((challenge for challenge in challenges if challenge.scheme == "basic"), None)
 
 
-def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
-    """Return the URL of a token server, if credentials may go there.
+def resolve_realm(
+    realm: str, *, registry_url: str, trusts_plain: bool, what: str = "token server"
+) -> str:
+    """Return the URL of a token server, or of an upload, if what is sent may go there.
 
     A realm on another host is normal. It has to use https unless the registry itself is spoken
     to in a way that anyone may listen to, and it must not point at an address that only this
@@ -150,30 +152,32 @@ def resolve_realm(realm: str, *, registry_url: str, trusts_plain: bool) -> str:
         realm: as the challenge or a redirect gives it; a relative one is resolved against
         registry_url: the URL that was asked.
         trusts_plain: whether the registry is spoken to over plain HTTP, or unverified.
+        what: names it in errors.
 
     Raises:
-        TransportError: credentials may not go there.
+        TransportError: nothing may go there.
     """
     try:
         url = urldefrag(urljoin(registry_url, realm)).url
         parts, registry = urlsplit(url), urlsplit(registry_url)
         is_own = parts.netloc == registry.netloc or _authority(parts) == _authority(registry)
     except ValueError:
-        raise TransportError(f"the token server {printable(realm)!r} is no URL") from None
+        raise TransportError(f"the {what} {printable(realm)!r} is no URL") from None
     shown = printable(f"{parts.scheme}://{parts.hostname or ''}")
-    hint = f"the registry {registry.netloc} names a token server that credentials may not go to"
+    goods = "credentials" if what == "token server" else "blobs"
+    hint = f"the registry {registry.netloc} names a {what} that {goods} may not go to"
     # An ideographic full stop, too, makes an address of what is none to the check below.
     is_host = bool(parts.hostname) and parts.netloc.isascii()
     if parts.scheme not in ("http", "https") or not is_host:
-        raise TransportError(f"the token server {shown} has no http or https URL", hint=hint)
+        raise TransportError(f"the {what} {shown} has no http or https URL", hint=hint)
     if parts.username is not None or parts.password is not None:
-        raise TransportError(f"the token server {shown} has a user name in its URL", hint=hint)
+        raise TransportError(f"the {what} {shown} has a user name in its URL", hint=hint)
     if is_loopback(registry.netloc) and is_loopback(parts.netloc):
         return url
     if parts.scheme == "http" and not trusts_plain:
-        raise TransportError(f"the token server {shown} does not use https", hint=hint)
+        raise TransportError(f"the {what} {shown} does not use https", hint=hint)
     if _is_private(parts.hostname or "") and not is_own:
-        raise TransportError(f"the token server {shown} is a private address", hint=hint)
+        raise TransportError(f"the {what} {shown} is a private address", hint=hint)
     return url
 
 

@@ -25,10 +25,14 @@ _LIMITS = httpx.Limits(
 #: How long to wait for a connection, and for what comes next on it, unless the caller says.
 _CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
+#: A registry answers a large upload only once its storage has put it together.
+_STREAM_SECONDS = 300.0
 
 #: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
 #: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
-Kind = Literal["h2", "http/1.1", "plain", "foreign"]
+#: Bodies of any length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream``
+#: to others: some registries end an HTTP/2 connection under a long upload.
+Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]
 
 
 class Clients:
@@ -52,12 +56,7 @@ class Clients:
         if self._trust is not None:
             self._trust.check()
         self._insecure = insecure
-        # Requests wait for a free connection as long as it takes; a connection must answer.
-        self._timeout = httpx.Timeout(
-            connection.timeout or _ANSWER_SECONDS,
-            connect=connection.timeout or _CONNECT_SECONDS,
-            pool=None,
-        )
+        self._seconds = connection.timeout
         self._clients: dict[tuple[Kind, str | None], httpx.AsyncClient] = {}
 
     def client(self, kind: Kind, url: str) -> httpx.AsyncClient:
@@ -87,7 +86,7 @@ class Clients:
                 http2=kind in ("h2", "foreign"),
                 verify=self._tls(kind),
                 limits=_LIMITS,
-                timeout=self._timeout,
+                timeout=self._timeout(kind),
                 follow_redirects=False,
                 trust_env=False,
                 proxy=self._proxy(proxy) if proxy else None,
@@ -103,11 +102,17 @@ class Clients:
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return client
 
+    def _timeout(self, kind: Kind) -> httpx.Timeout:
+        """Return how long to wait; for a free connection, that is as long as it takes."""
+        answer = _STREAM_SECONDS if "stream" in kind else _ANSWER_SECONDS
+        connect = self._seconds or _CONNECT_SECONDS
+        return httpx.Timeout(self._seconds or answer, connect=connect, pool=None)
+
     def _tls(self, kind: Kind) -> ssl.SSLContext:
         """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
         if kind == "plain":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return self._public if kind == "foreign" or self._trust is None else self._own
+        return self._public if kind.startswith("foreign") or self._trust is None else self._own
 
     def _proxy(self, url: str) -> httpx.Proxy:
         return httpx.Proxy(url, ssl_context=self._public if url.startswith("https:") else None)

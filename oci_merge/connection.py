@@ -17,7 +17,7 @@ class Connection:
         retries: how often a request is sent again after it failed in a way that may pass: the
             connection broke, or the answer was 408, 429, 500, 502, 503 or 504. 0 for never.
         timeout: how many seconds to wait for a connection, and how many for the next byte of an
-            answer; where it is left out, 15 and 60.
+            answer; where it is left out, 15 and 60, or 300 for a blob that is copied.
         deadline: how many seconds the whole run may take, waiting between retries included;
             no limit where it is left out.
         ca_file: a PEM file with authorities to trust for the registry beside the system's own.

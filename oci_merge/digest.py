@@ -59,3 +59,50 @@ def verify_digest(content: bytes, digest: str, *, what: str) -> None:
             f"{what} should be {digest}, but the registry sent {found} ({len(content)} bytes)",
             hint="a proxy or the registry's storage alters or cuts content; nothing was published",
         )
+
+
+class Verifier:
+    """Checks content that comes in pieces, as ``verify_digest`` checks it whole.
+
+    Args:
+        digest: a digest that ``check_digest`` accepts.
+        size: how many bytes there should be.
+        what: names the content in errors.
+    """
+
+    def __init__(self, digest: str, size: int, *, what: str) -> None:
+        self._digest = digest
+        self._size = size
+        self._what = what
+        self._count = 0
+        self._algorithm = digest.partition(":")[0]
+        self._hash = hashlib.new(self._algorithm)
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            DigestMismatchError: that makes it too long.
+        """
+        self._count += len(piece)
+        if self._count > self._size:
+            raise self._error(f"more than {self._size} bytes")
+        self._hash.update(piece)
+
+    def finish(self) -> None:
+        """Check the whole.
+
+        Raises:
+            DigestMismatchError: it is something else, or too short.
+        """
+        if self._count != self._size:
+            raise self._error(f"{self._count} bytes instead of {self._size}")
+        found = f"{self._algorithm}:{self._hash.hexdigest()}"
+        if found != self._digest:
+            raise self._error(found)
+
+    def _error(self, found: str) -> DigestMismatchError:
+        return DigestMismatchError(
+            f"{self._what} should be {self._digest}, but the registry sent {found}",
+            hint="a proxy or the registry's storage alters or cuts content; nothing was published",
+        )

@@ -21,6 +21,7 @@
         AuthenticationError
         AccessDeniedError
         NotFoundError
+        ImmutableTagError
         RateLimitedError
         ServerError
       TransportError                   no answer: time-outs, TLS, DNS, refused connections
@@ -189,6 +190,10 @@ class AccessDeniedError(RegistryError):
 
 class NotFoundError(RegistryError):
     """404: no such repository, tag, manifest or blob."""
+
+
+class ImmutableTagError(RegistryError):
+    """The tag may not move, and stands on another manifest."""
 
 
 class RateLimitedError(RegistryError):

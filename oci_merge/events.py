@@ -67,6 +67,49 @@ class TagMoved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CopyStarted(Event):
+    """A blob begins to be copied; one that has to begin anew says so again.
+
+    Attributes:
+        digest: the blob.
+        size: its size in bytes.
+        source: the repository that it comes from, with its registry.
+    """
+
+    digest: str
+    size: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAdvanced(Event):
+    """More bytes of a blob went from its source to the target.
+
+    Attributes:
+        digest: the blob.
+        count: how many more.
+    """
+
+    digest: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobCopied(Event):
+    """A blob was copied, and its digest and size are right.
+
+    Attributes:
+        digest: the blob.
+        size: its size in bytes.
+        source: the repository that it came from, with its registry.
+    """
+
+    digest: str
+    size: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something that the user should know.
 

@@ -18,9 +18,9 @@ from oci_merge.errors import (
     RegistryError,
     ServerError,
 )
+from oci_merge.exchange import Reply
 from oci_merge.retry import is_pull_limit, pull_limit_window
 from oci_merge.text import printable
-from oci_merge.transport import Reply
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DETAILS = 20
@@ -102,7 +102,10 @@ def _details(document: Any, secrets: Sequence[str]) -> tuple[ErrorDetail, ...]:
 
 def _detail(entry: dict[str, Any], secrets: Sequence[str]) -> ErrorDetail:
     code, message = entry.get("code", ""), entry.get("message") or entry.get("details") or ""
-    digest = _DIGEST.search(json.dumps(entry.get("detail")))
+    detail = entry.get("detail")
+    digest = _DIGEST.search(json.dumps(detail))
+    if isinstance(message, str) and isinstance(detail, str) and not digest:
+        message = ": ".join(dict.fromkeys(text for text in (message, detail) if text))
     return ErrorDetail(
         code=_shown(code, secrets),
         message=_shown(message, secrets),

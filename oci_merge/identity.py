@@ -22,8 +22,9 @@ from oci_merge.challenge import (
 )
 from oci_merge.credentials import Credential
 from oci_merge.errors import AuthenticationError, RegistryError
+from oci_merge.exchange import Reply
 from oci_merge.tokens import TokenClient
-from oci_merge.transport import Reply, Transport
+from oci_merge.transport import Transport
 
 #: A token is not used in its last seconds, when it might end on the way.
 _MARGIN = 10.0

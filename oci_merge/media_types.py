@@ -10,6 +10,9 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
+#: A statement of an attestation, such as provenance or an SBOM.
+IN_TOTO = "application/vnd.in-toto+json"
+
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})

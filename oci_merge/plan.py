@@ -10,16 +10,19 @@ import base64
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from oci_merge import media_types
 from oci_merge.errors import DuplicatePlatformError
 from oci_merge.index_document import IndexDocument, IndexEntry, encode_index
-from oci_merge.manifest import Descriptor, ImageManifest, Manifest
+from oci_merge.manifest import MAX_DOCUMENT, Descriptor, ImageManifest, Manifest
 from oci_merge.platforms import Platform
 from oci_merge.reference import Reference
 from oci_merge.sources import ListFormat, Source, docker_annotations_error
 from oci_merge.text import printable
+
+#: What a blob is to its manifest.
+BlobRole = Literal["config", "attestation", "layer"]
 
 #: What attestations say that they run on; an entry has to say something.
 _UNKNOWN = Platform("unknown", "unknown")
@@ -74,11 +77,37 @@ class Mount:
         size: its size in bytes.
         media_type: its media type.
         source: the repository that has it.
+        role: what it is.
     """
 
     digest: str
     size: int
     media_type: str
+    source: str
+    role: BlobRole = "layer"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is small and no layer of an image: then it may be copied, if need be."""
+        return self.role != "layer" and self.size <= MAX_DOCUMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A blob to copy from another registry, where nothing can be mounted from.
+
+    Attributes:
+        digest: the blob.
+        size: its size in bytes.
+        media_type: its media type.
+        registry: the registry that has it.
+        source: the repository there that has it.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    registry: str
     source: str
 
 
@@ -88,8 +117,8 @@ class Child:
 
     Attributes:
         manifest: its exact bytes.
-        source: the repository that it comes from.
-        blobs: the digests that have to be mounted before it.
+        source: the repository that it comes from, with its registry if that is another.
+        blobs: the digests that have to be mounted or copied before it.
     """
 
     manifest: Manifest
@@ -99,10 +128,11 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """What the target's repository lacks: blobs to mount, then manifests to put."""
+    """What the target's repository lacks: blobs to mount or to copy, then manifests to put."""
 
     mounts: tuple[Mount, ...] = ()
     children: tuple[Child, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +174,15 @@ class Plan:
                 }
                 for mount in self.transfers.mounts
             ],
+            "copies": [
+                {
+                    "digest": copy.digest,
+                    "size": copy.size,
+                    "mediaType": copy.media_type,
+                    "from": f"{copy.registry}/{copy.source}",
+                }
+                for copy in self.transfers.copies
+            ],
             "children": [
                 {
                     "digest": child.manifest.digest,
@@ -160,7 +199,11 @@ class Plan:
 
 
 def plan_transfers(
-    components: Sequence[Component], repository: str, present: AbstractSet[str]
+    components: Sequence[Component],
+    repository: str,
+    present: AbstractSet[str],
+    *,
+    registry: str | None = None,
 ) -> Transfers:
     """Find what has to be brought into the target's repository.
 
@@ -168,26 +211,33 @@ def plan_transfers(
         components: what the index will list.
         repository: the target's repository.
         present: digests of manifests that stand in it already, with all their blobs.
+        registry: the target's registry; None where no component is in another.
 
     Returns:
         Each blob and each manifest once, in the order of the components; nothing for components
-        that live in the target's repository. Layers that live outside registries are left alone.
+        that live in the target's repository. Blobs are mounted if any component of the target's
+        registry has them, else copied. Layers that live outside registries are left alone.
     """
-    at_home = [component for component in components if _repository(component) == repository]
-    blobs_at_home = {blob.digest for component in at_home for blob in _blobs(component)}
+    near = [component for component in components if _is_near(component, registry)]
+    at_home = [component for component in near if _repository(component) == repository]
+    blobs_at_home = {blob.digest for component in at_home for blob, _ in _blobs(component)}
     settled = present | {component.manifest.digest for component in at_home}
+    lacking = _lacking(components, near, settled)
     mounts: dict[str, Mount] = {}
-    children: dict[str, Child] = {}
-    for component in components:
-        manifest, source = component.manifest, _repository(component)
-        if manifest.digest in settled or manifest.digest in children:
-            continue
-        needed = [blob for blob in _blobs(component) if blob.digest not in blobs_at_home]
-        for blob in needed:
-            mounts.setdefault(blob.digest, Mount(blob.digest, blob.size, blob.media_type, source))
-        digests = tuple(dict.fromkeys(blob.digest for blob in needed))
-        children[manifest.digest] = Child(manifest, source, digests)
-    return Transfers(tuple(mounts.values()), tuple(children.values()))
+    copies: dict[str, Copy] = {}
+    for component in lacking:
+        for blob, role in _blobs(component):
+            if blob.digest in blobs_at_home:
+                continue
+            if _is_near(component, registry):
+                mounts.setdefault(blob.digest, _mount(component, blob, role))
+            else:
+                copies.setdefault(blob.digest, _copy(component, blob))
+    return Transfers(
+        tuple(mounts.values()),
+        tuple(_child(component, registry, blobs_at_home) for component in lacking),
+        tuple(copy for copy in copies.values() if copy.digest not in mounts),
+    )
 
 
 def plan_index(
@@ -261,10 +311,49 @@ def _entry(component: Component, platform: Platform) -> IndexEntry:
     )
 
 
+def _lacking(
+    components: Sequence[Component], near: Sequence[Component], settled: AbstractSet[str]
+) -> list[Component]:
+    """Return the components that have to be put, each once, rather from near than from far."""
+    chosen: dict[str, Component] = {}
+    for component in (*near, *components):
+        chosen.setdefault(component.manifest.digest, component)
+    digests = dict.fromkeys(component.manifest.digest for component in components)
+    return [chosen[digest] for digest in digests if digest not in settled]
+
+
+def _mount(component: Component, blob: Descriptor, role: BlobRole) -> Mount:
+    return Mount(blob.digest, blob.size, blob.media_type, _repository(component), role)
+
+
+def _copy(component: Component, blob: Descriptor) -> Copy:
+    at = component.source.reference
+    return Copy(blob.digest, blob.size, blob.media_type, at.registry, at.repository)
+
+
+def _child(component: Component, registry: str | None, blobs_at_home: AbstractSet[str]) -> Child:
+    source = _repository(component)
+    if not _is_near(component, registry):
+        source = f"{component.source.reference.registry}/{source}"
+    digests = dict.fromkeys(blob.digest for blob, _ in _blobs(component))
+    blobs = tuple(digest for digest in digests if digest not in blobs_at_home)
+    return Child(component.manifest, source, blobs)
+
+
 def _repository(component: Component) -> str:
     return component.source.reference.repository
 
 
-def _blobs(component: Component) -> list[Descriptor]:
+def _is_near(component: Component, registry: str | None) -> bool:
+    return registry is None or component.source.reference.registry == registry
+
+
+def _blobs(component: Component) -> list[tuple[Descriptor, BlobRole]]:
+    """Return the blobs of a component, each with what it is."""
     document = component.document
-    return [document.config, *(layer for layer in document.layers if not layer.is_foreign)]
+    found: list[tuple[Descriptor, BlobRole]] = [(document.config, "config")]
+    for layer in document.layers:
+        if not layer.is_foreign:
+            is_statement = component.is_attestation and layer.media_type == media_types.IN_TOTO
+            found.append((layer, "attestation" if is_statement else "layer"))
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import TracebackType
 from urllib.parse import quote
 
 from oci_merge.auth import Authenticator
-from oci_merge.challenge import Scope, pull, pull_push
+from oci_merge.challenge import Scope, pull, pull_push, resolve_realm
 from oci_merge.connection import Connection
 from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
@@ -31,45 +31,21 @@ from oci_merge.errors import (
     TransportError,
 )
 from oci_merge.events import OnEvent, ignore
+from oci_merge.exchange import Reply, Request
 from oci_merge.failures import Attempt, error_from
 from oci_merge.identity import Authorization
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.media_types import ACCEPT_MANIFESTS
+from oci_merge.notices import WarningsOnce
+from oci_merge.outcomes import RawManifest, RefusedMount, chunk_length, located
 from oci_merge.reference import Reference
 from oci_merge.text import printable
-from oci_merge.transport import Reply, Request, Transport
+from oci_merge.transport import Transport
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 #: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
 _MAX_ANSWERS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RawManifest:
-    """A manifest's bytes, whatever they say.
-
-    Attributes:
-        media_type: the reply's Content-Type.
-        digest: the digest of ``content``.
-        content: the bytes.
-    """
-
-    media_type: str
-    digest: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedMount:
-    """A blob that the registry would not mount.
-
-    Attributes:
-        reason: what the registry said.
-        upload: the URL of the upload session that it opened instead, or an empty string.
-    """
-
-    reason: str
-    upload: str = ""
+_SUCCESSES = frozenset({200, 201, 202, 204})
 
 
 class Registry:
@@ -85,6 +61,8 @@ class Registry:
         insecure: do not verify the certificate.
         connection: how to reach it.
         on_event: told of each retry.
+        environ: the environment to find credentials in; the process's own where it is left out.
+        on_warning: called with what the registry warns of, once for each sentence.
     """
 
     def __init__(
@@ -99,6 +77,8 @@ class Registry:
         insecure: bool = False,
         connection: Connection | None = None,
         on_event: OnEvent = ignore,
+        environ: Mapping[str, str] | None = None,
+        on_warning: Callable[[str], object] | None = None,
     ) -> None:
         self.name = name
         self._transport = Transport(
@@ -109,8 +89,9 @@ class Registry:
             on_event=on_event,
         )
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        search = CredentialSearch(name, credential, docker_config=docker_config)
+        search = CredentialSearch(name, credential, environ=environ, docker_config=docker_config)
         self._auth = Authenticator(self._transport, scopes, search)
+        self._warnings = WarningsOnce(name, on_warning)
         self._opening = asyncio.Lock()
         self._proving = asyncio.Lock()
         self._unreachable: TransportError | None = None
@@ -223,10 +204,14 @@ class Registry:
         except RegistryError as error:
             if error.status >= 500 or error.status == 429:
                 raise
-            return RefusedMount(error.message)
+            return RefusedMount(error.message, status=error.status, codes=error.codes)
         if reply.status == 201:
             return None
-        return RefusedMount("it offered an upload instead", reply.headers.get("location", ""))
+        return RefusedMount(
+            "it offered an upload instead",
+            located(reply.url, reply.headers.get("location")),
+            chunk_length(reply.headers.get("oci-chunk-min-length")),
+        )
 
     async def cancel_upload(self, repository: str, upload: str) -> None:
         """Close an upload session ("Cancelling a blob upload").
@@ -278,12 +263,61 @@ class Registry:
                 hint="the registry, or a proxy before it, alters manifests",
             )
 
+    async def exchange(
+        self, request: Request, action: str, subject: str, *, writes: str = "", reads: str = ""
+    ) -> Reply:
+        """Send any other request; ``blobs`` has the rest of the endpoints.
+
+        Args:
+            request: the request; what is not the registry's own URL gets no credentials.
+            action: what it is for, as a verb.
+            subject: what it is done to.
+            writes: the repository that it writes to.
+            reads: the repository that it reads from.
+
+        Raises:
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        scope = pull_push(writes) if writes else pull(reads)
+        doing = _Doing(action, subject, [scope])
+        reply = await self._send(request, doing)
+        self._expect(reply, _SUCCESSES, request, doing)
+        return reply
+
+    def upload_url(self, location: str, *, may_leave: bool) -> str:
+        """Return where an upload goes on, as it was given, if blobs may be sent there.
+
+        Args:
+            location: where the registry says it does.
+            may_leave: whether that may be another host.
+
+        Raises:
+            TransportError: they may not.
+        """
+        if not may_leave and not self._transport.is_own(location):
+            raise TransportError(f"{self.name} wants the upload to go to another host")
+        return resolve_realm(
+            location,
+            registry_url=self._transport.base_url,
+            trusts_plain=self._transport.is_plain_or_unverified,
+            what="upload address",
+        )
+
     async def _send(self, request: Request, doing: _Doing) -> Reply:
-        """Send a request and answer challenges.
+        """Send a request, answer challenges, and pass on what the registry warns of.
 
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
+        if not self._transport.is_own(request.url):
+            return replace(await self._transport.send(request), foreign=True)
+        reply = await self._send_own(request, doing)
+        if not reply.foreign:
+            self._warnings.note(reply.headers.get_list("warning"))
+        return reply
+
+    async def _send_own(self, request: Request, doing: _Doing) -> Reply:
         began = time.monotonic()
         outcome = await self._open(request, doing, began)
         for _ in range(_MAX_ANSWERS):

@@ -31,6 +31,9 @@ from oci_merge.together import both, gather, settle
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 1000
 
+#: The registries that are read, by name.
+Registries = Mapping[str, Registry]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -46,7 +49,7 @@ class Standing:
 
 
 async def probe(
-    registry: Registry, candidates: Sequence[Candidate], emit: OnEvent
+    registries: Registries, candidates: Sequence[Candidate], emit: OnEvent
 ) -> tuple[Candidate, ...]:
     """Look for images by HEAD, which does not count as a pull.
 
@@ -58,7 +61,10 @@ async def probe(
         RegistryError, TransportError: one could not be looked for.
     """
     emit(StageStarted("probe", len(candidates)))
-    outcomes = await settle(registry.head_manifest(candidate.reference) for candidate in candidates)
+    outcomes = await settle(
+        registries[candidate.reference.registry].head_manifest(candidate.reference)
+        for candidate in candidates
+    )
     found, denied = [], []
     for candidate, outcome in zip(candidates, outcomes, strict=True):
         if isinstance(outcome, AuthenticationError | AccessDeniedError):
@@ -82,12 +88,16 @@ async def probe(
 
 
 async def fetch_components(
-    registry: Registry, sources: Sequence[Source], emit: OnEvent, *, ignore_missing: bool = False
+    registries: Registries,
+    sources: Sequence[Source],
+    emit: OnEvent,
+    *,
+    ignore_missing: bool = False,
 ) -> tuple[Component, ...]:
     """Fetch the manifests of all sources at once, and flatten those that are indexes.
 
     Args:
-        registry: their registry.
+        registries: their registries.
         sources: where they are.
         emit: told of progress.
         ignore_missing: leave out, with a warning, those that are not there, and those that the
@@ -103,14 +113,14 @@ async def fetch_components(
     """
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
-    outcomes = await settle(_fetch(registry, reference, emit) for reference in references)
+    outcomes = await settle(_fetch(registries, reference, emit) for reference in references)
     fetched = dict(zip(references, outcomes, strict=True))
     if ignore_missing:
         _leave_out_missing(fetched, emit)
     else:
         _check_all_there(fetched)
     flattened = await gather(
-        _flatten(registry, source, manifest)
+        _flatten(registries[source.reference.registry], source, manifest)
         for source in sources
         if isinstance(manifest := fetched[source.reference], Manifest)
     )
@@ -118,7 +128,7 @@ async def fetch_components(
 
 
 async def read_platforms(
-    registry: Registry, components: Sequence[Component], job: Job, emit: OnEvent
+    registries: Registries, components: Sequence[Component], job: Job, emit: OnEvent
 ) -> list[tuple[Component, Platform]]:
     """Read the configs of all images at once and decide what each is published as.
 
@@ -128,7 +138,10 @@ async def read_platforms(
     """
     unread = [component for component in components if _needs_config(component)]
     emit(StageStarted("configs", len(unread)))
-    read = await gather(_read_config(registry, component, emit) for component in unread)
+    read = await gather(
+        _read_config(registries[component.source.reference.registry], component, emit)
+        for component in unread
+    )
     said = dict(zip(unread, read, strict=True))
     decided = []
     for component in components:
@@ -178,8 +191,8 @@ def pinning_platforms(
     return ",".join(words)
 
 
-async def _fetch(registry: Registry, reference: Reference, emit: OnEvent) -> Manifest:
-    manifest = await registry.get_manifest(reference)
+async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
+    manifest = await registries[reference.registry].get_manifest(reference)
     emit(StageAdvanced("manifests", str(reference)))
     return manifest
 

@@ -60,6 +60,7 @@ class MergeRequest:
         format: the kind of index; ``auto`` makes a Docker list of Docker images and an OCI index
             of everything else.
         platform_check: what to do where an image's config contradicts the platform asked for.
+        copy_layers: copy blobs that cannot be mounted; the images may be in other registries.
     """
 
     target: str
@@ -71,6 +72,7 @@ class MergeRequest:
     annotations: Mapping[str, str] = field(default_factory=dict)
     format: ListFormat = "auto"
     platform_check: PlatformCheck = "warn"
+    copy_layers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class Job:
         warnings: what the user should know, in sentences.
         as_written: publish platforms as the configs write them, rather than in normal form.
         ignore_missing: leave out images that are not there.
+        copy_layers: as in the request.
     """
 
     target: Reference
@@ -100,13 +103,29 @@ class Job:
     warnings: tuple[str, ...]
     as_written: bool = False
     ignore_missing: bool = False
+    copy_layers: bool = False
+
+    @property
+    def references(self) -> list[Reference]:
+        """Where images are, or are looked for."""
+        references = [source.reference for source in self.sources]
+        return references + [candidate.reference for candidate in self.candidates]
+
+    @property
+    def other_registries(self) -> tuple[str, ...]:
+        """The registries that are read beside the target's, each once, in order."""
+        names = dict.fromkeys(reference.registry for reference in self.references)
+        return tuple(name for name in names if name != self.target.registry)
 
     @property
     def repositories(self) -> tuple[str, ...]:
         """The repositories that are read, each once, in order."""
-        references = [source.reference for source in self.sources]
-        references += [candidate.reference for candidate in self.candidates]
-        return tuple(dict.fromkeys(reference.repository for reference in references))
+        return tuple(dict.fromkeys(reference.repository for reference in self.references))
+
+    def repositories_in(self, registry: str) -> tuple[str, ...]:
+        """Return those of the repositories that are in one registry."""
+        here = [reference for reference in self.references if reference.registry == registry]
+        return tuple(dict.fromkeys(reference.repository for reference in here))
 
 
 def check_request(request: MergeRequest) -> Job:
@@ -132,13 +151,19 @@ def check_request(request: MergeRequest) -> Job:
         annotations=dict(request.annotations),
         format=request.format,
         platform_check=request.platform_check,
+        copy_layers=request.copy_layers,
         warnings=_untagged(request.template, references),
     )
     return _checked(job)
 
 
 def check_spec(
-    spec: Spec, *, format: ListFormat, platform_check: PlatformCheck, ignore_missing: bool
+    spec: Spec,
+    *,
+    format: ListFormat,
+    platform_check: PlatformCheck,
+    ignore_missing: bool,
+    copy_layers: bool = False,
 ) -> Job:
     """Check every name, tag, platform and annotation of a spec.
 
@@ -150,6 +175,7 @@ def check_spec(
         format: ``docker`` or ``oci``.
         platform_check: what to do where an image's config contradicts the platform asked for.
         ignore_missing: leave out images that are not there.
+        copy_layers: copy blobs that cannot be mounted; the images may be in other registries.
 
     Raises:
         UsageError: something is wrong; the error says what and what to do.
@@ -169,6 +195,7 @@ def check_spec(
         warnings=(),
         as_written=True,
         ignore_missing=ignore_missing,
+        copy_layers=copy_layers,
     )
     return _checked(job)
 
@@ -178,9 +205,8 @@ def _checked(job: Job) -> Job:
     _check_choice("format", job.format, get_args(ListFormat))
     _check_choice("platform check", job.platform_check, get_args(PlatformCheck))
     _check_annotations(job.annotations, job.format)
-    references = [source.reference for source in job.sources]
-    references += [candidate.reference for candidate in job.candidates]
-    _check_one_registry(job.target, references)
+    if not job.copy_layers:
+        _check_one_registry(job.target, job.references)
     tags = dict.fromkeys([job.target.identifier, *(check_tag(tag) for tag in job.tags)])
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
@@ -281,8 +307,9 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
             raise UsageError(
                 f"{reference} is in the registry {reference.registry}, "
                 f"but the target {target} is in {target.registry}",
-                hint="blobs are mounted within one registry: push the image there first, "
-                "or name a target in the images' own registry",
+                hint="blobs are mounted within one registry: copy them with --copy-layers "
+                "(copy_layers=True in Python), push the image there first, or name a target in "
+                "the images' own registry",
             )
 
 

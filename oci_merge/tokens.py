@@ -7,9 +7,10 @@ from urllib.parse import urlencode, urlsplit
 
 from oci_merge.challenge import Challenge, Scope, Token, parse_token, resolve_realm
 from oci_merge.credentials import Credential
+from oci_merge.exchange import Reply, Request
 from oci_merge.failures import Attempt, error_from
 from oci_merge.text import printable
-from oci_merge.transport import Reply, Request, Transport
+from oci_merge.transport import Transport
 
 _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024

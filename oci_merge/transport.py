@@ -1,6 +1,6 @@
 """HTTP to one registry: the scheme, the protocol, redirects, retries, limits. No word of images.
 
-httpx stays in here, in ``clients`` and in ``outages``; none of its errors leave them.
+httpx stays in here, in ``clients``, ``exchange`` and ``outages``; none of its errors leave them.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -18,8 +17,9 @@ import httpx
 from oci_merge.clients import CONNECTIONS, Clients, Kind
 from oci_merge.connection import Connection
 from oci_merge.deadline import Deadline
-from oci_merge.errors import ManifestError, TransportError
+from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
+from oci_merge.exchange import MAX_ERROR_BODY, Reply, Request
 from oci_merge.outages import may_pass, outage, speaks_no_tls
 from oci_merge.reference import is_loopback, registry_endpoint
 from oci_merge.retry import RetryPolicy
@@ -32,58 +32,9 @@ _sleep = asyncio.sleep
 #: What does no more if it is done twice; a PATCH would append its chunk once more.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _MAX_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_MAX_ERROR_BODY = 64 * 1024
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request, before anything of the connection is known.
-
-    Attributes:
-        method: for example ``GET``.
-        url: a path at the registry such as ``/v2/team/app/manifests/1.0``, or a whole URL.
-        headers: headers beside those that every request has.
-        content: the body.
-        limit: the most bytes that a successful reply's body may have.
-        authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
-            never to where that redirects.
-        check_redirect: called with each URL that a redirect leads to; it may raise.
-        repeatable: whether it may be sent again, if its method allows that.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
-    limit: int = _MAX_ERROR_BODY
-    authorization: str | None = field(default=None, repr=False)
-    check_redirect: Callable[[str], object] | None = None
-    repeatable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply, read whole. What may hold a token or a signature is kept out of ``repr``.
-
-    Attributes:
-        status: the HTTP status.
-        headers: its headers.
-        content: its body, not decoded; cut where it is long and the status an error's.
-        url: the URL that answered, after redirects.
-        foreign: whether another origin answered than the one that was asked.
-        protocol: ``HTTP/1.1`` or ``HTTP/2``.
-    """
-
-    status: int
-    headers: httpx.Headers = field(repr=False)
-    content: bytes = field(repr=False)
-    url: str = field(repr=False)
-    foreign: bool
-    protocol: str
 
 
 class Transport:
@@ -172,7 +123,7 @@ class Transport:
             return None
 
     async def send(self, request: Request) -> Reply:
-        """Send a request, follow where a GET or HEAD is redirected, and try again what may pass.
+        """Send a request, follow redirects (``Request.is_followed``), and try again what may pass.
 
         Raises:
             TransportError: no usable reply came.
@@ -209,7 +160,9 @@ class Transport:
 
     def _affords(self, request: Request, wait: float | None) -> bool:
         """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""
-        may_repeat = request.repeatable and request.method in _REPEATABLE
+        may_repeat = (
+            request.repeatable and request.method in _REPEATABLE and not request.is_streamed
+        )
         return wait is not None and may_repeat and self._deadline.allows(wait)
 
     def _may_pass(self, error: TransportError) -> bool:
@@ -260,11 +213,9 @@ class Transport:
 
     async def _follow(self, request: Request, reply: Reply) -> Reply:
         """Follow redirects by hand, so that credentials stay where they belong."""
-        if request.method not in ("GET", "HEAD"):
-            return reply
         for followed in range(_MAX_REDIRECTS + 1):
             location = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or not location:
+            if not request.is_followed(reply.status) or not location:
                 return reply
             if followed < _MAX_REDIRECTS:
                 reply = await self._exchange(request, _redirected(request, reply, location))
@@ -280,19 +231,18 @@ class Transport:
         headers = dict(request.headers)
         if request.authorization and not foreign:
             headers["Authorization"] = request.authorization
-        client = self._clients.client(kind or self._kind(url), url)
+        client = self._clients.client(kind or self._kind(url, request), url)
+        body = request.pieces() if request.pieces else request.content
         what, host = f"{request.method} {_shown(url)}", _shown_host(url)
         async with self._deadline.kept(f"the answer of {host} to {what}"), self._slots:
             try:
-                built = client.build_request(
-                    request.method, url, headers=headers, content=request.content
-                )
+                built = client.build_request(request.method, url, headers=headers, content=body)
                 response = await client.send(built, stream=True)
                 try:
                     content = await _read(response, request)
                 finally:
                     await response.aclose()
-            except (TransportError, ManifestError):
+            except OciMergeError:
                 raise
             except Exception as error:  # whatever an HTTP stack makes of a broken reply
                 proxy = self._clients.proxy_of(url)
@@ -312,10 +262,13 @@ class Transport:
     def _url(self, request: Request) -> str:
         return urljoin(self.base_url, request.url)
 
-    def _kind(self, url: str) -> Kind:
+    def _kind(self, url: str, request: Request) -> Kind:
+        is_plain = url.startswith("http:")
         if self._settled is not None and self.is_own(url):
-            return self._settled
-        return "plain" if url.startswith("http:") else "foreign"
+            return "stream" if request.is_streamed and not is_plain else self._settled
+        if is_plain:
+            return "plain"
+        return "foreign stream" if request.is_streamed else "foreign"
 
 
 class _NotInClearError(Exception):
@@ -324,8 +277,11 @@ class _NotInClearError(Exception):
 
 async def _read(response: httpx.Response, request: Request) -> bytes:
     """Read a body that may be as long as it likes only if nobody wants it."""
+    if request.sink is not None and response.status_code == 200:
+        await request.sink(response.aiter_raw())
+        return b""
     is_error = response.status_code >= 400
-    limit = _MAX_ERROR_BODY if is_error else request.limit
+    limit = MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk

@@ -101,6 +101,7 @@ def merge(
     annotation: o.AnnotationOption = None,
     format: o.FormatOption = "auto",
     platform_check: o.PlatformCheckOption = "warn",
+    copy_layers: o.CopyLayersOption = False,
     dry_run: o.DryRunOption = False,
     output: o.MergeOutputOption = "text",
     digest_file: o.DigestFileOption = None,
@@ -117,12 +118,15 @@ def merge(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    source_plain_http: o.SourcePlainHttpOption = False,
+    source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,
     version: o.VersionOption = False,
 ) -> None:
     """Join images of single architectures into one multi-architecture image, in their registry.
 
-    No layer is downloaded, no daemon is needed, and no tag moves before everything else stands.
+    No layer is downloaded unless --copy-layers says so, no daemon is needed, and no tag moves
+    before everything else stands.
     """
     ctx.obj = _connection(ctx)
     given = [name for name in ctx.params if is_given(ctx, name) and name not in CONNECTION]
@@ -144,6 +148,9 @@ def merge(
                 annotations=annotation or [],
                 format=format,
                 platform_check=platform_check,
+                copy_layers=copy_layers,
+                source_plain_http=source_plain_http,
+                source_insecure=source_insecure,
                 dry_run=dry_run,
                 output=output,
                 digest_file=digest_file,

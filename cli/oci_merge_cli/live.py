@@ -9,12 +9,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from oci_merge import Event, MergeResult, StageAdvanced, StageStarted
+from oci_merge import (
+    BlobCopied,
+    CopyAdvanced,
+    CopyStarted,
+    Event,
+    MergeResult,
+    StageAdvanced,
+    StageStarted,
+)
 from oci_merge_cli.output import shown
 from oci_merge_cli.progress import Lines
 
@@ -30,8 +46,21 @@ _STAGES = {
 _SHORT_DIGEST = len("sha256:") + 12
 
 
+class _Amount(ProgressColumn):
+    """How much is done: of a copy in bytes, else in things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = DownloadColumn()
+        self._things = MofNCompleteColumn()
+
+    def render(self, task: Task) -> Text:
+        """Return the text of one bar."""
+        return (self._bytes if task.fields.get("is_copy") else self._things).render(task)
+
+
 class Live(Lines):
-    """Shows a bar for each step, lines above the bars, and a table of the platforms.
+    """Shows bars for steps and copies, lines above the bars, and a table of the platforms.
 
     Args:
         bars: the bars, shown by the caller.
@@ -40,6 +69,7 @@ class Live(Lines):
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._stages: dict[str, TaskID] = {}
+        self._copies: dict[str, TaskID] = {}
 
     def show(self, event: Event) -> None:
         """Show a step's progress, and what lines show."""
@@ -50,6 +80,16 @@ class Live(Lines):
                 )
             case StageAdvanced() if event.stage in self._stages:
                 self._bars.advance(self._stages[event.stage])
+            case CopyStarted():
+                self._end_copy(event.digest)
+                self._copies[event.digest] = self._bars.add_task(
+                    f"copying {event.digest[:_SHORT_DIGEST]}", total=event.size, is_copy=True
+                )
+            case CopyAdvanced() if event.digest in self._copies:
+                self._bars.advance(self._copies[event.digest], event.count)
+            case BlobCopied():
+                self._end_copy(event.digest)
+                super().show(event)
             case _:
                 super().show(event)
 
@@ -77,6 +117,10 @@ class Live(Lines):
             table.add_row(*(Text(shown(cell)) for cell in cells))
         self._bars.console.print(table)
 
+    def _end_copy(self, digest: str) -> None:
+        if (bar := self._copies.pop(digest, None)) is not None:
+            self._bars.remove_task(bar)
+
     def _print(self, text: Text) -> None:
         self._bars.console.print(text, soft_wrap=True)
 
@@ -88,7 +132,7 @@ def live() -> Iterator[Live]:
     bars = Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Amount(),
         console=console,
         transient=True,
     )

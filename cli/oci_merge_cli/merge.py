@@ -32,6 +32,9 @@ class MergeOptions:
     annotations: Sequence[str]
     format: Format
     platform_check: PlatformCheck
+    copy_layers: bool
+    source_plain_http: bool
+    source_insecure: bool
     dry_run: bool
     output: MergeOutput
     digest_file: Path | None
@@ -88,6 +91,9 @@ def _merge(
             annotations=annotations,
             format=options.format,
             platform_check=options.platform_check,
+            copy_layers=options.copy_layers,
+            source_plain_http=options.source_plain_http,
+            source_insecure=options.source_insecure,
             dry_run=options.dry_run,
             on_event=note,
             **access,

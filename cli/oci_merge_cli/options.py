@@ -116,6 +116,15 @@ PlatformCheckOption = Annotated[
         rich_help_panel=_RESULT,
     ),
 ]
+CopyLayersOption = Annotated[
+    bool,
+    typer.Option(
+        "--copy-layers",
+        help="Copy the blobs that the registry does not mount through this machine, in pieces; "
+        "the images may then be in other registries than the target.",
+        rich_help_panel=_RESULT,
+    ),
+]
 DryRunOption = Annotated[
     bool,
     typer.Option(
@@ -246,7 +255,8 @@ UsernameOption = Annotated[
         "--username",
         metavar="NAME",
         help="The registry's user. Without it, OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD are "
-        "used, or what docker, podman, kaniko and CI systems keep; the command credentials shows it.",
+        "used, or what docker, podman, kaniko and CI systems keep; the command credentials shows "
+        "which.",
         rich_help_panel=_REGISTRY,
     ),
 ]
@@ -347,6 +357,22 @@ DeadlineOption = Annotated[
         help="How long the whole run may take, waiting for retries included; without it, there is "
         "no limit.",
         rich_help_panel=_NETWORK,
+    ),
+]
+SourcePlainHttpOption = Annotated[
+    bool,
+    typer.Option(
+        "--source-plain-http",
+        help="--plain-http for registries of images other than the target's.",
+        rich_help_panel=_REGISTRY,
+    ),
+]
+SourceInsecureOption = Annotated[
+    bool,
+    typer.Option(
+        "--source-insecure",
+        help="--insecure for registries of images other than the target's.",
+        rich_help_panel=_REGISTRY,
     ),
 ]
 DebugOption = Annotated[

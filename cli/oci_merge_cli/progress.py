@@ -7,7 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oci_merge import ComponentsFound, Event, MergeResult, Retrying, TagMoved, Warned
+from oci_merge import (
+    BlobCopied,
+    ComponentsFound,
+    Event,
+    MergeResult,
+    Retrying,
+    TagMoved,
+    Warned,
+)
 from oci_merge_cli.output import say
 
 
@@ -28,7 +36,7 @@ class Lines(Progress):
     """Shows a line for what a log should keep."""
 
     def show(self, event: Event) -> None:
-        """Show what was found, warnings, retries, and what became of each tag."""
+        """Show what was found, warnings, retries, and what became of each blob and each tag."""
         match event:
             case ComponentsFound():
                 self.line(
@@ -39,6 +47,8 @@ class Lines(Progress):
                 self.warn(event.message)
             case Retrying():
                 self.line(retry_line(event))
+            case BlobCopied():
+                self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 

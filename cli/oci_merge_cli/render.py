@@ -38,6 +38,13 @@ def plan_text(result: MergeResult) -> str:
             ],
         ),
         (
+            "Blobs to copy",
+            [
+                (copy.digest, f"{copy.size} bytes", f"from {copy.registry}/{copy.source}")
+                for copy in plan.transfers.copies
+            ],
+        ),
+        (
             "Manifests to put",
             [
                 (child.manifest.digest, f"{child.manifest.size} bytes", f"from {child.source}")

@@ -300,7 +300,7 @@ def test_a_dry_run_of_what_is_done_says_that_there_is_nothing_to_do(
 def test_a_dry_run_as_json_is_the_plan(program: Program, merge_arguments: list[str]) -> None:
     plan = json.loads(program(*merge_arguments, "--dry-run", "--output", "json").stdout)
     done = json.loads(program(*merge_arguments, "--output", "json").stdout)
-    assert set(plan) == {"target", "index", "mounts", "children", "tags"}
+    assert set(plan) == {"target", "index", "mounts", "copies", "children", "tags"}
     assert plan["index"]["digest"] == done["digest"]
     assert len(plan["children"]) == 3
     assert plan["tags"] == done["tags"]

@@ -13,8 +13,8 @@ from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
-from oci_merge.identity import Authorization
 from oci_merge.credentials import Credential
+from oci_merge.identity import Authorization
 from oci_merge.registry import Registry
 from tests.http.support import (
     AMD64,

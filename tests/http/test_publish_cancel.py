@@ -13,7 +13,7 @@ import pytest
 import oci_merge
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer
-from oci_merge import Event, MergeResult, ServerError, StageAdvanced, publish
+from oci_merge import Event, MergeResult, ServerError, StageAdvanced, transfer
 from tests.http.support import (
     ARM64,
     OLD,
@@ -136,7 +136,7 @@ async def test_a_run_that_times_out_says_so_as_asyncio_does(
 async def test_a_mount_that_takes_too_long_is_not_waited_for(
     server: RunningServer, registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "_GRACE", 0.05)
+    monkeypatch.setattr(transfer, "_GRACE", 0.05)
     registry.hooks.append(Delays(asks("POST"), 0.5))
     begun = len(_others())
     task = _start(server)

@@ -19,7 +19,8 @@ from oci_merge import (
     TransportError,
 )
 from oci_merge.credentials import Credential
-from oci_merge.registry import RefusedMount, Registry
+from oci_merge.outcomes import RefusedMount
+from oci_merge.registry import Registry
 from oci_merge.retry import PASSING_STATUSES
 from tests.http.support import AMD64, PASSWORD
 

@@ -23,7 +23,7 @@ from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import Connection, Event, MergeResult, Retrying, transport
 from oci_merge.errors import RateLimitedError, RegistryError, ServerError, TransportError
-from oci_merge.transport import Request as Asked
+from oci_merge.exchange import Request as Asked
 from oci_merge.transport import Transport
 
 PASSING = [408, 429, 500, 502, 503, 504]

@@ -18,9 +18,9 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account
 from oci_merge import OciMergeError
 from oci_merge.credentials import Credential
+from oci_merge.exchange import Reply, Request
 from oci_merge.identity import Authorization
 from oci_merge.registry import Registry
-from oci_merge.transport import Reply, Request
 from tests.http.support import (
     CI,
     PASSWORD,

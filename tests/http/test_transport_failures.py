@@ -24,8 +24,9 @@ from oci_merge import (
     NotFoundError,
     TransportError,
 )
+from oci_merge.exchange import Reply, Request
 from oci_merge.registry import Registry
-from oci_merge.transport import Reply, Request, Transport
+from oci_merge.transport import Transport
 from tests.http.support import (
     IMAGES,
     OLD,

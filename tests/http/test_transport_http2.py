@@ -11,7 +11,8 @@ from h2.connection import H2Connection
 from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
-from oci_merge.transport import Reply, Request, Transport
+from oci_merge.exchange import Reply, Request
+from oci_merge.transport import Transport
 from tests.http.support import says, speaking
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,8 @@ import pytest
 import respx
 
 from oci_merge import TransportError
-from oci_merge.transport import Reply, Request, Transport
+from oci_merge.exchange import Reply, Request
+from oci_merge.transport import Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -42,10 +43,27 @@ async def test_what_reads_is_followed_with_its_method(
     assert web.calls.last.request.headers["authorization"] == "Bearer t0ken"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_what_writes_is_not_followed(method: str, web: respx.MockRouter) -> None:
-    web.route(method=method).mock(return_value=_to("https://other.test/there"))
-    assert (await _ask(method)).status == 307
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_what_writes_is_sent_again_without_credentials_where_the_body_is_at_hand(
+    method: str, status: int, web: respx.MockRouter
+) -> None:
+    web.route(host="reg.test").mock(return_value=_to("https://other.test/there", status))
+    web.route(host="other.test").mock(return_value=httpx.Response(201))
+    assert (await _ask(method)).status == 201
+    assert [call.request.method for call in web.calls] == [method, method]
+    assert "authorization" not in web.calls.last.request.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("DELETE", 307), ("PUT", 301), ("PUT", 302), ("PUT", 303), ("POST", 301), ("POST", 303)],
+)
+async def test_what_writes_never_becomes_a_get_and_nothing_is_deleted_elsewhere(
+    method: str, status: int, web: respx.MockRouter
+) -> None:
+    web.route(method=method).mock(return_value=_to("https://other.test/there", status))
+    assert (await _ask(method)).status == status
     assert web.calls.call_count == 1
 
 

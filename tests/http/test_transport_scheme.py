@@ -12,7 +12,8 @@ import trustme
 from fixtures.embedded import BasicAuth, EmbeddedRegistry
 from fixtures.server import RunningServer, ServerTLS, serve
 from oci_merge import TransportError
-from oci_merge.transport import Request, Transport
+from oci_merge.exchange import Request
+from oci_merge.transport import Transport
 from tests.http.support import CI, PASSWORD, merge, relays, server_tls, speaking, tags
 
 _CI = {"username": "ci", "password": PASSWORD}

@@ -1,0 +1,73 @@
+"""What a registry's endpoints give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+#: No length of a chunk has more digits; a longer number is no number.
+_MAX_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class RawManifest:
+    """A manifest's bytes, whatever they say.
+
+    Attributes:
+        media_type: the reply's Content-Type.
+        digest: the digest of ``content``.
+        content: the bytes.
+    """
+
+    media_type: str
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMount:
+    """A blob that the registry would not mount.
+
+    Attributes:
+        reason: what the registry said.
+        upload: the URL of the upload session that it opened instead, or an empty string.
+        least_chunk: the fewest bytes of a chunk of that upload, or 0.
+        status: the reply's status.
+        codes: the registry's error codes.
+    """
+
+    reason: str
+    upload: str = ""
+    least_chunk: int = 0
+    status: int = 202
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload session ("Pushing blobs").
+
+    Attributes:
+        url: where it goes on, exactly as the registry gave it.
+        least_chunk: the fewest bytes of a chunk but the last, or 0 where the registry says nothing.
+        arrived: how many bytes the registry has, or None where it does not say.
+    """
+
+    url: str
+    least_chunk: int = 0
+    arrived: int | None = None
+
+
+def chunk_length(header: str | None) -> int:
+    """Return what ``OCI-Chunk-Min-Length`` says, or 0."""
+    if header and header.isascii() and header.isdecimal() and len(header) <= _MAX_DIGITS:
+        return int(header)
+    return 0
+
+
+def located(url: str, location: str | None) -> str:
+    """Return where a reply's ``Location`` points, as text; what is no URL stays as it is."""
+    try:
+        return urljoin(url, location) if location else ""
+    except ValueError:
+        return location or ""
