@@ -28,6 +28,7 @@ class Request:
             never to where that redirects.
         check_redirect: called with each URL that a redirect leads to; it may raise.
         repeatable: whether it may be sent again, if its method allows that.
+        is_secret: whether the content is for the origin of ``url`` alone; no redirect is followed.
         pieces: instead of ``content``, makes the body piece by piece; ``headers`` have its length.
         sink: takes a 200's body piece by piece; the reply has none of it.
     """
@@ -40,6 +41,7 @@ class Request:
     authorization: str | None = field(default=None, repr=False)
     check_redirect: Callable[[str], object] | None = None
     repeatable: bool = True
+    is_secret: bool = False
     pieces: Callable[[], AsyncIterator[bytes]] | None = None
     sink: Callable[[AsyncIterator[bytes]], Awaitable[None]] | None = None
 
@@ -50,6 +52,8 @@ class Request:
 
     def is_followed(self, status: int) -> bool:
         """Say whether a redirect with this status is followed; no method becomes another."""
+        if self.is_secret:
+            return False
         if self.method in ("GET", "HEAD"):
             return status in _REDIRECTS
         return self.method != "DELETE" and status in _REPEATED and self.pieces is None

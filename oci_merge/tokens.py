@@ -73,7 +73,8 @@ class TokenClient:
             ("refresh_token", self._credential.identity_token),
         ]
         content = urlencode(form).encode()
-        return await self._transport.send(Request("POST", realm, _FORM, content, _MAX_TOKEN))
+        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, is_secret=True)
+        return await self._transport.send(request)
 
     async def _get(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Reply:
         """Ask with the password, or without a credential; a redirect is checked like the realm."""

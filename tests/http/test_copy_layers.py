@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +23,7 @@ from fixtures.embedded.quirks.answers import PatchCreates
 from fixtures.embedded.quirks.mounts import RefuseMounts
 from fixtures.embedded.settings import BasicAuth, Settings
 from fixtures.images import BuiltImage, build_attestation, build_image, build_index
-from fixtures.server import serve
+from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account
 
 AMD64, ARM64 = build_image("linux", "amd64"), build_image("linux", "arm64")
@@ -96,6 +97,12 @@ def merge(host: str, *, at: str = "", **options: Any) -> oci_merge.MergeResult:
         sources=[f"{at or host}/team/app-amd64:1.0", f"{at or host}/team/app-arm64:1.0"],
         **options,
     )
+
+
+def server_tls(authority: trustme.CA) -> ServerTLS:
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    chain = b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
+    return ServerTLS(chain, leaf.private_key_pem.bytes())
 
 
 def layers(*images: BuiltImage) -> set[str]:
@@ -283,6 +290,37 @@ def test_an_upload_at_another_host_goes_there_without_credentials() -> None:
     assert not any(elsewhere.authorized)
 
 
+def test_an_upload_whose_end_got_no_answer_is_not_ended_twice() -> None:
+    lost = On("PUT", UPLOADS, BreakOff(done=True), times=1)
+    registry = registry_with(ChunkLength(1), lost, settings=Settings(refuse_mounts=True))
+    with serve(registry.app) as server, pytest.raises(oci_merge.TransportError):
+        merge(server.host, copy_layers=True)
+    ends = [r.path for r in registry.requests if r.method == "PUT" and "/uploads/" in r.path]
+    assert len(ends) == len(set(ends))
+
+
+def test_a_blob_that_cannot_be_read_is_not_tried_again_as_other_requests_are() -> None:
+    digest = AMD64.layers[0].digest
+    busy = On("GET", f"*/blobs/{digest}", Refuse("UNKNOWN", "busy", status=503), times=1)
+    registry = registry_with(busy, settings=Settings(refuse_mounts=True))
+    events: list[oci_merge.Event] = []
+    with serve(registry.app) as server:
+        result = merge(server.host, copy_layers=True, on_event=events.append)
+    assert busy.struck == 1
+    assert_published(registry, result)
+    assert not [event for event in events if isinstance(event, oci_merge.Retrying)]
+
+
+def test_layers_are_copied_with_the_registry_s_own_certificates(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    connection = oci_merge.Connection(ca_file=str(tmp_path / "ca.pem"))
+    registry = registry_with(settings=Settings(refuse_mounts=True))
+    with serve(registry.app, tls=server_tls(authority)) as server:
+        result = merge(server.host, copy_layers=True, connection=connection)
+    assert_published(registry, result)
+
+
 def test_foreign_layers_are_left_where_they_are() -> None:
     image = build_image("linux", "amd64", foreign_layer=True)
     registry = EmbeddedRegistry(Settings(refuse_mounts=True))
@@ -352,6 +390,24 @@ def test_the_target_s_password_is_not_shown_to_another_registry(
             )
     assert source.requests
     assert not [request for request in source.requests if "authorization" in request.headers]
+
+
+def test_another_registry_has_its_retries_told_and_none_of_the_target_s_files() -> None:
+    busy = On("GET", "*/manifests/1.0", Refuse("UNKNOWN", "busy", status=503), times=1)
+    source, target = registry_with(busy), EmbeddedRegistry()
+    events: list[oci_merge.Event] = []
+    with serve(source.app) as one, serve(target.app) as other:
+        result = merge(
+            other.host,
+            at=one.host,
+            copy_layers=True,
+            plain_http=True,  # so that the file, which is not there, is not read for the target
+            connection=oci_merge.Connection(ca_file="/nonexistent/ca.pem"),
+            on_event=events.append,
+        )
+    assert_published(target, result)
+    retries = [event for event in events if isinstance(event, oci_merge.Retrying)]
+    assert [one.host in event.reason for event in retries] == [True]
 
 
 def test_images_of_another_registry_are_refused_before_any_request_without_the_flag() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -343,8 +343,14 @@ def test_a_deadline_among_the_tags_says_which_moved(stocked: EmbeddedRegistry, h
     assert caught.value.failed == ("slow",)
 
 
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
+    async for _ in pieces:
+        pass
+
+
+@pytest.mark.parametrize("sink", [None, _drain])
 def test_a_registry_s_certificates_are_not_for_the_hosts_that_it_points_at(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, sink: Any
 ) -> None:
     authority, own = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(own)
@@ -358,7 +364,7 @@ def test_a_registry_s_certificates_are_not_for_the_hosts_that_it_points_at(
             for options in ({"connection": Connection(ca_file=str(own))}, {"insecure": True}):
                 made = Transport(here.host, **options)
                 with pytest.raises(TransportError, match=f"certificate of {there.host} is not"):
-                    asyncio.run(_send(made, Asked("GET", "/v2/")))
+                    asyncio.run(_send(made, Asked("GET", "/v2/", sink=sink)))
     assert store.requests == []
     assert len(front.requests) == 2
 
