@@ -170,6 +170,7 @@ async def _run(job: Job, access: _Access, *, dry_run: bool, on_event: OnEvent) -
 async def inspect(
     reference: str,
     *,
+    shallow: bool = False,
     username: str | None = None,
     password: str | None = None,
     docker_config: str | None = None,
@@ -180,6 +181,7 @@ async def inspect(
 
     Args:
         reference: with a tag or a digest, for example ``reg.example/app:latest``.
+        shallow: read the manifest alone, and nothing of what it lists: one request.
         username: the registry's user; otherwise the environment and the docker config are read.
         password: the user's password or token.
         docker_config: a docker config, or the folder that has it, to read instead of the usual.
@@ -199,7 +201,7 @@ async def inspect(
     parsed = check_inspected(reference)
     access = _Access(username, password, docker_config, plain_http, insecure)
     async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:
-        return await inspect_reference(registry, parsed, reference)
+        return await inspect_reference(registry, parsed, reference, shallow=shallow)
 
 
 @dataclass(frozen=True, slots=True)

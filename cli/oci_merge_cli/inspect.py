@@ -40,7 +40,9 @@ def run(reference: str, options: InspectOptions, connection: Connection) -> None
             say(f"warning: {warning}")
         _check(options)
         access = connection.access()
-        write(_form(runner.run(lambda: inspect_async(reference, **access)), options))
+        shallow = options.output == "manifest"
+        found = runner.run(lambda: inspect_async(reference, shallow=shallow, **access))
+        write(_form(found, options))
 
 
 def _check(options: InspectOptions) -> None:
