@@ -215,6 +215,7 @@ async def _run(job: Job, access: _Access, others: _Access, *, dry_run: bool) -> 
 async def inspect(
     reference: str,
     *,
+    shallow: bool = False,
     username: str | None = None,
     password: str | None = None,
     docker_config: str | None = None,
@@ -227,6 +228,7 @@ async def inspect(
 
     Args:
         reference: with a tag or a digest, for example ``reg.example/app:latest``.
+        shallow: read the manifest alone, and nothing of what it lists: one request.
         username: the registry's user; without one, a credential is looked for, see
             ``explain_credentials``.
         password: the user's password or token.
@@ -250,7 +252,7 @@ async def inspect(
     parsed = check_inspected(reference)
     access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
     async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:
-        return await inspect_reference(registry, parsed, reference)
+        return await inspect_reference(registry, parsed, reference, shallow=shallow)
 
 
 @dataclass(frozen=True, slots=True)

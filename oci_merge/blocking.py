@@ -27,6 +27,10 @@ def _blocking(verb: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, _T]:
             f"await oci_merge.{verb.__name__}_async instead"
         )
 
+    run.__doc__ = (
+        f"{verb.__doc__}\n    Blocking. In a running event loop it raises RuntimeError; "
+        f"await ``{verb.__name__}_async`` there.\n    "
+    )
     return run
 
 

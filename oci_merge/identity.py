@@ -118,6 +118,7 @@ class Identity:
         self._answers: dict[_Key, Authorization] = {}
         self._refusals: dict[_Key, tuple[float, RegistryError]] = {}
         self._too_wide: set[_Key] = set()
+        self._login_refusals: set[_Key] = set()
         self._login_failed: RegistryError | None = None
         self._first = asyncio.Lock()
         self._locks: defaultdict[_Key, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -216,8 +217,9 @@ class Identity:
         try:
             return await self._token(challenge, last, used, began)
         except AuthenticationError as error:
-            if self.credential is not None and not self._tokens:
-                self._login_failed = error
+            self._login_refusals.add(frozenset(last))
+            if self.credential is not None and len(self._login_refusals) >= _MAX_REFUSALS:
+                self._login_failed = None if self._tokens else error
             raise
 
     async def _token(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oci_merge import media_types
 from oci_merge.errors import InvalidReferenceError
-from oci_merge.manifest import Descriptor, ImageIndex, ImageManifest, parse_config
+from oci_merge.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.platforms import Platform
 from oci_merge.reference import Reference, parse_reference
 from oci_merge.registry import Registry
@@ -73,7 +73,8 @@ class Inspection:
         media_type: its media type.
         content: its exact bytes.
         is_index: whether it is an index rather than an image.
-        images: the index's entries in order, or the one image.
+        images: the index's entries in order, or the one image; none where only the manifest
+            itself was asked for.
         config: the exact bytes of a single image's config; empty for an index, and for what is
             no container image.
     """
@@ -113,47 +114,52 @@ def check_inspected(text: str) -> Reference:
     return reference
 
 
-async def inspect_reference(registry: Registry, reference: Reference, text: str) -> Inspection:
+async def inspect_reference(
+    registry: Registry, reference: Reference, text: str, *, shallow: bool = False
+) -> Inspection:
     """Read what a reference stands for, and the manifests that an index lists.
 
     Args:
         registry: its registry.
         reference: the reference.
         text: the reference, as it was given.
+        shallow: read the manifest alone, and nothing of what it lists.
 
     Raises:
         NotFoundError: it is not there.
         ManifestError, RegistryError, TransportError: it could not be read.
     """
     manifest = await registry.get_manifest(reference)
-    document = manifest.document
-    config = b""
-    if isinstance(document, ImageIndex):
-        images = await gather(
-            _inspect_entry(registry, reference, entry) for entry in document.manifests
-        )
-    else:
-        config = await _config(registry, reference, document)
-        images = [
-            InspectedImage(
-                digest=manifest.digest,
-                size=manifest.size,
-                media_type=manifest.media_type,
-                content=manifest.content,
-                platform=_platform(config, reference),
-                layers=_layers(document),
-            )
-        ]
-    return Inspection(
+    found = Inspection(
         reference=text,
         digest=manifest.digest,
         size=manifest.size,
         media_type=manifest.media_type,
         content=manifest.content,
-        is_index=isinstance(document, ImageIndex),
-        images=tuple(images),
-        config=config,
+        is_index=isinstance(manifest.document, ImageIndex),
+        images=(),
     )
+    return found if shallow else await _deepened(found, registry, reference, manifest)
+
+
+async def _deepened(
+    found: Inspection, registry: Registry, reference: Reference, manifest: Manifest
+) -> Inspection:
+    """Add what an index lists, or what an image's config says."""
+    document = manifest.document
+    if isinstance(document, ImageIndex):
+        entries = (_inspect_entry(registry, reference, entry) for entry in document.manifests)
+        return replace(found, images=tuple(await gather(entries)))
+    config = await _config(registry, reference, document)
+    image = InspectedImage(
+        digest=manifest.digest,
+        size=manifest.size,
+        media_type=manifest.media_type,
+        content=manifest.content,
+        platform=_platform(config, reference),
+        layers=_layers(document),
+    )
+    return replace(found, images=(image,), config=config)
 
 
 async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor) -> InspectedImage:

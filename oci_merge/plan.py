@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from oci_merge import media_types
-from oci_merge.errors import DuplicatePlatformError
+from oci_merge.errors import DuplicatePlatformError, PlanError
 from oci_merge.index_document import IndexDocument, IndexEntry, encode_index
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, ImageManifest, Manifest
 from oci_merge.platforms import Platform
 from oci_merge.reference import Reference
-from oci_merge.sources import ListFormat, Source, docker_annotations_error
+from oci_merge.sources import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT, ListFormat, Source
 from oci_merge.text import printable
 
 #: What a blob is to its manifest.
@@ -256,7 +256,7 @@ def plan_index(
 
     Raises:
         DuplicatePlatformError: two images have one platform.
-        UsageError: there are annotations, and the index is to be a Docker list.
+        PlanError: there are annotations, and the index turns out to be a Docker list.
     """
     images = [pair for pair in components if not pair[0].is_attestation]
     attestations = [
@@ -267,7 +267,7 @@ def plan_index(
     _check_duplicates(images)
     media_type = _index_type([component for component, _ in components], list_format)
     if annotations and media_type == media_types.DOCKER_LIST:
-        raise docker_annotations_error()
+        raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     entries: dict[tuple[str, Platform], IndexEntry] = {}
     for component, platform in images + attestations:
         entries.setdefault((component.manifest.digest, platform), _entry(component, platform))

@@ -127,7 +127,7 @@ def _matching(
     ]
     if exact or fitting:
         return exact or fitting
-    there = [printable(str(image.said)) for image in images if image.said]
+    there = [printable(str(image.said)) for image in images if image.said and image.said.is_known]
     raise PlatformNotFoundError(
         f"{reference} is an index without {asked}; it has {listed(there)}",
         hint="ask for a platform that it has, or leave it out",

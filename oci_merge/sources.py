@@ -10,7 +10,6 @@ from typing import Literal, get_args
 from oci_merge.errors import (
     InvalidPlatformError,
     InvalidReferenceError,
-    OciMergeError,
     UsageError,
 )
 from oci_merge.platforms import (
@@ -27,6 +26,12 @@ from oci_merge.text import printable
 
 ListFormat = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
+
+#: A Docker manifest list has no room for annotations, be that known before or after reading.
+NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
+NO_ANNOTATIONS_HINT = (
+    "make an OCI index (--format oci, or push --type oci), or leave the annotations out"
+)
 
 _ALIAS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -365,21 +370,12 @@ def _check_aliases(aliases: Mapping[str, str]) -> None:
 
 def _check_annotations(annotations: Mapping[str, str], list_format: ListFormat) -> None:
     if annotations and list_format == "docker":
-        raise docker_annotations_error()
+        raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     for key, value in annotations.items():
         try:
             "".join((key, value)).encode()
         except (TypeError, UnicodeEncodeError) as error:
             raise UsageError(f"the annotation {printable(str(key))!r} is not text") from error
-
-
-def docker_annotations_error() -> OciMergeError:
-    """Return the error for annotations on a Docker manifest list, which has no room for them."""
-    return UsageError(
-        "a Docker manifest list cannot carry annotations",
-        hint="make an OCI index (--format oci, or --type oci of push), "
-        "or leave the annotations out",
-    )
 
 
 def _untagged(template: str | None, references: Sequence[Reference]) -> tuple[str, ...]:

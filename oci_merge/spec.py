@@ -27,6 +27,7 @@ from oci_merge.text import listed, printable
 _PLACEHOLDERS = ("ARCH", "OS", "VARIANT")
 _SCALARS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
 _NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
 _OTHER_SCALARS = frozenset({"tag:yaml.org,2002:timestamp"})
 _PLATFORM_KEYS = (
     "os",
@@ -202,13 +203,16 @@ def _annotations(reader: _Reader, node: yaml.Node) -> dict[str, str]:
     return {key: reader.text(value, key) for key, value in reader.mapping(node, None, "").items()}
 
 
+_Pair = tuple[yaml.Node, yaml.Node]
+
+
 class _Reader:
     """Reads YAML nodes, so that every error can name its line."""
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
         self.loader = yaml.SafeLoader(text)
-        self._flat: set[yaml.Node] = set()
+        self._flat: dict[yaml.Node, dict[str, _Pair]] = {}
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
         """Return an error that names the node's line."""
@@ -223,8 +227,7 @@ class _Reader:
                 return {}
             raise self.error(node, f"{what or 'this'} has to be a mapping of keys to values")
         fields: dict[str, yaml.Node] = {}
-        for key_node, value in self._pairs(node):
-            key = self.text(key_node, "a key")
+        for key, (key_node, value) in self._pairs(node).items():
             if known is not None and key not in known:
                 raise self.error(
                     key_node,
@@ -248,13 +251,24 @@ class _Reader:
             return cast(str, node.value)
         raise self.error(node, f"{printable(what)!r} has to be text")
 
-    def _pairs(self, node: yaml.MappingNode) -> Sequence[tuple[yaml.Node, yaml.Node]]:
-        """Return a mapping's pairs, after those that YAML's merge key brings in."""
-        if node not in self._flat:  # another alias of it may have been here
+    def _pairs(self, node: yaml.MappingNode) -> dict[str, _Pair]:
+        """Return a mapping's pairs by key, those that YAML's merge key brings in included.
+
+        Each mapping is looked at once and each key kept once, however often they are merged.
+        """
+        if node not in self._flat:
+            pairs = self._flat[node] = {}
             self._check_keys(node)
-            self.loader.flatten_mapping(node)
-            self._flat.add(node)
-        return cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+            for key, value in node.value:
+                if key.tag == _MERGE:
+                    for source in value.value if value.id == "sequence" else [value]:
+                        if not isinstance(source, yaml.MappingNode):
+                            raise self.error(source, "what is merged has to be a mapping")
+                        for name, pair in self._pairs(source).items():
+                            pairs.setdefault(name, pair)
+            own = ((key, value) for key, value in node.value if key.tag != _MERGE)
+            pairs.update((self.text(key, "a key"), (key, value)) for key, value in own)
+        return self._flat[node]
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
         """Refuse a key that stands twice in a mapping; a merged one may be given anew."""

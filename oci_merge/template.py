@@ -115,8 +115,8 @@ def _split_registry(template: str) -> tuple[str, str]:
 
 
 def _check_separators(template: str, path: str, platform: Platform) -> None:
-    """Refuse an empty VARIANT that would leave the separator before it dangling."""
-    if re.search(r"(?:^|[^A-Za-z0-9])VARIANT", path):
+    """Refuse an empty VARIANT that would leave a separator with nothing on its one side."""
+    if re.search(r"(?:^|[^A-Za-z0-9])VARIANT(?:$|[^A-Za-z0-9])", path):
         raise TemplateError(
             f"{platform} has no variant, so VARIANT leaves a separator behind in {template!r}",
             hint="write ARCHVARIANT, which gives armv7 and amd64, or give every platform a variant",

@@ -9,7 +9,7 @@ from oci_merge.challenge import Challenge, Scope, Token, parse_token, resolve_re
 from oci_merge.credentials import Credential
 from oci_merge.exchange import Reply, Request
 from oci_merge.failures import Attempt, error_from
-from oci_merge.text import printable
+from oci_merge.text import listed, printable
 from oci_merge.transport import Transport
 
 _CLIENT_ID = "oci-merge"
@@ -55,7 +55,7 @@ class TokenClient:
             method, reply = "GET", await self._get(realm, challenge, scopes)
             self._posts = reply.status != 200
         if reply.status != 200:
-            raise error_from(reply, self._attempt(realm, method))
+            raise error_from(reply, self._attempt(realm, method, scopes))
         return parse_token(reply.content)
 
     @property
@@ -103,10 +103,12 @@ class TokenClient:
             trusts_plain=self._transport.is_plain_or_unverified,
         )
 
-    def _attempt(self, realm: str, method: str) -> Attempt:
+    def _attempt(self, realm: str, method: str, scopes: Sequence[Scope]) -> Attempt:
+        registry = self._transport.registry
+        names = [scope.resource.removeprefix("repository:") for scope in scopes]
         return Attempt(
             action="get a token for",
-            subject=self._transport.registry,
+            subject=listed([f"{registry}/{printable(name)}" for name in names]),
             registry=self._transport.registry,
             method=method,
             user=self.user,

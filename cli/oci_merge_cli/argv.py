@@ -68,25 +68,20 @@ def normalise(arguments: Sequence[str], program: Level, shared: Container[str]) 
     return line.words()
 
 
-def command_word(arguments: Sequence[str], valued: Container[str]) -> str | None:
-    """Return the first argument that is neither an option nor an option's value.
+def names_command(words: Sequence[str], program: Level) -> bool:
+    """Say whether a command stands among the words, and not as the value of an option.
 
     Args:
-        arguments: the program's arguments.
-        valued: the options that take a value.
-
-    Returns:
-        The word where a command is expected, or None where there is none.
+        words: the program's arguments.
+        program: the program's own level.
     """
-    words = iter(arguments)
-    for word in words:
-        if word == "--":
-            return next(words, None)
-        if not word.startswith("-") or word == "-":
-            return word
-        if word in valued:
-            next(words, None)
-    return None
+    rest = iter(words)
+    for word in rest:
+        if word in program.commands:
+            return True
+        if word in program.valued:
+            next(rest, None)
+    return False
 
 
 class _Line:

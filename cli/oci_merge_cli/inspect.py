@@ -41,7 +41,10 @@ def run(reference: str, options: InspectOptions, connection: Connection) -> None
             say(f"warning: {warning}")
         _check(options)
         access = connection.access()
-        found = runner.run(lambda: inspect_async(reference, on_event=_note, **access))
+        shallow = options.output == "manifest"
+        found = runner.run(
+            lambda: inspect_async(reference, shallow=shallow, on_event=_note, **access)
+        )
         write(_form(found, options))
 
 

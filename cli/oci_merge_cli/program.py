@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.argv import command_word, level_of, normalise
+from oci_merge_cli.argv import level_of, names_command, normalise
 from oci_merge_cli.failures import reported
 from oci_merge_cli.output import stdout_error
 
@@ -27,9 +28,12 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     program = get_command(app)
     level = level_of(program)
     words = normalise(arguments, level, SHARED_OPTIONS)
-    word = command_word(words, level.valued)
+    is_command = names_command(words, level)
+    as_json = "--output=json" in words or ("--output", "json") in pairwise(words)
     try:
-        with reported(usage_status=1 if word else 2, debug="--debug" in words):
+        with reported(
+            usage_status=1 if is_command else 2, as_json=as_json, debug="--debug" in words
+        ):
             try:
                 context = program.make_context(name, list(words))
                 with context:

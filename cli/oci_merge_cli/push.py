@@ -12,7 +12,6 @@ from oci_merge import (
     Retrying,
     Spec,
     SpecError,
-    UsageError,
     Warned,
     parse_pairs,
     parse_spec,
@@ -105,7 +104,6 @@ def run(spec: Callable[[], Spec], options: PushOptions, connection: Connection) 
         for warning in connection.warnings():
             _warn(warning)
         made = spec()
-        _check_annotations(made, options.list_type)
         write(digest_line(_push(made, options, connection.access(), tags)))
 
 
@@ -127,14 +125,6 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
             **access,
         )
     )
-
-
-def _check_annotations(spec: Spec, list_type: ListType) -> None:
-    if spec.annotations and list_type == "docker":
-        raise UsageError(
-            "a Docker manifest list cannot carry annotations",
-            hint="write push --type oci, or leave the annotations out",
-        )
 
 
 def _warn(message: str) -> None:

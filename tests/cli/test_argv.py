@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.argv import Level, command_word, level_of, normalise
+from oci_merge_cli.argv import Level, level_of, names_command, normalise
 
 PROGRAM: Any = get_command(app)
 LEVEL = level_of(PROGRAM)
@@ -97,26 +97,22 @@ def test_all_else_is_left_alone(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("words", "is_named"),
     [
-        ([], None),
-        (["--debug"], None),
-        (["inspect", "x"], "inspect"),
-        (["--debug", "inspect"], "inspect"),
-        (["--username", "inspect", "push"], "push"),
-        (["--username=inspect", "push"], "push"),
-        (["--username"], None),
-        (["--unknown", "push"], "push"),
-        (["--", "push"], "push"),
-        (["--"], None),
-        (["-"], "-"),
-        ([""], ""),
+        ([], False),
+        (["--debug"], False),
+        (["inspect", "x"], True),
+        (["--debug", "inspect"], True),
+        (["--username", "inspect"], False),
+        (["--username", "inspect", "push"], True),
+        (["--username=inspect", "push"], True),
+        (["--type", "oci", "push"], True),
+        (["--unknown", "value"], False),
     ],
 )
-def test_the_command_word_is_the_first_that_is_no_option_and_no_value(
-    arguments: list[str], word: str | None
-) -> None:
-    assert command_word(arguments, {"--username"}) == word
+def test_a_command_is_named_by_a_word_that_is_no_value(words: list[str], is_named: bool) -> None:
+    level = Level({"--username": True, "--debug": False}, {"inspect": Level({}), "push": Level({})})
+    assert names_command(words, level) is is_named
 
 
 LOOKS_LIKE_A_FLAG = st.sampled_from(

@@ -321,3 +321,9 @@ def _speaking(reply: bytes) -> Iterator[str]:
         yield f"{ADDRESS}:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def test_a_wrong_option_is_an_object_too_where_json_is_asked_for() -> None:
+    outcome = run_process("--output", "json", "--source", "a:1", "--target", "a:2", "--format", "x")
+    assert outcome.status == 2
+    assert json.loads(outcome.stdout)["message"]

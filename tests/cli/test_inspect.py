@@ -205,3 +205,16 @@ def test_what_a_registry_says_cannot_steer_the_terminal(
     assert "evil" in text
     assert text.isascii()
     assert "\x1b" not in text
+
+
+def test_the_exact_bytes_of_an_index_take_one_request(
+    registry: EmbeddedRegistry, host: str
+) -> None:
+    index = build_index([build_image("linux", "amd64"), build_image("linux", "arm64")])
+    registry.add_image("team/bytes", "1.0", index)
+    before = len(registry.requests)
+    outcome = run_process("inspect", "--output", "manifest", f"{host}/team/bytes:1.0")
+    assert outcome.stdout.encode() == index.manifest
+    assert [record.path for record in registry.requests[before:]] == [
+        "/v2/team/bytes/manifests/1.0"
+    ]

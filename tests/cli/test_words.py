@@ -36,6 +36,8 @@ HINT = "hint: run oci-merge --help to see what it takes"
         (["--debug", "bogus"], 3),
         (["--target", "reg.example/a:1", "bogus"], 3),
         (["--bogus"], 2),
+        (["--bogus", "x"], 2),
+        (["--source", "a:1", "--target", "a:2", "--tag", "latest"], 2),
         (["--target"], 2),
         (["--format", "bogus"], 2),
         (["--platform-check", "bogus"], 2),

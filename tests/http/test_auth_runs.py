@@ -63,14 +63,6 @@ def tls_server(registry: EmbeddedRegistry, tls: ServerTLS) -> Iterator[RunningSe
         yield running
 
 
-def _denied_reads(*repositories: str) -> list[Hook]:
-    """Return hooks that let nobody read some repositories, whatever their token."""
-    return [
-        Answers(asks("GET", f"/v2/{name}/"), reply(403, '{"errors":[{"code":"DENIED"}]}'))
-        for name in repositories
-    ]
-
-
 def test_an_anonymous_merge_sends_no_credential(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:

@@ -1,4 +1,4 @@
-"""How many round trips a run takes: counted behind a proxy that delays, never timed."""
+"""How many round trips a run takes: what a delay adds to it, counted in delays."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fixtures.images import BuiltImage, build_attestation, build_image
 from oci_merge import media_types
-from oci_merge.errors import DuplicatePlatformError, UsageError
+from oci_merge.errors import DuplicatePlatformError, PlanError
 from oci_merge.index_document import IndexDocument, IndexEntry, encode_index
 from oci_merge.manifest import Descriptor, ImageIndex, parse_manifest
 from oci_merge.plan import Component, Plan, Transfers, plan_index, plan_transfers
@@ -312,7 +312,7 @@ def test_annotations_are_written_to_an_oci_index_and_refused_for_a_docker_list()
     assert b'"annotations"' in _index([_OCI_PART], "auto", {"a": "b"}).content
     formats: list[ListFormat] = ["auto", "docker"]
     for list_format in formats:
-        with pytest.raises(UsageError, match="cannot carry annotations"):
+        with pytest.raises(PlanError, match="cannot carry annotations"):
             _index([_DOCKER_PART], list_format, {"a": "b"})
 
 

@@ -227,3 +227,17 @@ def test_one_placeholder_is_enough(placeholder: str) -> None:
         target="app:1",
     )
     assert len({entry.image for entry in spec.manifests}) == 2
+
+
+def test_a_bomb_of_merge_keys_is_read_as_what_it_says() -> None:
+    levels = [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
+    text = "\n".join(["x: &a0 {os: linux, architecture: arm}", *levels, "image: b:1"])
+
+    with pytest.raises(SpecError, match="'x' is not a key of the spec"):
+        parse_spec(text, name="spec.yml")
+    inner = ["manifests:", "  - image: a:1", "    platform: &p {os: linux, architecture: arm}"]
+    inner += [f"  - &m{n} {{image: a:{n}, platform: {{<<: [*p, *p]}}}}" for n in range(2, 4)]
+
+    spec = parse_spec("\n".join(["image: b:1", *inner]), name="spec.yml")
+
+    assert {image.platform for image in spec.manifests} == {Platform("linux", "arm")}

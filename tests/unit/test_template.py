@@ -179,3 +179,17 @@ def test_candidates_have_the_aliases_names() -> None:
 def test_a_template_that_needs_a_variant_cannot_be_looked_for() -> None:
     with pytest.raises(TemplateError, match="linux/amd64 has no variant"):
         candidates("reg.example/app-ARCH-VARIANT:1", {})
+
+
+@pytest.mark.parametrize(
+    "template", ["app-VARIANTARCH:1", "app:VARIANTARCH", "app-VARIANTARCH-OS:1"]
+)
+def test_an_empty_variant_is_fine_where_no_separator_is_left_alone(template: str) -> None:
+    assert "amd64" in str(expand(template, Platform("linux", "amd64"), {}))
+
+
+@pytest.mark.parametrize("template", ["app-VARIANT-ARCH:1", "app-ARCH:VARIANT", "ARCH-VARIANT:1"])
+def test_an_empty_variant_that_leaves_a_separator_alone_names_archvariant(template: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        expand(template, Platform("linux", "amd64"), {})
+    assert "ARCHVARIANT" in caught.value.hint
