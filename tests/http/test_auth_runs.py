@@ -205,7 +205,8 @@ def test_a_token_server_that_says_401_of_one_repository_has_not_refused_the_pass
             target=f"{server.host}/team/app:1.0",
         ),
         ignore_missing=True,
-        **_CI,
+        username=CI.username,
+        password=CI.password,
     )
     assert [image.platform.architecture for image in result.platforms] == ["amd64"]
 
