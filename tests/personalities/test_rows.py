@@ -106,7 +106,7 @@ def test_mounts_that_are_refused_are_named_with_what_to_do(name: str, home: Path
     assert "the target's own repository" in error.hint
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "distribution-2"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_password_is_an_error_that_names_the_login(name: str, home: Path) -> None:
     kind = personality(name)
     assert kind.login is not None
