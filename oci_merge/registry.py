@@ -256,7 +256,12 @@ class Registry:
         reply = await self._send(request, doing)
         self._expect(reply, {200, 201, 202}, request, doing)
         expected = sha256_digest(content)
-        stored = reply.headers.get("docker-content-digest", expected)
+        stored = reply.headers.get("docker-content-digest", "")
+        if not stored and reply.status != 201:
+            # Not what a registry says: it may be a page of a proxy that never asked it.
+            by = {"digest": identifier} if ":" in identifier else {"tag": identifier}
+            stored = await self.head_manifest(Reference(self.name, repository, **by))
+        stored = stored or expected
         if stored != expected and stored.startswith("sha256:"):
             raise DigestMismatchError(
                 f"{self.name} was sent {expected} for {subject}, but stored {printable(stored)}",

@@ -167,7 +167,8 @@ class Transport:
 
     def _may_pass(self, error: TransportError) -> bool:
         """Say whether to try again; what failed in the clear may be no TLS server at all."""
-        is_open = self._settled is None and self._may_be_plain
+        # Another first request may have been answered in the clear while this one tried TLS.
+        is_open = self._settled in (None, "plain") and self._may_be_plain
         return may_pass(error) or (is_open and speaks_no_tls(error))
 
     async def _once_more(self, request: Request) -> Reply:

@@ -130,7 +130,7 @@ async def test_no_other_origin_is_asked_to_cancel_an_upload(
 async def test_a_manifest_is_pushed_as_its_exact_bytes_and_type(
     status: int, web: respx.MockRouter
 ) -> None:
-    await _put(httpx.Response(status), web)
+    await _put(httpx.Response(status, headers={"docker-content-digest": AMD64.digest}), web)
     request = web.calls.last.request
     assert request.content == AMD64.manifest
     assert request.headers["content-type"] == AMD64.media_type

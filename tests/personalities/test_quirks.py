@@ -21,7 +21,7 @@ from fixtures.embedded.personalities import (
     personality,
     quay,
 )
-from oci_merge import OciMergeError, PublishError
+from oci_merge import PublishError
 from tests.http.rows import OLD, PLATFORMS, row
 
 _IMMUTABLE = [
@@ -117,21 +117,6 @@ def test_a_blob_just_mounted_may_be_seen_a_moment_late(
         result = at.merge(tags=[])
         assert at.tags == {"latest": result.digest}
     assert late.struck == 1
-
-
-def test_a_virtual_artifactory_says_403_of_a_target_that_is_not_there_yet(home: Path) -> None:
-    with row(artifactory(is_virtual=True), home) as at:
-        result = at.merge()
-        assert at.tags == dict.fromkeys(["latest", "1.0"], result.digest)
-
-
-def test_a_harbor_without_the_project_is_answered_with_what_to_do(home: Path) -> None:
-    with row(harbor(), home) as at:
-        sources = [f"{at.host}/{at.repository}-{name}:1.0" for name in ("amd64", "arm64")]
-        at.repository = "nowhere/app"
-        with pytest.raises(OciMergeError) as caught:
-            at.merge(sources=sources, copy_layers=True)
-    assert "create it in Harbor" in caught.value.hint
 
 
 def test_ghcr_may_be_given_only_what_is_in_the_target_s_repository_as_the_error_says(
