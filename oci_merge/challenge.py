@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oci_merge.errors import TransportError
-from oci_merge.reference import is_loopback
+from oci_merge.reference import DEFAULT_PORTS, is_loopback
 from oci_merge.text import printable
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -24,7 +24,6 @@ _PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))
 _SCHEME = re.compile(rf"\s*({_WORD})(?=\s|,|$)(?!\s*=)")
 _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: The life of a token that does not state it, and the least that is believed, in seconds.
 DEFAULT_LIFE = 60.0
@@ -226,7 +225,7 @@ def _next_word(header: str, position: int) -> int:
 
 
 def _authority(parts: SplitResult) -> tuple[str | None, int | None]:
-    return parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
 def _is_private(host: str) -> bool:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from oci_merge.reference import is_loopback
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from oci_merge.reference import DEFAULT_PORTS, is_loopback
 
 #: Says whether a host and port are reached directly.
 _Exception = Callable[[str, int], bool]
@@ -38,7 +36,7 @@ class Proxies:
         host = (parts.hostname or "").rstrip(".")
         if proxy is None or is_loopback(f"[{host}]" if ":" in host else host):
             return None
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
         return None if any(excepts(host, port) for excepts in self.exceptions) else proxy
 
 
@@ -48,7 +46,7 @@ def find_proxies(environ: Mapping[str, str]) -> Proxies:
     In a CGI program ``HTTP_PROXY`` is a header of the request, and not read (httpoxy).
     """
     by_scheme = {}
-    for scheme in _DEFAULT_PORTS:
+    for scheme in DEFAULT_PORTS:
         is_header = scheme == "http" and "REQUEST_METHOD" in environ
         names = [f"{scheme}_proxy", *([] if is_header else [f"{scheme.upper()}_PROXY"])]
         proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")

@@ -12,6 +12,8 @@ from oci_merge.errors import InvalidReferenceError
 from oci_merge.text import printable
 
 DOCKER_HUB = "docker.io"
+#: The port of an authority that names none, by its URL's scheme.
+DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Other names of Docker Hub; all are one registry.
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _HUB_ENDPOINT = "registry-1.docker.io"

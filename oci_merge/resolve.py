@@ -136,7 +136,7 @@ async def read_platforms(
         PlatformMismatchError: an image is not what was asked for, and the job wants that checked.
         ManifestError, RegistryError, TransportError: a config could not be read.
     """
-    unread = [component for component in components if _needs_config(component)]
+    unread = [component for component in components if component.said is None]
     emit(StageStarted("configs", len(unread)))
     read = await gather(
         _read_config(registries[component.source.reference.registry], component, emit)
@@ -290,10 +290,6 @@ class _Walk:
         if not said.is_known and not component.is_attestation:
             said = await _read_config(self.registry, Component(self.source, manifest, listed_as))
         return [Component(self.source, manifest, listed_as, said)]
-
-
-def _needs_config(component: Component) -> bool:
-    return component.said is None
 
 
 async def _read_config(

@@ -21,7 +21,7 @@ from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
 from oci_merge.exchange import MAX_ERROR_BODY, Reply, Request
 from oci_merge.outages import may_pass, outage, speaks_no_tls
-from oci_merge.reference import is_loopback, registry_endpoint
+from oci_merge.reference import DEFAULT_PORTS, is_loopback, registry_endpoint
 from oci_merge.retry import RetryPolicy
 from oci_merge.text import printable
 
@@ -32,7 +32,6 @@ _sleep = asyncio.sleep
 #: What does no more if it is done twice; a PATCH would append its chunk once more.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _MAX_REDIRECTS = 5
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
@@ -309,7 +308,7 @@ def _redirected(request: Request, reply: Reply, location: str) -> str:
     try:
         url = urljoin(reply.url, location)
         parts = urlsplit(url)
-        is_usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+        is_usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets or a port that are none
         is_usable = False
     if not is_usable:
@@ -335,7 +334,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         port = parts.port
     except ValueError:
         port = None
-    return parts.scheme, parts.hostname or "", port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", port or DEFAULT_PORTS.get(parts.scheme)
 
 
 def _shown(url: str) -> str:
