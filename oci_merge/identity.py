@@ -131,16 +131,12 @@ class Identity:
             if frozenset(scopes) in self._too_wide:
                 continue
             try:
-                return await self._token(challenge, scopes, used, began)
+                return await self._token(challenge, scopes, used, began, may_be_less=True)
             except RegistryError as error:
                 if error.status >= 500 or error.status == 429:
                     raise
                 self._too_wide.add(frozenset(scopes))
-        try:
-            return await self._token(challenge, last, used, began)
-        except AuthenticationError as error:
-            self.login.note_refusal(frozenset(last), error)
-            raise
+        return await self._token(challenge, last, used, began)
 
     async def _token(
         self,
@@ -148,28 +144,30 @@ class Identity:
         scopes: tuple[Scope, ...],
         used: Authorization | None,
         began: float,
+        *,
+        may_be_less: bool = False,
     ) -> Authorization:
         """Return a token other than ``used``; those who need the same share one request for it."""
         key = frozenset(scopes)
-        # Until one token came, one at a time: a wrong password is not tried for each repository.
-        async with self._locks[key] if self.login.is_believed else self.login.proving:
+        async with self._locks[key]:
             known = self._tokens.get(key)
             if known is not None and known is not used and not known.is_spent:
                 return known
-            if self.login.failure is not None:
-                raise self.login.failure
             refused_at, refusal = self._refusals.get(key, (0.0, None))
             if refusal is not None and refused_at > began:
                 raise refusal
-            try:
-                token = await self._client.request(challenge, scopes)
-            except RegistryError as error:
-                self._refusals[key] = (time.monotonic(), error)
-                raise
+            async with self.login.proved(may_be_less=may_be_less):
+                try:
+                    token = await self._client.request(challenge, scopes)
+                except RegistryError as error:
+                    self._refusals[key] = (time.monotonic(), error)
+                    if isinstance(error, AuthenticationError):
+                        self.login.note_refusal(error, is_last=not may_be_less)
+                    raise
+                self.login.is_believed = True
             self._tokens[key] = Authorization(
                 f"Bearer {token.value}", key, time.monotonic(), token.life
             )
-            self.login.is_believed = True
             return self._tokens[key]
 
 

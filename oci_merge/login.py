@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from oci_merge.challenge import DEFAULT_LIFE, Scope
@@ -89,23 +90,44 @@ class Login:
         credential: the credential; None for an anonymous user.
         fixed: what to send where no token server is asked.
         is_believed: whether a token server has given something for it.
-        refusals: the scopes for which a token server would not take it.
-        failure: the refusal that shows that it is wrong, so that it is not sent again.
-        proving: held by who asks a token server first, as not all shall try a wrong password.
     """
 
     def __init__(self, credential: Credential | None) -> None:
         self.credential = credential
         self.fixed: Authorization | None = None
         self.is_believed = False
-        self.refusals: set[frozenset[Scope]] = set()
-        self.failure: RegistryError | None = None
-        self.proving = asyncio.Lock()
+        self._refusals = 0
+        self._doubt: RegistryError | None = None
+        self._proving = asyncio.Lock()
 
-    def note_refusal(self, scopes: frozenset[Scope], error: RegistryError) -> None:
-        """Note that a token server did not take it; a password that is never taken is wrong."""
+    @asynccontextmanager
+    async def proved(self, *, may_be_less: bool) -> AsyncIterator[None]:
+        """Ask a token server in the block: until it has given something, one at a time.
+
+        Args:
+            may_be_less: whether less will be asked for if this is refused.
+
+        Raises:
+            RegistryError: the credential is wrong, as far as can be seen, so it is not sent again;
+                or it may be, and less is asked for.
+        """
+        if self.is_believed:
+            yield
+            return
+        async with self._proving:
+            is_wrong = self._refusals >= MAX_REFUSALS
+            if self._doubt is not None and not self.is_believed and (is_wrong or may_be_less):
+                raise self._doubt
+            yield
+
+    def note_refusal(self, error: RegistryError, *, is_last: bool) -> None:
+        """Note that a token server did not take it; a password that is never taken is wrong.
+
+        Args:
+            error: what it said.
+            is_last: whether no less can be asked for.
+        """
         if self.is_believed or self.credential is None:
             return
-        self.refusals.add(scopes)
-        if len(self.refusals) >= MAX_REFUSALS:
-            self.failure = error
+        self._doubt = error
+        self._refusals += is_last
