@@ -7,13 +7,16 @@ import ssl
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 
 from oci_merge._version import __version__
 from oci_merge.connection import Connection
+from oci_merge.dialing import Dialer
 from oci_merge.errors import TransportError
 from oci_merge.proxies import find_proxies
+from oci_merge.reference import DEFAULT_PORTS
 from oci_merge.tls import find_trust, public_context
 
 #: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
@@ -33,6 +36,7 @@ _STREAM_SECONDS = 300.0
 #: Bodies of any length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream``
 #: to others: some registries end an HTTP/2 connection under a long upload.
 Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]
+_HTTP2 = frozenset({"h2", "foreign"})
 
 
 class Clients:
@@ -58,6 +62,7 @@ class Clients:
         self._insecure = insecure
         self._seconds = connection.timeout
         self._clients: dict[tuple[Kind, str | None], httpx.AsyncClient] = {}
+        self._dialers: dict[Kind, Dialer] = {}
 
     def client(self, kind: Kind, url: str) -> httpx.AsyncClient:
         """Return the client of a kind for a URL.
@@ -75,21 +80,46 @@ class Clients:
         proxy = self._proxies.url_for(url)
         return httpx.URL(proxy).netloc.decode() if proxy else ""
 
+    def open_ahead(self, kind: Kind, url: str, count: int) -> None:
+        """Begin to open connections to the registry, for the next requests to find.
+
+        Where a proxy leads there, nothing is done.
+
+        Args:
+            kind: of which client.
+            url: the registry's URL.
+            count: how many.
+
+        Raises:
+            TransportError, UsageError: a file of certificates cannot be used.
+        """
+        if self._proxies.url_for(url):
+            return
+        self.client(kind, url)
+        parts = urlsplit(url)
+        self._dialers[kind].open_ahead(
+            count,
+            parts.hostname or "",
+            parts.port or DEFAULT_PORTS[parts.scheme],
+            tls=None if kind == "plain" else self._tls(kind),
+            protocols=["http/1.1", "h2"] if kind in _HTTP2 else ["http/1.1"],
+            timeout=self._seconds or _CONNECT_SECONDS,
+        )
+
     async def aclose(self) -> None:
         """Close every connection."""
         for client in self._clients.values():
             await client.aclose()
+        for dialer in self._dialers.values():
+            await dialer.aclose()
 
     def _new(self, kind: Kind, proxy: str | None) -> httpx.AsyncClient:
         try:
             client = httpx.AsyncClient(
-                http2=kind in ("h2", "foreign"),
-                verify=self._tls(kind),
-                limits=_LIMITS,
+                transport=self._transport(kind, proxy),
                 timeout=self._timeout(kind),
                 follow_redirects=False,
                 trust_env=False,
-                proxy=self._proxy(proxy) if proxy else None,
                 headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
             )
         except (ImportError, ValueError, httpx.InvalidURL):
@@ -101,6 +131,19 @@ class Clients:
             ) from None
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return client
+
+    def _transport(self, kind: Kind, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        transport = httpx.AsyncHTTPTransport(
+            http2=kind in _HTTP2,
+            verify=self._tls(kind),
+            limits=_LIMITS,
+            trust_env=False,
+            proxy=self._proxy(proxy) if proxy else None,
+        )
+        if proxy is None:
+            # httpx has no word for the backend of the pool that it makes.
+            self._dialers[kind] = transport._pool._network_backend = Dialer()
+        return transport
 
     def _timeout(self, kind: Kind) -> httpx.Timeout:
         """Return how long to wait; for a free connection, that is as long as it takes."""
@@ -121,6 +164,8 @@ class Clients:
     def _own(self) -> ssl.SSLContext:
         """The registry's settings; no other host's connection has them."""
         assert self._trust is not None
+        if not (self._trust.authorities or self._trust.client or self._insecure):
+            return self._public  # there is nothing of its own, and loading roots takes long
         return self._trust.context(insecure=self._insecure)
 
     @cached_property

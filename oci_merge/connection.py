@@ -20,6 +20,7 @@ class Connection:
             answer; where it is left out, 15 and 60, or 300 for a blob that is copied.
         deadline: how many seconds the whole run may take, waiting between retries included;
             no limit where it is left out.
+        rate: how many requests a second may go to one registry; no limit where it is left out.
         ca_file: a PEM file with authorities to trust for the registry beside the system's own.
         client_cert: a PEM file with the certificate to show to the registry, and its chain.
         client_key: a PEM file with its private key, where that is not in ``client_cert``.
@@ -31,6 +32,7 @@ class Connection:
     retries: int = DEFAULT_RETRIES
     timeout: float | None = None
     deadline: float | None = None
+    rate: float | None = None
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
@@ -42,6 +44,11 @@ class Connection:
             )
         _check_seconds("time-out", self.timeout)
         _check_seconds("deadline", self.deadline)
+        if self.rate is not None and not (0 < self.rate < math.inf):
+            raise UsageError(
+                f"{self.rate:g} requests a second cannot be",
+                hint="give a number above 0, such as 10 or 0.5, or leave it out",
+            )
         if self.client_key is not None and self.client_cert is None:
             raise UsageError(
                 "a client key is given without a client certificate",

@@ -23,7 +23,11 @@ from oci_merge.resolve import (
 from oci_merge.results import MergeResult, TagResult, platform_results
 from oci_merge.sources import Job, Source
 from oci_merge.template import Candidate
-from oci_merge.together import both
+from oci_merge.together import beside, both
+
+#: How many blobs an image has, and how many images are found where nobody says which, as a guess.
+_BLOBS_EACH = 7
+_USUAL_IMAGES = 3
 
 _Decided = list[tuple[Component, Platform]]
 
@@ -56,10 +60,11 @@ class Merge:
         for warning in job.warnings:
             self.warn(warning)
         try:
-            (components, found), standing = await both(
-                self._components(registries),
-                read_target(registries[job.target.registry], job.target, job.tags),
-            )
+            home = registries[job.target.registry]
+            async with beside(home.open_ahead(self._expected)):
+                (components, found), standing = await both(
+                    self._components(registries), read_target(home, job.target, job.tags)
+                )
             transfers = self._transfers(components, standing)
             (decided, index), _ = await both(
                 self._index(registries, components, found),
@@ -70,6 +75,11 @@ class Merge:
         finally:
             await publisher.close()
         return self._result(plan, decided, unchanged, dry_run)
+
+    @property
+    def _expected(self) -> int:
+        """How many requests will go side by side once the manifests are read."""
+        return _BLOBS_EACH * (len(self._job.sources) or _USUAL_IMAGES)
 
     def warn(self, message: str) -> None:
         """Tell of something that the user should know."""

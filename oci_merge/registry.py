@@ -76,6 +76,10 @@ class Registry:
         self._asker = Asker(endpoint, self._sender, self._auth)
         self._warnings = WarningsOnce(self.name, on_warning)
 
+    async def open_ahead(self, requests: int) -> None:
+        """Make ready for so many requests side by side (``Transport.open_ahead``)."""
+        await self._transport.open_ahead(requests)
+
     async def get_manifest(self, reference: Reference) -> Manifest:
         """Fetch a manifest or an index ("Pulling manifests").
 

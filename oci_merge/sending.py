@@ -6,6 +6,8 @@ The transport may be shared by many runs; how patient a run is, and who is told 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urljoin
@@ -81,6 +83,7 @@ class Sender:
         """Make attempts until one comes to something, or no more are allowed."""
         failures = 0
         while True:
+            await self._turn(request, is_first=failures == 0)
             failures += 1
             try:
                 reply = await self._in_time(request, attempt)
@@ -98,16 +101,39 @@ class Sender:
                     return reply
                 status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
                 reason = f"{shown_host(reply.url)} answered {status}"
+                assert wait is not None
+                if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not reply.foreign:
+                    self._hold(request, wait)
             assert wait is not None
             self._on_event(Retrying(f"{request.method} {shown_path(request.url)}", reason, wait))
             await _sleep(wait)
             attempt = self.transport.once_more
 
+    async def _turn(self, request: Request, *, is_first: bool) -> None:
+        """Wait until the registry may be asked; other hosts have limits of their own."""
+        if not self.transport.is_own(request.url):
+            return
+        pace, now = self.transport.pace, time.monotonic()
+        # What is sent again has waited for itself; the others shall not all come back at once.
+        held = pace.held(now) * random.uniform(1, 1.25) if is_first else 0.0  # noqa: S311
+        wait = max(pace.reserve(now) - now, held)
+        if wait > 0:
+            async with self._deadline.kept(f"its turn to ask {shown_host(self._url(request))}"):
+                await _sleep(wait)
+
+    def _hold(self, request: Request, wait: float) -> None:
+        """Let every request wait that one is told to wait for."""
+        if self.transport.is_own(request.url):
+            self.transport.pace.hold(time.monotonic() + wait)
+
     async def _in_time(self, request: Request, attempt: _Attempt) -> Reply:
-        url = urljoin(self.transport.base_url, request.url)
+        url = self._url(request)
         asked = f"{request.method} {shown_path(url)}"
         async with self._deadline.kept(f"the answer of {shown_host(url)} to {asked}"):
             return await attempt(request)
+
+    def _url(self, request: Request) -> str:
+        return urljoin(self.transport.base_url, request.url)
 
     def _affords(self, request: Request, wait: float | None) -> bool:
         """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""

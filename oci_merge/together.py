@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from oci_merge.errors import OciMergeError
@@ -48,6 +49,19 @@ async def _caught(coroutine: Coroutine[Any, Any, _T]) -> _T | OciMergeError:
         return await coroutine
     except OciMergeError as error:
         return error
+
+
+@asynccontextmanager
+async def beside(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run a coroutine while the block runs; it is cancelled at its end, and its errors are ours
+    to forget, since what it prepares is found wanting where it is used.
+    """
+    task = asyncio.ensure_future(_caught(coroutine))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

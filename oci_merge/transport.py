@@ -18,12 +18,17 @@ from oci_merge.connection import Connection
 from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.exchange import MAX_ERROR_BODY, Reply, Request
 from oci_merge.outages import may_pass, outage, speaks_no_tls
+from oci_merge.pace import Pace
 from oci_merge.reference import DEFAULT_PORTS, is_loopback, registry_endpoint
 from oci_merge.text import printable, shown_host, shown_path
 
 _logger = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
+#: A registry that has said nothing for so long is not near, in seconds.
+_FAR = 0.005
+#: How long a loopback registry is waited for in the clear before TLS is made ready, in seconds.
+_HEAD_START = 0.025
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
@@ -41,6 +46,9 @@ class Transport:
         plain_http: speak plain HTTP.
         insecure: do not verify the registry's certificate.
         connection: how to reach it.
+
+    Attributes:
+        pace: how fast its requests go.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -65,10 +73,32 @@ class Transport:
         self._may_be_plain = self._try_plain = not plain_http and is_loopback(registry)
         self._scheme = "http" if plain_http else "https"
         self._settled: Kind | None = "plain" if plain_http else None
+        self._settling = asyncio.Event()
+        self.pace = Pace(connection.rate)
+        self._tls_ahead: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self._tls_ahead is not None:
+            self._tls_ahead.cancel()
         await self._clients.aclose()
+
+    async def open_ahead(self, count: int) -> None:
+        """Open connections for requests that will go side by side, while others are waited for.
+
+        It ends when they are being opened. Where requests share a connection, there are none to
+        open, and where the registry is near, a new one takes no time.
+
+        Args:
+            count: how many.
+        """
+        await asyncio.sleep(_FAR)
+        if self._settled is None and not self._try_plain:
+            await self._settling.wait()
+        kind = self._settled or "plain"
+        if kind != "h2":
+            scheme = "http" if kind == "plain" else "https"
+            self._clients.open_ahead(kind, f"{scheme}://{self._authority}", count)
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
@@ -134,6 +164,8 @@ class Transport:
             NotInClearError: the registry does not speak plain HTTP, as far as can be seen.
         """
         url = urljoin(f"http://{self._authority}", request.url)
+        if self._tls_ahead is None:
+            self._tls_ahead = asyncio.create_task(self._open_tls_ahead())
         try:
             reply = await self._exchange(request, url, "plain")
         except TransportError as error:
@@ -144,15 +176,27 @@ class Transport:
         if _is_tls_servers(reply):
             self._try_plain = self._may_be_plain = False
             raise NotInClearError
-        self._scheme, self._settled = "http", "plain"
+        self._scheme = "http"
+        self._settle("plain")
         return await self._follow(request, reply)
+
+    async def _open_tls_ahead(self) -> None:
+        """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
+        await asyncio.sleep(_HEAD_START)
+        if self._settled is None and self._try_plain:
+            with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
+                self._clients.open_ahead("h2", f"https://{self._authority}", 1)
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
         reply = await self._exchange(request, self._url(request), "h2")
-        self._settled = "h2" if reply.protocol == "HTTP/2" else "http/1.1"
+        self._settle("h2" if reply.protocol == "HTTP/2" else "http/1.1")
         _logger.debug("%s speaks %s", self._authority, reply.protocol)
         return reply
+
+    def _settle(self, kind: Kind) -> None:
+        self._settled = kind
+        self._settling.set()
 
     async def _follow(self, request: Request, reply: Reply) -> Reply:
         """Follow redirects by hand, so that credentials stay where they belong."""

@@ -98,7 +98,7 @@ def test_a_network_that_is_unreachable_is_a_transport_error(
     async def fails(*arguments: object, **options: object) -> None:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    monkeypatch.setattr("anyio.connect_tcp", fails)
+    monkeypatch.setattr(asyncio, "open_connection", fails)
     with pytest.raises(TransportError, match=r"reg\.test: network is unreachable"):
         merge("reg.test")
 

@@ -55,7 +55,8 @@ def test_nothing_of_a_credential_is_said_in_the_clear_to_a_registry_that_wants_t
     with serve(registry.app, tls=tls) as server:
         asyncio.run(scenario(server))
     assert list(tags(registry)) == ["latest"]
-    clear = [start for start in starts if not start.startswith(b"\x16\x03")]
+    # Connections that are opened ahead, and then not needed, start with nothing.
+    clear = [start for start in starts if start and not start.startswith(b"\x16\x03")]
     assert clear
     assert not [start for start in clear if b"authorization" in start.lower()]
     assert not [start for start in clear if not start.startswith((b"GET ", b"HEAD "))]

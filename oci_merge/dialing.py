@@ -1,0 +1,209 @@
+"""TCP and TLS connections for httpx, some of them opened before anybody asks for them.
+
+A request that needs a new connection waits one round trip for TCP and one more for TLS. What a run
+will need next can often be told in advance; then those round trips pass while it waits for
+something else. It is the network backend of ``httpcore``, which httpx stands on.
+"""
+
+# ruff: noqa: ASYNC109 - the interface of httpcore has time-outs
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from weakref import WeakSet
+
+import httpcore
+
+#: After how many seconds another address of the same name is tried as well (RFC 8305, section 5).
+_NEXT_ADDRESS = 0.25
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+
+
+class Dialer(httpcore.AsyncNetworkBackend):
+    """Opens the connections of one client, all of them with the same TLS settings or none."""
+
+    def __init__(self) -> None:
+        self._ahead: deque[asyncio.Task[_Stream]] = deque()
+        self._open: WeakSet[_Stream] = WeakSet()
+
+    def open_ahead(
+        self,
+        count: int,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None,
+        protocols: list[str],
+        timeout: float,
+    ) -> None:
+        """Begin to open connections; the next ones that are asked for will be these.
+
+        Args:
+            count: how many there should be, with those that are open.
+            host: the host, which everything that is asked for has to be on.
+            port: the port.
+            tls: TLS settings, or None for connections in the clear.
+            protocols: what to offer over TLS (ALPN).
+            timeout: how long each may take, in seconds.
+        """
+        there = len(self._ahead) + sum(stream.is_usable for stream in self._open)
+        for _ in range(count - there):
+            task = asyncio.ensure_future(self._dial(host, port, tls, protocols, timeout))
+            task.add_done_callback(_seen)
+            self._ahead.append(task)
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Return a connection, if there is one that was opened ahead, else a new one."""
+        while self._ahead:
+            stream = await self._wait_for(self._ahead.popleft())
+            if stream.is_usable:
+                return self._kept(stream)
+            await stream.aclose()
+        return self._kept(await _connect(host, port, timeout))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as ``httpcore`` has it."""
+        await asyncio.sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Close what was opened for nobody."""
+        while self._ahead:
+            task = self._ahead.popleft()
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await (await task).aclose()
+
+    async def _dial(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        protocols: list[str],
+        timeout: float,
+    ) -> _Stream:
+        stream = await _connect(host, port, timeout)
+        if tls is None:
+            return stream
+        tls.set_alpn_protocols(protocols)
+        return await stream.start_tls(tls, host, timeout)
+
+    def _kept(self, stream: _Stream) -> _Stream:
+        self._open.add(stream)
+        return stream
+
+    async def _wait_for(self, task: asyncio.Task[_Stream]) -> _Stream:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():  # whoever asked is gone, the connection may serve another
+                self._ahead.append(task)
+            raise
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that asyncio reads ahead from."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._tls: ssl.SSLContext | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the other side has not hung up meanwhile."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what has come, at most so many bytes; nothing at the end."""
+        with _raised_as(httpcore.ReadError, httpcore.ReadTimeout):
+            async with asyncio.timeout(timeout):
+                return await self._reader.read(max_bytes)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes, as fast as the other side takes them."""
+        if not buffer:
+            return
+        with _raised_as(httpcore.WriteError, httpcore.WriteTimeout):
+            async with asyncio.timeout(timeout):
+                self._writer.write(buffer)
+                await self._writer.drain()
+
+    async def aclose(self) -> None:
+        """Close the connection; nobody waits for the other side to agree."""
+        if self._tls is None:
+            self._writer.close()
+        else:
+            self._writer.transport.abort()
+        await asyncio.sleep(0)  # asyncio closes the socket in its next turn
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> _Stream:
+        """Encrypt from now on, unless this was opened ahead with the same settings."""
+        if self._tls is ssl_context:
+            return self
+        try:
+            with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+                async with asyncio.timeout(timeout):
+                    await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
+        except BaseException:
+            self._writer.transport.abort()
+            raise
+        self._tls = ssl_context
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what ``httpcore`` asks of a connection."""
+        if info == "is_readable":  # asked of an idle connection: has it been closed?
+            return not self.is_usable
+        names = {"client_addr": "sockname", "server_addr": "peername"}
+        return self._writer.get_extra_info(names.get(info, info))
+
+
+async def _connect(host: str, port: int, timeout: float | None) -> _Stream:
+    with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+        async with asyncio.timeout(timeout):
+            return _Stream(
+                *await asyncio.open_connection(host, port, happy_eyeballs_delay=_NEXT_ADDRESS)
+            )
+
+
+@contextmanager
+def _raised_as(broken: type[Exception], late: type[Exception]) -> Iterator[None]:
+    """Raise asyncio's errors as those that ``httpcore`` is expected to raise."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise late(str(error)) from error
+    except OSError as error:
+        reason = _one_of_many(error) or error
+        raise broken(str(reason)) from reason
+
+
+def _one_of_many(error: OSError) -> OSError | None:
+    """Return the first error of a name with several addresses, where asyncio puts all in a text."""
+    found = _ERRNO.search(str(error)) if error.errno is None else None
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
+
+
+def _seen(task: asyncio.Task[_Stream]) -> None:
+    """Take note of a failure that perhaps nobody asks for."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,44 @@
+"""How fast requests go to one registry. Pure: it neither waits nor sends.
+
+A registry that counts requests refuses those above its limit, and some lock out who goes on. So a
+caller may bound the rate, and where one request is told to wait, those behind it wait as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Pace:
+    """Gives each request the moment at which it may be sent.
+
+    Args:
+        rate: how many requests a second, fractions allowed; None for as many as there are. No
+            second has more, but they need not be spread over it.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        together = max(int(rate), 1) if rate else 0
+        self._window = together / rate if rate else 0.0
+        self._last: deque[float] = deque(maxlen=together)
+        self._held_until = 0.0
+
+    def reserve(self, now: float) -> float:
+        """Return when the next request may be sent; it counts as sent then.
+
+        Args:
+            now: the time, in seconds on any clock that does not go back.
+        """
+        at = now
+        if self._last.maxlen and len(self._last) == self._last.maxlen:
+            at = max(now, self._last[0] + self._window)
+        self._last.append(at)
+        return at
+
+    def hold(self, until: float) -> None:
+        """Send nothing until then: the registry has asked for it."""
+        self._held_until = max(self._held_until, until)
+
+    def held(self, now: float) -> float:
+        """Return for how long nothing is sent, in seconds; 0 for not at all."""
+        return max(self._held_until - now, 0.0)
