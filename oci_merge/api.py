@@ -22,6 +22,7 @@ from oci_merge.registry import Registry
 from oci_merge.resolve import (
     Registries,
     Standing,
+    check_unseen,
     fetch_components,
     pinning_platforms,
     probe,
@@ -328,6 +329,9 @@ class _Merge:
                 self._components(registries),
                 read_target(registries[job.target.registry], job.target, job.tags),
             )
+            unseen = check_unseen(registries[job.target.registry], job.target, standing)
+            if unseen and dry_run:
+                self.warn(unseen)
             transfers = self._transfers(components, standing)
             (decided, index), _ = await both(
                 self._index(registries, components, found),

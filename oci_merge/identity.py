@@ -129,6 +129,13 @@ class Identity:
         return self._client.user
 
     @property
+    def is_logged_in(self) -> bool:
+        """Whether its credential is right: it got a token, or got a request past a challenge."""
+        trial = self._fixed.trial if self._fixed else None
+        is_taken = bool(self._tokens) or (trial is not None and trial.is_accepted)
+        return self.credential is not None and is_taken
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """All that must not appear in any output, should a server repeat it."""
         tokens = tuple(token.value.partition(" ")[2] for token in self._tokens.values())

@@ -45,7 +45,7 @@ async def put_manifest(registry: Registry, at: Reference, media_type: str, conte
             return isinstance(error, TransportError) or error.status >= 500
         if not isinstance(error, RegistryError):
             raise
-        if standing and at.tag and is_immutable(error):
+        if at.tag and is_immutable(error):
             raise _immutable(error, at, standing) from error
         with_remedy(error, at.registry, at.repository)
         raise
@@ -76,8 +76,9 @@ async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> 
 
 
 def _immutable(error: RegistryError, at: Reference, standing: str) -> ImmutableTagError:
+    place = f" and stands on {standing}" if standing else ""  # which may not be readable
     return ImmutableTagError(
-        f"the tag {at.tag} of {at.name} is immutable and stands on {standing}: {error.message}",
+        f"the tag {at.tag} of {at.name} is immutable{place}: {error.message}",
         status=error.status,
         method=error.method,
         url=error.url,

@@ -290,6 +290,10 @@ class Registry:
         self._expect(reply, _SUCCESSES, request, doing)
         return reply
 
+    def wants_login(self, repository: str) -> bool:
+        """Say whether it asked a repository's user to log in, and has taken no login of theirs."""
+        return self._auth.wants_login(repository)
+
     def upload_url(self, location: str, *, may_leave: bool) -> str:
         """Return where an upload goes on, as it was given, if blobs may be sent there.
 
