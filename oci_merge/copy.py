@@ -135,7 +135,7 @@ class _Copy:
         self._upload = None
 
     async def _put_whole(self, upload: Upload, pipe: _Pipe) -> None:
-        await self._target.put(upload, self._digest, self._size, pipe.pieces)
+        await self._close(self._target.put(upload, self._digest, self._size, pipe.pieces))
 
     async def _put_chunks(self, upload: Upload, pipe: _Pipe) -> None:
         length = min(max(_CHUNK, upload.least_chunk), _LARGEST_CHUNK)
@@ -149,7 +149,20 @@ class _Copy:
                 del chunk[:length]
         if chunk:
             await self._append(offset, bytes(chunk))
-        await self._target.finish(await self._session(), self._digest)
+        await self._close(self._target.finish(await self._session(), self._digest))
+
+    async def _close(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Send what closes the upload; where no answer says that it did, look for the blob."""
+        try:
+            await closing
+        except (ServerError, TransportError):
+            if not await self._is_there():
+                raise
+
+    async def _is_there(self) -> bool:
+        with contextlib.suppress(RegistryError, TransportError):
+            return await self._target.has(self._digest)
+        return False
 
     async def _append(self, offset: int, chunk: bytes) -> None:
         """Send a chunk, and again what of it did not arrive."""
