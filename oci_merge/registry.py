@@ -158,6 +158,19 @@ class Registry:
             self._expect(reply, {200}, request, doing)
         return (await self.get_raw_manifest(reference)).digest
 
+    async def lacks_manifest(self, reference: Reference) -> bool:
+        """Say whether a manifest is not there ("Checking if content exists").
+
+        Nobody depends on the answer, so that it is asked once, and only a 404 is a yes.
+        """
+        request = Request("HEAD", _manifest_path(reference), headers=_ACCEPT, repeatable=False)
+        doing = _Doing("read", str(reference), [pull(reference.repository)])
+        try:
+            reply = await self._send(request, doing)
+        except (RegistryError, TransportError):
+            return False
+        return reply.status == 404 and not reply.foreign
+
     async def get_config(self, repository: str, config: Descriptor, *, what: str) -> bytes:
         """Fetch an image's config ("Pulling blobs"); it may be redirected to an object store.
 
