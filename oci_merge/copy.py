@@ -110,12 +110,15 @@ class _Copy:
         await self._send(self._put_chunks)
 
     async def give_up(self) -> None:
-        """Cancel the upload, if one is open; whatever comes of it."""
-        upload, self._upload = self._upload, None
-        if upload is not None:
+        """Cancel the upload, if one is open; whatever comes of it.
+
+        Where the run is broken off meanwhile, the upload is still known and can be given up again.
+        """
+        if self._upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
                 async with asyncio.timeout(_GRACE):
-                    await self._target.cancel(upload)
+                    await self._target.cancel(self._upload)
+        self._upload = None
 
     async def _session(self) -> Upload:
         if self._upload is None:

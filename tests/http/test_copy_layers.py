@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -25,6 +26,9 @@ from fixtures.embedded.settings import BasicAuth, Settings
 from fixtures.images import BuiltImage, build_attestation, build_image, build_index
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account
+from oci_merge.blobs import Blobs
+from oci_merge.copy import Copier
+from oci_merge.outcomes import Upload
 
 AMD64, ARM64 = build_image("linux", "amd64"), build_image("linux", "arm64")
 EVERYTHING = {"*": frozenset({"pull", "push"})}
@@ -325,6 +329,55 @@ def test_an_upload_whose_end_did_not_arrive_is_the_error_and_is_given_up(fault: 
         merge(server.host, copy_layers=True)
     assert registry.storage.manifest("team/app", "1.0") is None
     assert registry.open_uploads == []
+
+
+class _HeldTarget(Blobs):
+    """Takes no blob, and holds the first request that gives an upload up."""
+
+    def __init__(self) -> None:
+        self.given_up = 0
+        self.held = asyncio.Event()
+
+    async def has(self, digest: str) -> bool:
+        return False
+
+    async def start(self, digest: str) -> Upload:
+        return Upload("/upload")
+
+    async def put(self, *_: Any) -> None:
+        raise oci_merge.TransportError("it broke off")
+
+    async def cancel(self, upload: Upload) -> None:
+        if not self.held.is_set():
+            self.held.set()
+            await asyncio.Event().wait()
+        self.given_up += 1
+
+
+class _EndlessSource(Blobs):
+    """A blob that never comes."""
+
+    name = "reg.test/team/app-amd64"
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, *_: Any) -> None:
+        await asyncio.Event().wait()
+
+
+def test_an_upload_is_given_up_though_the_run_is_broken_off_while_that_is_asked_for() -> None:
+    async def scenario() -> int:
+        target = _HeldTarget()
+        copier = Copier(target, lambda event: None)
+        copying = asyncio.create_task(copier.copy("sha256:0", 1, _EndlessSource()))
+        await target.held.wait()
+        copying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+        return target.given_up
+
+    assert asyncio.run(scenario()) == 1
 
 
 def test_a_blob_that_cannot_be_read_is_not_tried_again_as_other_requests_are() -> None:
