@@ -118,7 +118,7 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
             _warn(event.message)
         if isinstance(event, Retrying):
             say(retry_line(event))
-        if isinstance(event, BlobCopied):
+        if isinstance(event, BlobCopied) and options.copy_layers:
             say(copy_line(event))
 
     return runner.run(
