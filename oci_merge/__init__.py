@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from oci_merge.api import inspect as inspect_async
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
-    from oci_merge.blocking import inspect, merge, push
+    from oci_merge.blocking import Client, inspect, merge, push
+    from oci_merge.client import AsyncClient
     from oci_merge.connection import Connection
     from oci_merge.credentials import (
         CredentialExplanation,
@@ -80,7 +81,8 @@ if TYPE_CHECKING:
 #: Where each public name lives: module, and the name there if it is another.
 _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
-    "blocking": ("merge", "push", "inspect"),
+    "blocking": ("Client", "merge", "push", "inspect"),
+    "client": ("AsyncClient",),
     "credentials": ("CredentialExplanation", "CredentialSource", "explain_credentials"),
     "connection": ("Connection",),
     "errors": (
@@ -140,8 +142,10 @@ _NAMES = {
 
 __all__ = [
     "AccessDeniedError",
+    "AsyncClient",
     "AuthenticationError",
     "BlobCopied",
+    "Client",
     "ComponentsFound",
     "Connection",
     "CopyAdvanced",

@@ -1,50 +1,20 @@
-"""The library's verbs, asynchronous. ``blocking`` has the same for code without an event loop."""
+"""The library's verbs, asynchronous, each with a client of its own.
+
+``blocking`` has the same for code without an event loop, ``client`` the same for many images.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from oci_merge.client import AsyncClient
 from oci_merge.connection import Connection
-from oci_merge.credentials import docker_config_file, given_credential
-from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
-from oci_merge.index_document import IndexDocument
-from oci_merge.inspection import Inspection, check_inspected, inspect_reference
-from oci_merge.plan import Component, Plan, Transfers, plan_index, plan_transfers
-from oci_merge.platforms import Platform
-from oci_merge.publish import Publisher
-from oci_merge.registry import Registry
-from oci_merge.resolve import (
-    Registries,
-    Standing,
-    check_unseen,
-    fetch_components,
-    pinning_platforms,
-    probe,
-    read_platforms,
-    read_target,
-)
-from oci_merge.results import MergeResult, TagResult, platform_results
-from oci_merge.sources import (
-    Job,
-    ListFormat,
-    MergeRequest,
-    PlatformCheck,
-    Source,
-    check_request,
-    check_spec,
-)
+from oci_merge.events import OnEvent, ignore
+from oci_merge.inspection import Inspection
+from oci_merge.results import MergeResult
+from oci_merge.sources import ListFormat, PlatformCheck
 from oci_merge.spec import Spec
-from oci_merge.template import Candidate
-from oci_merge.together import both
-
-_Decided = list[tuple[Component, Platform]]
 
 
 async def merge(
@@ -118,23 +88,30 @@ async def merge(
         RegistryError: the registry refused.
         TransportError: the registry did not answer.
     """
-    job = check_request(
-        MergeRequest(
-            target=target,
+    async with AsyncClient(
+        username=username,
+        password=password,
+        docker_config=docker_config,
+        plain_http=plain_http,
+        insecure=insecure,
+        connection=connection,
+        source_plain_http=source_plain_http,
+        source_insecure=source_insecure,
+    ) as client:
+        return await client.merge(
+            target,
             template=template,
             sources=sources,
             platforms=platforms,
             tags=tags,
-            arch_aliases=arch_aliases or {},
-            annotations=annotations or {},
+            arch_aliases=arch_aliases,
+            annotations=annotations,
             format=format,
             platform_check=platform_check,
+            dry_run=dry_run,
             copy_layers=copy_layers,
+            on_event=on_event,
         )
-    )
-    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
-    others = access.of_others(source_plain_http, source_insecure)
-    return await _run(job, access, others, dry_run=dry_run)
 
 
 async def push(
@@ -182,36 +159,24 @@ async def push(
     Raises:
         OciMergeError: as ``merge`` does.
     """
-    job = check_spec(
-        spec,
-        format=list_type,
-        platform_check=platform_check,
-        ignore_missing=ignore_missing,
-        copy_layers=copy_layers,
-    )
-    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
-    others = access.of_others(source_plain_http, source_insecure)
-    return await _run(job, access, others, dry_run=False)
-
-
-async def _run(job: Job, access: _Access, others: _Access, *, dry_run: bool) -> MergeResult:
-    home = job.target.registry
-    run = _Merge(job, access.on_event)
-    registries = {
-        home: access.open(
-            home,
-            reads=job.repositories_in(home),
-            writes=(job.target.repository,),
-            on_warning=run.warn,
+    async with AsyncClient(
+        username=username,
+        password=password,
+        docker_config=docker_config,
+        plain_http=plain_http,
+        insecure=insecure,
+        connection=connection,
+        source_plain_http=source_plain_http,
+        source_insecure=source_insecure,
+    ) as client:
+        return await client.push(
+            spec,
+            list_type=list_type,
+            ignore_missing=ignore_missing,
+            platform_check=platform_check,
+            copy_layers=copy_layers,
+            on_event=on_event,
         )
-    }
-    for name in job.other_registries:
-        reads = job.repositories_in(name)
-        registries[name] = others.open(name, reads=reads, on_warning=run.warn)
-    async with AsyncExitStack() as stack:
-        for registry in registries.values():
-            await stack.enter_async_context(registry)
-        return await run.run(registries, dry_run=dry_run)
 
 
 async def inspect(
@@ -251,168 +216,12 @@ async def inspect(
         RegistryError: the registry refused.
         TransportError: the registry did not answer.
     """
-    parsed = check_inspected(reference)
-    access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
-    async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:
-        return await inspect_reference(registry, parsed, reference, shallow=shallow)
-
-
-@dataclass(frozen=True, slots=True)
-class _Access:
-    """How the caller wants a registry to be spoken to, as the verbs take it."""
-
-    username: str | None
-    password: str | None = field(repr=False)
-    docker_config: str | None
-    plain_http: bool
-    insecure: bool
-    connection: Connection | None
-    on_event: OnEvent
-    environ: Mapping[str, str] | None = None
-
-    def of_others(self, plain_http: bool, insecure: bool) -> _Access:
-        """Return the access to other registries, which get none of the target's secrets."""
-        own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
-        environ = {name: value for name, value in os.environ.items() if name not in own}
-        connection = self.connection and replace(
-            self.connection, ca_file=None, client_cert=None, client_key=None
-        )
-        return replace(
-            self,
-            username=None,
-            password=None,
-            plain_http=plain_http,
-            insecure=insecure,
-            connection=connection,
-            environ=environ,
-        )
-
-    def open(
-        self,
-        name: str,
-        *,
-        reads: Sequence[str],
-        writes: Sequence[str] = (),
-        on_warning: Callable[[str], object] | None = None,
-    ) -> Registry:
-        """Return the registry, without sending anything."""
-        return Registry(
-            name,
-            reads=reads,
-            writes=writes,
-            credential=given_credential(self.username, self.password),
-            docker_config=docker_config_file(self.docker_config) if self.docker_config else None,
-            plain_http=self.plain_http,
-            insecure=self.insecure,
-            connection=self.connection,
-            on_event=self.on_event,
-            environ=self.environ,
-            on_warning=on_warning,
-        )
-
-
-class _Merge:
-    """One merge: its four steps on the wire, in order and side by side."""
-
-    def __init__(self, job: Job, on_event: OnEvent) -> None:
-        self._job = job
-        self._on_event = on_event
-        self._warnings: list[str] = []
-
-    async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
-        """Read, plan and, unless this is a dry run, publish."""
-        job = self._job
-        publisher = Publisher(registries, job.target, self._emit, copy_layers=job.copy_layers)
-        for warning in job.warnings:
-            self.warn(warning)
-        try:
-            (components, found), standing = await both(
-                self._components(registries),
-                read_target(registries[job.target.registry], job.target, job.tags),
-            )
-            unseen = check_unseen(registries[job.target.registry], job.target, standing)
-            if unseen and dry_run:
-                self.warn(unseen)
-            transfers, assumed = self._transfers(components, standing.children)
-            (decided, index), lost = await both(
-                self._index(registries, components, found),
-                publisher.find_lost(assumed) if dry_run else publisher.transfer(transfers, assumed),
-            )
-            transfers, assumed = self._transfers(components, standing.children - lost)
-            plan = self._plan(standing, transfers, assumed, index)
-            unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
-        finally:
-            await publisher.close()
-        return self._result(plan, decided, unchanged, dry_run)
-
-    def warn(self, message: str) -> None:
-        """Tell of something that the user should know."""
-        self._emit(Warned(message))
-
-    async def _components(
-        self, registries: Registries
-    ) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
-        found: tuple[Candidate, ...] = ()
-        sources = self._job.sources
-        if self._job.candidates:
-            found = await probe(registries, self._job.candidates, self._emit)
-            sources = tuple(Source(candidate.reference) for candidate in found)
-        components = await fetch_components(
-            registries, sources, self._emit, ignore_missing=self._job.ignore_missing
-        )
-        return components, found
-
-    async def _index(
-        self,
-        registries: Registries,
-        components: Sequence[Component],
-        found: Sequence[Candidate],
-    ) -> tuple[_Decided, IndexDocument]:
-        decided = await read_platforms(registries, components, self._job, self._emit)
-        if found:
-            references = tuple(str(candidate.reference) for candidate in found)
-            self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
-        index = plan_index(decided, list_format=self._job.format, annotations=self._job.annotations)
-        return decided, index
-
-    def _transfers(
-        self, components: Sequence[Component], present: AbstractSet[str]
-    ) -> tuple[Transfers, Transfers]:
-        """Return what has to be brought, and what else would have to be, were nothing present."""
-        target = self._job.target
-        plan = partial(plan_transfers, components, target.repository, registry=target.registry)
-        lacking = plan(present)
-        return lacking, plan({child.manifest.digest for child in lacking.children})
-
-    def _plan(
-        self, standing: Standing, transfers: Transfers, assumed: Transfers, index: IndexDocument
-    ) -> Plan:
-        digest = index.digest
-        return Plan(
-            target=self._job.target,
-            index=index,
-            transfers=transfers,
-            tags=self._job.tags,
-            unchanged=frozenset(tag for tag in self._job.tags if standing.tags.get(tag) == digest),
-            assumed=assumed,
-        )
-
-    def _result(
-        self, plan: Plan, decided: _Decided, unchanged: AbstractSet[str], dry_run: bool
-    ) -> MergeResult:
-        return MergeResult(
-            target=str(self._job.target),
-            digest=plan.index.digest,
-            size=plan.index.size,
-            media_type=plan.index.media_type,
-            platforms=platform_results(decided),
-            tags=tuple(TagResult(tag, tag not in unchanged) for tag in plan.tags),
-            warnings=tuple(self._warnings),
-            plan=plan,
-            dry_run=dry_run,
-        )
-
-    def _emit(self, event: Event) -> None:
-        if isinstance(event, Warned):
-            self._warnings.append(event.message)
-        self._on_event(event)
+    async with AsyncClient(
+        username=username,
+        password=password,
+        docker_config=docker_config,
+        plain_http=plain_http,
+        insecure=insecure,
+        connection=connection,
+    ) as client:
+        return await client.inspect(reference, shallow=shallow, on_event=on_event)

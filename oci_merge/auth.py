@@ -8,38 +8,98 @@ user of the one that is written to. In the usual case there is one user, and one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from oci_merge.challenge import Scope, parse_challenges
+from oci_merge.challenge import Challenge, Scope, parse_challenges
 from oci_merge.credentials import Credential, CredentialSearch
-from oci_merge.errors import CredentialError
+from oci_merge.errors import CredentialError, RegistryError
 from oci_merge.exchange import Reply
-from oci_merge.identity import Authorization, Identity
-from oci_merge.transport import Transport
+from oci_merge.identity import Identity
+from oci_merge.login import Authorization, Login
+from oci_merge.sending import Sender
 
 _SCHEMES = frozenset({"basic", "bearer"})
+#: What a challenge says of the request that it answers, rather than of the registry.
+_OF_ONE_REQUEST = frozenset({"scope", "error", "error_description", "error_uri"})
+
+
+class Logins:
+    """What is known of a registry's wish to know who asks, from one run to the next.
+
+    Args:
+        search: where to look for credentials, once the registry asks for one.
+
+    Attributes:
+        challenges: the registry's, without what they say of single requests; empty until it has
+            asked.
+    """
+
+    def __init__(self, search: CredentialSearch) -> None:
+        self.challenges: tuple[Challenge, ...] = ()
+        self._search = search
+        self._found: dict[str, Login] = {}
+        self._logins: dict[Credential | None, Login] = {}
+        self._failure: CredentialError | None = None
+        self._searching = asyncio.Lock()
+
+    def note(self, challenges: Iterable[Challenge]) -> None:
+        """Remember how the registry asks."""
+        self.challenges = tuple(
+            replace(
+                challenge,
+                parameters={
+                    name: value
+                    for name, value in challenge.parameters.items()
+                    if name not in _OF_ONE_REQUEST
+                },
+            )
+            for challenge in challenges
+        )
+
+    async def find(self, repositories: Iterable[str]) -> dict[str, Login]:
+        """Return who asks for each repository; what is not known is looked for, in a thread.
+
+        Raises:
+            CredentialError: a source is there but cannot be read.
+        """
+        wanted = set(repositories)
+        async with self._searching:
+            if self._failure is not None:
+                raise self._failure
+            unknown = sorted(wanted - self._found.keys())
+            if unknown:
+                try:
+                    credentials = await asyncio.to_thread(self._look_for, unknown)
+                except CredentialError as error:
+                    self._failure = error
+                    raise
+                for repository, credential in credentials.items():
+                    login = self._logins.setdefault(credential, Login(credential))
+                    self._found[repository] = login
+        return {repository: self._found[repository] for repository in wanted}
+
+    def _look_for(self, repositories: Iterable[str]) -> dict[str, Credential | None]:
+        return {repository: self._search.find(repository) for repository in repositories}
 
 
 class Authenticator:
-    """What one run knows of one registry's wish to know who asks.
+    """Who one run is at one registry.
 
     Wherever scopes are given, those of the repository that a request is for come first.
 
     Args:
-        transport: the way to the registry; token servers are asked through it too.
+        sender: the run's way to the registry; token servers are asked through it too.
         scopes: all that the run will do there.
-        search: where to look for credentials, once the registry asks for one.
+        logins: what other runs have found out.
     """
 
-    def __init__(
-        self, transport: Transport, scopes: Sequence[Scope], search: CredentialSearch
-    ) -> None:
-        self._transport = transport
+    def __init__(self, sender: Sender, scopes: Sequence[Scope], logins: Logins) -> None:
+        self._sender = sender
         self._run = tuple(scopes)
-        self._search = search
+        self._logins = logins
+        self._asked_before = bool(logins.challenges)
         self._identities: dict[str, Identity] = {}
-        self._search_failed: CredentialError | None = None
-        self._searching = asyncio.Lock()
 
     def user(self, scopes: Sequence[Scope]) -> str:
         """Return who asks for these scopes, in words."""
@@ -57,10 +117,26 @@ class Authenticator:
         identities = dict.fromkeys(self._identities.values())
         return tuple(secret for identity in identities for secret in identity.secrets)
 
-    def current(self, scopes: Sequence[Scope]) -> Authorization | None:
-        """Return what to send with a request for ``scopes``, or None to ask without."""
-        identity = self._identities.get(_repository(scopes[0]))
-        return identity.current(scopes) if identity else None
+    async def current(self, scopes: Sequence[Scope], began: float) -> Authorization | None:
+        """Return what to send with a request for ``scopes``, or None to ask without.
+
+        Where the registry has asked an earlier run, it is answered before it asks this one; if
+        that comes to nothing, it shall ask.
+
+        Raises:
+            TransportError: the token server did not answer, or credentials may not go there.
+            CredentialError: the credentials cannot be read.
+        """
+        if self._asked_before:
+            identity = await self._identity(scopes)
+            try:
+                return identity.current(scopes) or await identity.answer(
+                    self._logins.challenges, scopes, None, began
+                )
+            except RegistryError:
+                self._asked_before = False
+        known = self._identities.get(_repository(scopes[0]))
+        return known.current(scopes) if known else None
 
     async def answer(
         self, reply: Reply, scopes: Sequence[Scope], used: Authorization | None, began: float
@@ -81,47 +157,32 @@ class Authenticator:
             TransportError: it did not answer, or credentials may not go there.
             CredentialError: the credentials cannot be read.
         """
-        if used is not None and used.trial is not None:
+        if used is not None and used.trial is not None and used.trial.is_open:
             used.trial.refusals.append(reply)
         challenges = parse_challenges(reply.headers.get_list("www-authenticate"))
         if _SCHEMES.isdisjoint(challenge.scheme for challenge in challenges):
             return None
+        self._logins.note(challenges)
         identity = await self._identity(scopes)
         return await identity.answer(challenges, scopes, used, began)
 
     async def _identity(self, scopes: Sequence[Scope]) -> Identity:
-        """Return who asks for these scopes; the first time, credentials are looked for."""
+        """Return who asks for these scopes; the first time, all of the run's users are found."""
         repository = _repository(scopes[0])
-        async with self._searching:
-            if self._search_failed is not None:
-                raise self._search_failed
-            if repository not in self._identities:
-                try:
-                    await self._look_for_all(repository)
-                except CredentialError as error:
-                    self._search_failed = error
-                    raise
-            return self._identities[repository]
+        if repository not in self._identities:
+            found = await self._logins.find({repository, *map(_repository, self._run)})
+            known = {identity.login: identity for identity in self._identities.values()}
+            for name, login in found.items():
+                if login not in known:
+                    known[login] = self._new_identity(login, found)
+                self._identities.setdefault(name, known[login])
+        return self._identities[repository]
 
-    async def _look_for_all(self, repository: str) -> None:
-        """Look for the credentials of all the run's repositories, and of one that may be new."""
-        wanted = {repository, *map(_repository, self._run)} - self._identities.keys()
-        found = await asyncio.to_thread(
-            lambda: {repository: self._search.find(repository) for repository in sorted(wanted)}
-        )
-        known = {identity.credential: identity for identity in self._identities.values()}
-        for name, credential in found.items():
-            if credential not in known:
-                known[credential] = self._new_identity(credential, found)
-            self._identities[name] = known[credential]
-
-    def _new_identity(
-        self, credential: Credential | None, found: dict[str, Credential | None]
-    ) -> Identity:
+    def _new_identity(self, login: Login, found: dict[str, Login]) -> Identity:
         """Make an identity; one that writes reads everything too, since it mounts from there."""
-        mine = [scope for scope in self._run if found.get(_repository(scope)) == credential]
+        mine = [scope for scope in self._run if found.get(_repository(scope)) is login]
         writes = any("push" in scope.actions for scope in mine)
-        return Identity(self._transport, credential, self._run if writes else mine)
+        return Identity(self._sender, login, self._run if writes else mine)
 
 
 def _repository(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""One credential at one registry: the header that it gives, and the tokens that it got.
+"""One user in one run: the header that a credential gives, and the tokens that it got.
 
 A token covers all that the run does as this identity; a server that refuses so much is asked for
 less.
@@ -10,117 +10,39 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from oci_merge.challenge import (
-    DEFAULT_LIFE,
     Challenge,
     Scope,
     choose_challenge,
     merge_scopes,
     parse_scopes,
 )
-from oci_merge.credentials import Credential
 from oci_merge.errors import AuthenticationError, RegistryError
-from oci_merge.exchange import Reply
+from oci_merge.login import Authorization, Login, Trial
+from oci_merge.sending import Sender
 from oci_merge.tokens import TokenClient
-from oci_merge.transport import Transport
-
-#: A token is not used in its last seconds, when it might end on the way.
-_MARGIN = 10.0
-
-#: How often a password is refused until it counts as wrong. Once is not enough, since some
-#: registries say 401, rather than 403, of a repository that its user may not see.
-_MAX_REFUSALS = 2
 
 _Key = frozenset[Scope]
-
-
-@dataclass(slots=True, eq=False)
-class Trial:
-    """What a registry has made so far of a password, or of a token that was given as it is.
-
-    A wrong one that is sent with all first requests at once might lock its user out.
-
-    Attributes:
-        is_accepted: whether a request was answered with something else than a challenge.
-        refusals: the 401s.
-    """
-
-    is_accepted: bool = False
-    refusals: list[Reply] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> Reply | None:
-        """The 401 that says that it is wrong, so that it is not sent again."""
-        is_wrong = not self.is_accepted and len(self.refusals) >= _MAX_REFUSALS
-        return self.refusals[-1] if is_wrong else None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is neither accepted nor wrong yet; then one request goes ahead."""
-        return not self.is_accepted and self.verdict is None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Authorization:
-    """The value of an ``Authorization`` header, and what is known of it.
-
-    Attributes:
-        value: the header's value.
-        scopes: what a token is for; empty for Basic, and for a token that was given as it is.
-        obtained: when it came, on the monotonic clock.
-        life: how long it says it lasts, in seconds.
-        trial: whether the registry takes it, where no token server has vouched for it.
-    """
-
-    value: str = field(repr=False)
-    scopes: frozenset[Scope] = frozenset()
-    obtained: float = 0.0
-    life: float = float("inf")
-    trial: Trial | None = None
-
-    def covers(self, scopes: Sequence[Scope]) -> bool:
-        """Say whether the token was asked for with all of these scopes."""
-        have = {scope.resource: set(scope.actions) for scope in self.scopes}
-        return all(set(scope.actions) <= have.get(scope.resource, set()) for scope in scopes)
-
-    def is_fresh(self, began: float) -> bool:
-        """Say whether this came after ``began`` and is still within its life.
-
-        A refusal of a fresh one is about what it allows, not about its age.
-        """
-        return self.obtained > began and time.monotonic() < self.obtained + self.life
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether it is not worth sending; short lives are not believed, as servers err."""
-        return time.monotonic() > self.obtained + max(self.life, DEFAULT_LIFE) - _MARGIN
 
 
 class Identity:
     """Answers challenges as one user.
 
     Args:
-        transport: the way to the registry.
-        credential: who this is; None for an anonymous user.
+        sender: the run's way to the registry.
+        login: who this is.
         run: all that the run will do as this user.
     """
 
-    def __init__(
-        self, transport: Transport, credential: Credential | None, run: Sequence[Scope] = ()
-    ) -> None:
-        self.credential = credential
-        self._client = TokenClient(transport, credential)
+    def __init__(self, sender: Sender, login: Login, run: Sequence[Scope] = ()) -> None:
+        self.login = login
+        self._client = TokenClient(sender, login.credential)
         self._run = tuple(run)
-        self._fixed: Authorization | None = None
         self._tokens: dict[_Key, Authorization] = {}
         self._answers: dict[_Key, Authorization] = {}
         self._refusals: dict[_Key, tuple[float, RegistryError]] = {}
         self._too_wide: set[_Key] = set()
-        self._login_refusals: set[_Key] = set()
-        self._login_failed: RegistryError | None = None
-        self._first = asyncio.Lock()
         self._locks: defaultdict[_Key, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
@@ -131,20 +53,20 @@ class Identity:
     @property
     def is_logged_in(self) -> bool:
         """Whether its credential is right: it got a token, or got a request past a challenge."""
-        trial = self._fixed.trial if self._fixed else None
-        is_taken = bool(self._tokens) or (trial is not None and trial.is_accepted)
-        return self.credential is not None and is_taken
+        trial = self.login.fixed.trial if self.login.fixed else None
+        is_taken = self.login.is_believed or (trial is not None and trial.is_accepted)
+        return self.login.credential is not None and is_taken
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """All that must not appear in any output, should a server repeat it."""
         tokens = tuple(token.value.partition(" ")[2] for token in self._tokens.values())
-        return tokens + (self.credential.secrets if self.credential else ())
+        return tokens + (self.login.credential.secrets if self.login.credential else ())
 
     def current(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a request for ``scopes``, or None to ask without."""
-        if self._fixed is not None:
-            return self._fixed
+        if self.login.fixed is not None:
+            return self.login.fixed
         last = self._answers.get(frozenset(scopes))
         if last is not None and not last.is_spent:
             return last
@@ -159,7 +81,7 @@ class Identity:
         began: float,
     ) -> Authorization | None:
         """Answer the challenges of a 401; as ``Authenticator.answer``."""
-        credential = self.credential
+        credential = self.login.credential
         if credential and credential.registry_token and _offers(challenges, "bearer"):
             return self._answer_fixed(f"Bearer {credential.registry_token}", used)
         challenge = choose_challenge(challenges)
@@ -172,11 +94,11 @@ class Identity:
 
     def _answer_fixed(self, value: str | None, used: Authorization | None) -> Authorization | None:
         """Answer with what needs no token server, once."""
-        if value is None or (used is not None and used is self._fixed):
+        if value is None or (used is not None and used is self.login.fixed):
             return None
-        if self._fixed is None:
-            self._fixed = Authorization(value, trial=Trial())
-        return self._fixed
+        if self.login.fixed is None:
+            self.login.fixed = Authorization(value, trial=Trial())
+        return self.login.fixed
 
     async def _answer_bearer(
         self,
@@ -216,18 +138,12 @@ class Identity:
             if frozenset(scopes) in self._too_wide:
                 continue
             try:
-                return await self._token(challenge, scopes, used, began)
+                return await self._token(challenge, scopes, used, began, may_be_less=True)
             except RegistryError as error:
                 if error.status >= 500 or error.status == 429:
                     raise
                 self._too_wide.add(frozenset(scopes))
-        try:
-            return await self._token(challenge, last, used, began)
-        except AuthenticationError as error:
-            self._login_refusals.add(frozenset(last))
-            if self.credential is not None and len(self._login_refusals) >= _MAX_REFUSALS:
-                self._login_failed = None if self._tokens else error
-            raise
+        return await self._token(challenge, last, used, began)
 
     async def _token(
         self,
@@ -235,24 +151,27 @@ class Identity:
         scopes: tuple[Scope, ...],
         used: Authorization | None,
         began: float,
+        *,
+        may_be_less: bool = False,
     ) -> Authorization:
         """Return a token other than ``used``; those who need the same share one request for it."""
         key = frozenset(scopes)
-        # Until one token came, one at a time: a wrong password is not tried for each repository.
-        async with self._locks[key] if self._tokens else self._first:
+        async with self._locks[key]:
             known = self._tokens.get(key)
             if known is not None and known is not used and not known.is_spent:
                 return known
-            if self._login_failed is not None:
-                raise self._login_failed
             refused_at, refusal = self._refusals.get(key, (0.0, None))
             if refusal is not None and refused_at > began:
                 raise refusal
-            try:
-                token = await self._client.request(challenge, scopes)
-            except RegistryError as error:
-                self._refusals[key] = (time.monotonic(), error)
-                raise
+            async with self.login.proved(may_be_less=may_be_less):
+                try:
+                    token = await self._client.request(challenge, scopes)
+                except RegistryError as error:
+                    self._refusals[key] = (time.monotonic(), error)
+                    if isinstance(error, AuthenticationError):
+                        self.login.note_refusal(error, is_last=not may_be_less)
+                    raise
+                self.login.is_believed = True
             self._tokens[key] = Authorization(
                 f"Bearer {token.value}", key, time.monotonic(), token.life
             )

@@ -1,26 +1,22 @@
 """One registry's endpoints, a method each (OCI distribution spec 1.1).
 
-Each method says what it needs, sends, answers challenges, and turns an error reply into an error
-that names the image.
+Each method says what it needs, sends, and turns an error reply into an error that names the image.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
+from oci_merge.asking import Asker
 from oci_merge.auth import Authenticator
 from oci_merge.challenge import Scope, pull, pull_push, resolve_realm
-from oci_merge.connection import Connection
-from oci_merge.credentials import Credential, CredentialSearch
+from oci_merge.deadline import Deadline
 from oci_merge.digest import check_digest, sha256_digest, verify_digest
+from oci_merge.endpoint import Endpoint
 from oci_merge.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -33,18 +29,15 @@ from oci_merge.errors import (
 from oci_merge.events import OnEvent, ignore
 from oci_merge.exchange import Reply, Request
 from oci_merge.failures import Attempt, error_from
-from oci_merge.identity import Authorization
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.media_types import ACCEPT_MANIFESTS
 from oci_merge.notices import WarningsOnce
 from oci_merge.outcomes import RawManifest, RefusedMount, chunk_length, located
 from oci_merge.reference import Reference
+from oci_merge.sending import Sender
 from oci_merge.text import printable
-from oci_merge.transport import Transport
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
-#: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
-_MAX_ANSWERS = 4
 _SUCCESSES = frozenset({200, 201, 202, 204})
 
 
@@ -52,60 +45,36 @@ class Registry:
     """A registry, for one run.
 
     Args:
-        name: the authority, or ``docker.io``.
+        endpoint: what is kept of it between runs.
         reads: the repositories that the run reads.
         writes: the repositories that it reads and writes.
-        credential: what the caller gave; others are looked for when the registry asks.
-        docker_config: the file to look into instead of the usual ones.
-        plain_http: speak plain HTTP.
-        insecure: do not verify the certificate.
-        connection: how to reach it.
+        deadline: when the run has to be over.
         on_event: told of each retry.
-        environ: the environment to find credentials in; the process's own where it is left out.
         on_warning: called with what the registry warns of, once for each sentence.
     """
 
     def __init__(
         self,
-        name: str,
+        endpoint: Endpoint,
         *,
         reads: Sequence[str] = (),
         writes: Sequence[str] = (),
-        credential: Credential | None = None,
-        docker_config: Path | None = None,
-        plain_http: bool = False,
-        insecure: bool = False,
-        connection: Connection | None = None,
+        deadline: Deadline | None = None,
         on_event: OnEvent = ignore,
-        environ: Mapping[str, str] | None = None,
         on_warning: Callable[[str], object] | None = None,
     ) -> None:
-        self.name = name
-        self._transport = Transport(
-            name,
-            plain_http=plain_http,
-            insecure=insecure,
-            connection=connection,
+        self.name = endpoint.name
+        self._transport = endpoint.transport
+        self._sender = Sender(
+            endpoint.transport,
+            retries=endpoint.connection.retries,
+            deadline=deadline,
             on_event=on_event,
         )
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        search = CredentialSearch(name, credential, environ=environ, docker_config=docker_config)
-        self._auth = Authenticator(self._transport, scopes, search)
-        self._warnings = WarningsOnce(name, on_warning)
-        self._opening = asyncio.Lock()
-        self._proving = asyncio.Lock()
-        self._unreachable: TransportError | None = None
-
-    async def __aenter__(self) -> Registry:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._transport.aclose()
+        self._auth = Authenticator(self._sender, scopes, endpoint.logins)
+        self._asker = Asker(endpoint, self._sender, self._auth)
+        self._warnings = WarningsOnce(self.name, on_warning)
 
     async def get_manifest(self, reference: Reference) -> Manifest:
         """Fetch a manifest or an index ("Pulling manifests").
@@ -333,76 +302,14 @@ class Registry:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
         if not self._transport.is_own(request.url):
-            return replace(await self._transport.send(request), foreign=True)
-        reply = await self._send_own(request, doing)
+            return replace(await self._sender.send(request), foreign=True)
+        outcome = await self._asker.ask(request, doing.scopes)
+        reply = outcome.reply
+        if reply.status == 401 and not reply.foreign:
+            raise self._error(reply, request, doing, had_token=outcome.had_token)
         if not reply.foreign:
             self._warnings.note(reply.headers.get_list("warning"))
         return reply
-
-    async def _send_own(self, request: Request, doing: _Doing) -> Reply:
-        began = time.monotonic()
-        outcome = await self._open(request, doing, began)
-        for _ in range(_MAX_ANSWERS):
-            if outcome.answer is None:
-                break
-            outcome = await self._ask(request, doing, began, outcome.answer)
-        if outcome.reply.status == 401 and not outcome.reply.foreign:
-            raise self._error(outcome.reply, request, doing, had_token=outcome.had_token)
-        return outcome.reply
-
-    async def _open(self, request: Request, doing: _Doing, began: float) -> _Outcome:
-        """Send a first time: over TLS one alone goes ahead, and answers the challenge for all."""
-        if not self._transport.is_settled:
-            reply = await self._transport.send_in_clear(request)
-            if reply is not None:
-                return await self._judge(reply, doing, None, began)
-            async with self._opening:
-                if not self._transport.is_settled:
-                    return await self._ask_first(request, doing, began)
-        return await self._ask(request, doing, began, self._auth.current(doing.scopes))
-
-    async def _ask_first(self, request: Request, doing: _Doing, began: float) -> _Outcome:
-        """Send what goes ahead; where nobody answers it, those who wait do not try again."""
-        if self._unreachable is not None:
-            raise self._unreachable
-        try:
-            return await self._ask(request, doing, began, self._auth.current(doing.scopes))
-        except TransportError as error:
-            if not self._transport.is_settled:
-                self._unreachable = error
-            raise
-
-    async def _ask(
-        self, request: Request, doing: _Doing, began: float, used: Authorization | None
-    ) -> _Outcome:
-        """Send with an authorization; one request at a time tries a password for all."""
-        trial = used.trial if used else None
-        if trial and trial.is_open:
-            async with self._proving:
-                if trial.is_open:
-                    return await self._try(request, doing, began, used)
-        return await self._try(request, doing, began, used)
-
-    async def _try(
-        self, request: Request, doing: _Doing, began: float, used: Authorization | None
-    ) -> _Outcome:
-        if used and used.trial and used.trial.verdict:
-            return _Outcome(used.trial.verdict, had_token=False)
-        authorization = used.value if used else None
-        reply = await self._transport.send(replace(request, authorization=authorization))
-        return await self._judge(reply, doing, used, began)
-
-    async def _judge(
-        self, reply: Reply, doing: _Doing, used: Authorization | None, began: float
-    ) -> _Outcome:
-        """Answer a challenge, if this is one."""
-        had_token = used is not None and bool(used.scopes)
-        if reply.status != 401 or reply.foreign:
-            if used and used.trial:
-                used.trial.is_accepted = True
-            return _Outcome(reply, had_token)
-        answer = await self._auth.answer(reply, doing.scopes, used, began)
-        return _Outcome(reply, had_token, answer)
 
     def _expect(
         self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
@@ -431,15 +338,6 @@ class _Doing:
     action: str
     subject: str
     scopes: Sequence[Scope]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """A reply, whether a token had been sent for it, and with what to ask again, if at all."""
-
-    reply: Reply
-    had_token: bool
-    answer: Authorization | None = None
 
 
 def _manifest_path(reference: Reference) -> str:

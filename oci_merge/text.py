@@ -7,6 +7,7 @@ terminal would obey is shown as an escape instead.
 from __future__ import annotations
 
 import unicodedata
+from urllib.parse import urlsplit
 
 #: Unicode categories that a terminal may act on: controls, formats (bidi marks), surrogates,
 #: private use, and line and paragraph separators.
@@ -38,3 +39,13 @@ def listed(items: list[str] | tuple[str, ...]) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def shown_path(url: str) -> str:
+    """Return a URL's path, to be shown: a query may hold a signature."""
+    return printable(urlsplit(url).path)
+
+
+def shown_host(url: str) -> str:
+    """Return a URL's host and port, to be shown."""
+    return printable(urlsplit(url).netloc)

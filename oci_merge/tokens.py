@@ -9,8 +9,8 @@ from oci_merge.challenge import Challenge, Scope, Token, parse_token, resolve_re
 from oci_merge.credentials import Credential
 from oci_merge.exchange import Reply, Request
 from oci_merge.failures import Attempt, error_from
-from oci_merge.text import listed, printable
-from oci_merge.transport import Transport
+from oci_merge.sending import Sender
+from oci_merge.text import listed, printable, shown_host
 
 _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
@@ -26,12 +26,13 @@ class TokenClient:
     as well, that is sent by GET, as it is where there is nothing else.
 
     Args:
-        transport: the way to the registry; token servers are asked through it too.
+        sender: the way to the registry; token servers are asked through it too.
         credential: who asks; None for an anonymous user.
     """
 
-    def __init__(self, transport: Transport, credential: Credential | None) -> None:
-        self._transport = transport
+    def __init__(self, sender: Sender, credential: Credential | None) -> None:
+        self._sender = sender
+        self._transport = sender.transport
         self._credential = credential
         self._posts = bool(credential and credential.identity_token)
 
@@ -74,7 +75,7 @@ class TokenClient:
         ]
         content = urlencode(form).encode()
         request = Request("POST", realm, _FORM, content, _MAX_TOKEN, is_secret=True)
-        return await self._transport.send(request)
+        return await self._sender.send(request)
 
     async def _get(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Reply:
         """Ask with the password, or without a credential; a redirect is checked like the realm."""
@@ -86,7 +87,7 @@ class TokenClient:
         ]
         if login and login.username:
             query.append(("account", login.username))
-        return await self._transport.send(
+        return await self._sender.send(
             Request(
                 "GET",
                 _with_query(realm, urlencode(query)),
@@ -112,7 +113,7 @@ class TokenClient:
             registry=self._transport.registry,
             method=method,
             user=self.user,
-            server=f"the token server {printable(urlsplit(realm).netloc)}",
+            server=f"the token server {shown_host(realm)}",
             secrets=self._credential.secrets if self._credential else (),
         )
 

@@ -1,4 +1,4 @@
-"""HTTP to one registry: the scheme, the protocol, redirects, retries, limits. No word of images.
+"""HTTP to one registry: the scheme, the protocol, redirects, limits. No word of images.
 
 httpx stays in here, in ``clients``, ``exchange`` and ``outages``; none of its errors leave them.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -16,21 +15,14 @@ import httpx
 
 from oci_merge.clients import CONNECTIONS, Clients, Kind
 from oci_merge.connection import Connection
-from oci_merge.deadline import Deadline
 from oci_merge.errors import ManifestError, OciMergeError, TransportError
-from oci_merge.events import OnEvent, Retrying, ignore
 from oci_merge.exchange import MAX_ERROR_BODY, Reply, Request
 from oci_merge.outages import may_pass, outage, speaks_no_tls
 from oci_merge.reference import DEFAULT_PORTS, is_loopback, registry_endpoint
-from oci_merge.retry import RetryPolicy
-from oci_merge.text import printable
+from oci_merge.text import printable, shown_host, shown_path
 
 _logger = logging.getLogger(__name__)
 
-_sleep = asyncio.sleep
-
-#: What does no more if it is done twice; a PATCH would append its chunk once more.
-_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _MAX_REDIRECTS = 5
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
@@ -48,8 +40,7 @@ class Transport:
         registry: the authority, or ``docker.io``.
         plain_http: speak plain HTTP.
         insecure: do not verify the registry's certificate.
-        connection: how to reach it; its deadline begins now.
-        on_event: told of each retry.
+        connection: how to reach it.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -62,16 +53,12 @@ class Transport:
         plain_http: bool = False,
         insecure: bool = False,
         connection: Connection | None = None,
-        on_event: OnEvent = ignore,
     ) -> None:
         connection = connection or Connection()
         self.registry = registry
         self._authority = registry_endpoint(registry)
         self._insecure = insecure
         self._clients = Clients(registry, connection, insecure=insecure, uses_tls=not plain_http)
-        self._policy = RetryPolicy(connection.retries)
-        self._deadline = Deadline(connection.deadline)
-        self._on_event = on_event
         self._first = asyncio.Lock()
         # The time that httpx's own queue takes grows with the square of its length.
         self._slots = asyncio.Semaphore(CONNECTIONS)
@@ -105,83 +92,46 @@ class Transport:
         """Whether scheme and protocol are known, so that requests may go out side by side."""
         return self._settled is not None
 
-    async def send_in_clear(self, request: Request) -> Reply | None:
-        """Try a loopback registry in the clear.
+    @property
+    def tries_clear(self) -> bool:
+        """Whether a loopback registry is still to be tried in the clear."""
+        return self._try_plain
 
-        All first requests may try at once: none of them carries a credential, as no challenge
-        has come yet.
-
-        Returns:
-            The reply, or None if the registry is on another machine or does not speak plain HTTP.
-        """
-        if not self._try_plain:
-            return None
-        try:
-            return await self._repeated(request, self._in_clear)
-        except _NotInClearError:
-            return None
-
-    async def send(self, request: Request) -> Reply:
-        """Send a request, follow redirects (``Request.is_followed``), and try again what may pass.
-
-        Raises:
-            TransportError: no usable reply came.
-            ManifestError: the reply is larger than the request's limit.
-        """
-        return await self._repeated(request, self._once)
-
-    async def _repeated(
-        self, request: Request, attempt: Callable[[Request], Awaitable[Reply]]
-    ) -> Reply:
-        """Make attempts until one comes to something, or no more are allowed."""
-        failures = 0
-        while True:
-            failures += 1
-            try:
-                reply = await attempt(request)
-            except TransportError as error:
-                wait = self._policy.wait_after_loss(failures) if self._may_pass(error) else None
-                if not self._affords(request, wait):
-                    raise
-                reason = error.message
-            else:
-                wait = self._policy.wait_after_reply(
-                    failures, reply.status, reply.headers, reply.content
-                )
-                if not self._affords(request, wait):
-                    return reply
-                status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
-                reason = f"{_shown_host(reply.url)} answered {status}"
-            assert wait is not None
-            self._on_event(Retrying(f"{request.method} {_shown(request.url)}", reason, wait))
-            await _sleep(wait)
-            attempt = self._once_more
-
-    def _affords(self, request: Request, wait: float | None) -> bool:
-        """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""
-        may_repeat = (
-            request.repeatable and request.method in _REPEATABLE and not request.is_streamed
-        )
-        return wait is not None and may_repeat and self._deadline.allows(wait)
-
-    def _may_pass(self, error: TransportError) -> bool:
+    def may_pass(self, error: TransportError) -> bool:
         """Say whether to try again; what failed in the clear may be no TLS server at all."""
         # Another first request may have been answered in the clear while this one tried TLS.
         is_open = self._settled in (None, "plain") and self._may_be_plain
         return may_pass(error) or (is_open and speaks_no_tls(error))
 
-    async def _once_more(self, request: Request) -> Reply:
-        """Make another attempt, in the clear too as long as nothing came of either scheme."""
-        if self._settled is None and self._may_be_plain:
-            with contextlib.suppress(_NotInClearError):
-                return await self._in_clear(request)
-        return await self._once(request)
+    async def once(self, request: Request) -> Reply:
+        """Send a request and follow redirects (``Request.is_followed``).
 
-    async def _in_clear(self, request: Request) -> Reply:
+        Raises:
+            TransportError: no usable reply came.
+            ManifestError: the reply is larger than the request's limit.
+        """
+        if self._settled is None:
+            async with self._first:
+                if self._settled is None:
+                    return await self._follow(request, await self._settle_protocol(request))
+        return await self._follow(request, await self._exchange(request, self._url(request)))
+
+    async def once_more(self, request: Request) -> Reply:
+        """Send again what failed, in the clear too as long as nothing came of either scheme.
+
+        Raises:
+            TransportError, ManifestError: as ``once`` does.
+        """
+        if self._settled is None and self._may_be_plain:
+            with contextlib.suppress(NotInClearError):
+                return await self.in_clear(request)
+        return await self.once(request)
+
+    async def in_clear(self, request: Request) -> Reply:
         """Send a request in the clear.
 
         Raises:
-            _NotInClearError: the registry does not speak plain HTTP, as far as can be seen.
+            NotInClearError: the registry does not speak plain HTTP, as far as can be seen.
         """
         url = urljoin(f"http://{self._authority}", request.url)
         try:
@@ -190,19 +140,12 @@ class Transport:
             if self._settled == "plain":
                 raise
             self._try_plain = False
-            raise _NotInClearError from error
+            raise NotInClearError from error
         if _is_tls_servers(reply):
             self._try_plain = self._may_be_plain = False
-            raise _NotInClearError
+            raise NotInClearError
         self._scheme, self._settled = "http", "plain"
         return await self._follow(request, reply)
-
-    async def _once(self, request: Request) -> Reply:
-        if self._settled is None:
-            async with self._first:
-                if self._settled is None:
-                    return await self._follow(request, await self._settle_protocol(request))
-        return await self._follow(request, await self._exchange(request, self._url(request)))
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
@@ -220,7 +163,7 @@ class Transport:
             if followed < _MAX_REDIRECTS:
                 reply = await self._exchange(request, _redirected(request, reply, location))
         raise TransportError(
-            f"{self._authority} redirects {request.method} {_shown(request.url)} "
+            f"{self._authority} redirects {request.method} {shown_path(request.url)} "
             f"more than {_MAX_REDIRECTS} times",
             hint="the registry, or a proxy before it, is misconfigured",
         )
@@ -233,8 +176,8 @@ class Transport:
             headers["Authorization"] = request.authorization
         client = self._clients.client(kind or self._kind(url, request), url)
         body = request.pieces() if request.pieces else request.content
-        what, host = f"{request.method} {_shown(url)}", _shown_host(url)
-        async with self._deadline.kept(f"the answer of {host} to {what}"), self._slots:
+        what, host = f"{request.method} {shown_path(url)}", shown_host(url)
+        async with self._slots:
             try:
                 built = client.build_request(request.method, url, headers=headers, content=body)
                 response = await client.send(built, stream=True)
@@ -257,7 +200,7 @@ class Transport:
     def _refuse_proxy_login(self, url: str) -> None:
         """Say of a proxy's own answer that it is no registry's."""
         if proxy := self._clients.proxy_of(url):
-            raise outage("", _shown_host(url), proxy, httpx.ProxyError("it wants a login"))
+            raise outage("", shown_host(url), proxy, httpx.ProxyError("it wants a login"))
 
     def _url(self, request: Request) -> str:
         return urljoin(self.base_url, request.url)
@@ -271,7 +214,7 @@ class Transport:
         return "foreign stream" if request.is_streamed else "foreign"
 
 
-class _NotInClearError(Exception):
+class NotInClearError(Exception):
     """The registry did not answer as plain HTTP has it."""
 
 
@@ -289,7 +232,7 @@ async def _read(response: httpx.Response, request: Request) -> bytes:
             if is_error:
                 return bytes(content[:limit])
             raise ManifestError(
-                f"{response.url.host} sends more than {limit} bytes for {_shown(request.url)}",
+                f"{response.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
                 hint="no manifest, config or token is that large; nothing more of it was read",
             )
     return bytes(content)
@@ -313,12 +256,12 @@ def _redirected(request: Request, reply: Reply, location: str) -> str:
         is_usable = False
     if not is_usable:
         raise TransportError(
-            f"{asked.netloc} redirects {_shown(request.url)} to what is no http or https URL",
+            f"{asked.netloc} redirects {shown_path(request.url)} to what is no http or https URL",
             hint=hint,
         )
     if parts.scheme == "http" and asked.scheme == "https":
         raise TransportError(
-            f"{asked.netloc} redirects {_shown(request.url)} "
+            f"{asked.netloc} redirects {shown_path(request.url)} "
             f"to {_shown_origin(parts)}, which is not https",
             hint=hint,
         )
@@ -337,14 +280,5 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", port or DEFAULT_PORTS.get(parts.scheme)
 
 
-def _shown(url: str) -> str:
-    """Return a URL's path: a query may hold a signature."""
-    return printable(urlsplit(url).path)
-
-
 def _shown_origin(parts: SplitResult) -> str:
     return printable(f"{parts.scheme}://{parts.hostname or ''}")
-
-
-def _shown_host(url: str) -> str:
-    return printable(urlsplit(url).netloc)

@@ -41,7 +41,7 @@ from fixtures.embedded.replies import CONTROL_CHARACTERS, HTML_ERROR_PAGE, neste
 from fixtures.images import BuiltImage, BuiltIndex, build_index
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import Connection, MergeResult, OciMergeError, PublishError, transport
+from oci_merge import Connection, MergeResult, OciMergeError, PublishError, sending
 from tests.http.support import (
     AMD64,
     ARM64,
@@ -168,7 +168,7 @@ def rig(
         made.waits.append(seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(transport, "_sleep", noted)
+    monkeypatch.setattr(sending, "_sleep", noted)
     yield made
     registry.hooks.clear()
     for record in other.requests:  # nothing of ours may be told to another origin

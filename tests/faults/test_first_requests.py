@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from oci_merge import NotFoundError
-from oci_merge.registry import Registry
-from tests.http.support import reference, speaking
+from tests.http.support import opened, reference, speaking
 
 _NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
@@ -36,7 +35,7 @@ async def test_one_that_is_broken_off_is_sent_again_in_the_clear_if_another_is_a
             await asyncio.sleep(0.1)
             writer.write(_NOTHING)
 
-    async with speaking(handler) as host, Registry(host) as registry:
+    async with speaking(handler) as host, opened(host) as registry:
         outcomes = await asyncio.gather(
             *(registry.head_manifest(reference(f"{name}:1", host)) for name in ("one", "two")),
             return_exceptions=True,

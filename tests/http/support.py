@@ -20,7 +20,13 @@ from fixtures.embedded import EmbeddedRegistry, Hook, RequestRecord, Settings
 from fixtures.images import BuiltImage, BuiltIndex, build_image
 from fixtures.server import ServerTLS
 from fixtures.tokens import Account, TokenService
-from oci_merge import MergeResult, Reference, parse_reference
+from oci_merge import Connection, MergeResult, Reference, parse_reference
+from oci_merge.deadline import Deadline
+from oci_merge.endpoint import Endpoint
+from oci_merge.events import OnEvent, ignore
+from oci_merge.registry import Registry
+from oci_merge.sending import Sender
+from oci_merge.transport import Transport
 
 REPOSITORY = "team/app"
 AMD64 = build_image("linux", "amd64")
@@ -80,6 +86,28 @@ def merge(host: str, **options: Any) -> MergeResult:
 def reference(name: str = "team/app:1.0", host: str = "reg.test") -> Reference:
     """Return the reference of an image."""
     return parse_reference(f"{host}/{name}")
+
+
+@asynccontextmanager
+async def opened(
+    name: str, *, reads: Sequence[str] = (), on_event: OnEvent = ignore, **options: Any
+) -> AsyncIterator[Registry]:
+    """Give a registry for one run; ``options`` are those of its endpoint."""
+    async with Endpoint(name, **options) as endpoint:
+        yield Registry(endpoint, reads=reads, on_event=on_event)
+
+
+def sender(
+    host: str, *, connection: Connection | None = None, on_event: OnEvent = ignore, **options: Any
+) -> Sender:
+    """Return one run's way to a registry; ``options`` are those of its transport."""
+    connection = connection or Connection()
+    return Sender(
+        Transport(host, connection=connection, **options),
+        retries=connection.retries,
+        deadline=Deadline(connection.deadline),
+        on_event=on_event,
+    )
 
 
 def found(image: BuiltImage | BuiltIndex, **headers: str) -> httpx.Response:

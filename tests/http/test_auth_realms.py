@@ -17,9 +17,8 @@ from oci_merge import (
     parse_reference,
 )
 from oci_merge.credentials import Credential
-from oci_merge.registry import Registry
 from oci_merge.retry import PASSING_STATUSES
-from tests.http.support import AMD64, PASSWORD, challenged, found, reference
+from tests.http.support import AMD64, PASSWORD, challenged, found, opened, reference
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +37,7 @@ def _token(**document: object) -> httpx.Response:
 
 
 async def _read(*, plain_http: bool = False, insecure: bool = False) -> None:
-    async with Registry(
+    async with opened(
         "reg.test",
         reads=["team/app"],
         credential=_CREDENTIAL,
@@ -234,7 +233,7 @@ async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) ->
     manifest = "https://registry-1.docker.io/v2/library/alpine/manifests/3"
     web.get(manifest).mock(side_effect=[challenged(realm), found(AMD64)])
     web.get(host="auth.docker.io").mock(return_value=_token())
-    async with Registry("docker.io", reads=["library/alpine"]) as registry:
+    async with opened("docker.io", reads=["library/alpine"]) as registry:
         assert (await registry.get_manifest(parse_reference("alpine:3"))).digest == AMD64.digest
     (asked,) = _asked(web, "auth.docker.io")
     assert _query(asked) == [

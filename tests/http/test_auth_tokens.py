@@ -14,8 +14,7 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
 from oci_merge.credentials import Credential
-from oci_merge.identity import Authorization
-from oci_merge.registry import Registry
+from oci_merge.login import Authorization
 from tests.http.support import (
     AMD64,
     ARM64,
@@ -26,6 +25,7 @@ from tests.http.support import (
     Matches,
     asks,
     merge,
+    opened,
     paths,
     reference,
     reply,
@@ -121,7 +121,7 @@ async def test_a_server_that_grants_the_first_scope_alone_is_asked_again_for_eac
     tokens = with_tokens(only_first_scope=True)
     registry.settings.auth = tokens
     reads = ["team/app-amd64", "team/app-arm64"]
-    async with Registry(server.host, reads=reads, credential=_CREDENTIAL) as asked:
+    async with opened(server.host, reads=reads, credential=_CREDENTIAL) as asked:
         first = await asked.get_manifest(reference("team/app-amd64:1.0", server.host))
         second = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
         again = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))

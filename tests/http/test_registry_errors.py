@@ -16,8 +16,7 @@ from oci_merge import (
     RegistryError,
     ServerError,
 )
-from oci_merge.registry import Registry
-from tests.http.support import reference
+from tests.http.support import opened, reference
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +25,7 @@ _TAG = "http://reg.test/v2/team/app/manifests/1.0"
 
 async def _fails(web: respx.MockRouter, reply: httpx.Response) -> RegistryError:
     web.get(_TAG).mock(return_value=reply)
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         with pytest.raises(RegistryError) as caught:
             await registry.get_manifest(reference())
     return caught.value

@@ -21,8 +21,7 @@ from oci_merge import (
     UnsupportedMediaTypeError,
 )
 from oci_merge.manifest import Descriptor, ImageIndex, Manifest
-from oci_merge.registry import Registry
-from tests.http.support import AMD64, ARM64, found, reference
+from tests.http.support import AMD64, ARM64, found, opened, reference
 
 pytestmark = pytest.mark.anyio
 
@@ -32,12 +31,12 @@ _OTHER = digest_of(b"something else")
 
 
 async def _get(name: str = "team/app:1.0") -> Manifest:
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         return await registry.get_manifest(reference(name))
 
 
 async def _head(name: str = "team/app:1.0") -> str:
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         return await registry.head_manifest(reference(name))
 
 
@@ -47,7 +46,7 @@ async def _config(image: BuiltImage, size: int | None = None) -> bytes:
         digest=image.config.digest,
         size=image.config.size if size is None else size,
     )
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         return await registry.get_config("team/app", config, what="reg.test/team/app:1.0")
 
 

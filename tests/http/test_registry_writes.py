@@ -20,9 +20,8 @@ from oci_merge import (
 )
 from oci_merge.credentials import Credential
 from oci_merge.outcomes import RefusedMount
-from oci_merge.registry import Registry
 from oci_merge.retry import PASSING_STATUSES
-from tests.http.support import AMD64, PASSWORD
+from tests.http.support import AMD64, PASSWORD, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +32,13 @@ _UPLOAD = f"{_UPLOADS}1234?_state=a%2Bb%3D"
 
 async def _mount(web: respx.MockRouter, reply: httpx.Response) -> RefusedMount | None:
     web.post(url__startswith=_UPLOADS).mock(return_value=reply)
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         return await registry.mount_blob("team/app", _BLOB, "team/app-amd64")
 
 
 async def _put(reply: httpx.Response, web: respx.MockRouter, identifier: str = "latest") -> None:
     web.put(f"http://reg.test/v2/team/app/manifests/{identifier}").mock(return_value=reply)
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         await registry.put_manifest("team/app", identifier, AMD64.media_type, AMD64.manifest)
 
 
@@ -92,7 +91,7 @@ async def test_a_registry_that_fails_to_mount_has_not_refused(
 )
 async def test_an_upload_is_cancelled_at_its_own_url(upload: str, web: respx.MockRouter) -> None:
     web.delete(url__startswith=_UPLOADS).mock(return_value=httpx.Response(204))
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         await registry.cancel_upload("team/app", upload)
     assert [str(call.request.url) for call in web.calls] == [_UPLOAD]
 
@@ -102,7 +101,7 @@ async def test_a_registry_that_cancels_no_upload_is_not_blamed(
     status: int, web: respx.MockRouter
 ) -> None:
     web.delete(url__startswith=_UPLOADS).mock(return_value=httpx.Response(status))
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         await registry.cancel_upload("team/app", _UPLOAD)
     assert web.calls.call_count == (5 if status in PASSING_STATUSES else 1)
 
@@ -111,7 +110,7 @@ async def test_an_upload_that_cannot_be_cancelled_for_lack_of_an_answer_is_an_er
     web: respx.MockRouter,
 ) -> None:
     web.delete(url__startswith=_UPLOADS).mock(side_effect=httpx.ReadError)
-    async with Registry("reg.test", plain_http=True) as registry:
+    async with opened("reg.test", plain_http=True) as registry:
         with pytest.raises(TransportError):
             await registry.cancel_upload("team/app", _UPLOAD)
 
@@ -121,7 +120,7 @@ async def test_no_other_origin_is_asked_to_cancel_an_upload(
     upload: str, web: respx.MockRouter
 ) -> None:
     credential = Credential("ci", PASSWORD)
-    async with Registry("reg.test", plain_http=True, credential=credential) as registry:
+    async with opened("reg.test", plain_http=True, credential=credential) as registry:
         await registry.cancel_upload("team/app", upload)
     assert web.calls.call_count == 0
 

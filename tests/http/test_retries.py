@@ -21,10 +21,11 @@ from fixtures.embedded import EmbeddedRegistry, Hook, Settings
 from fixtures.images import build_image
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import Connection, Event, MergeResult, Retrying, transport
+from oci_merge import Connection, Event, MergeResult, Retrying, sending
 from oci_merge.errors import RateLimitedError, RegistryError, ServerError, TransportError
 from oci_merge.exchange import Request as Asked
-from oci_merge.transport import Transport
+from oci_merge.sending import Sender
+from tests.http.support import sender
 
 PASSING = [408, 429, 500, 502, 503, 504]
 #: One request of every kind that a merge sends.
@@ -113,7 +114,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(wait: float) -> None:
         seconds.append(wait)
 
-    monkeypatch.setattr(transport, "_sleep", sleep)
+    monkeypatch.setattr(sending, "_sleep", sleep)
     return seconds
 
 
@@ -216,14 +217,14 @@ def test_a_request_that_must_not_be_repeated_is_not(
     stocked: EmbeddedRegistry, host: str, asked: Asked
 ) -> None:
     stocked.hooks.append(Fails(asked.method, "/v2/", times=1, reply=status(503)))
-    assert asyncio.run(_send(Transport(host, plain_http=True), asked)) == 503
+    assert asyncio.run(_send(sender(host, plain_http=True), asked)) == 503
 
 
-async def _send(made: Transport, request: Asked) -> int:
+async def _send(made: Sender, request: Asked) -> int:
     try:
         return (await made.send(request)).status
     finally:
-        await made.aclose()
+        await made.transport.aclose()
 
 
 @contextmanager
@@ -259,7 +260,7 @@ def test_a_local_registry_whose_first_reply_is_lost_is_not_taken_for_a_tls_serve
     first: bytes,
 ) -> None:
     async def scenario(host: str) -> int:
-        made = Transport(host)
+        made = sender(host)
         assert await made.send_in_clear(Asked("GET", "/v2/")) is None
         return await _send(made, Asked("GET", "/v2/"))
 
@@ -273,7 +274,7 @@ def test_a_refused_connection_is_tried_again_until_the_registry_is_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
     events: list[Event] = []
-    made = Transport(host, plain_http=True, on_event=events.append)
+    made = sender(host, plain_http=True, on_event=events.append)
     with pytest.raises(TransportError, match="could not connect"):
         asyncio.run(_send(made, Asked("GET", "/v2/")))
     assert [type(event) for event in events] == [Retrying] * 4
@@ -309,7 +310,7 @@ def test_a_server_that_never_answers_fails_in_the_time_promised(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        made = Transport(host, plain_http=True, connection=connection)
+        made = sender(host, plain_http=True, connection=connection)
         began = time.monotonic()
         with pytest.raises(TransportError, match=match) as caught:
             asyncio.run(_send(made, Asked("GET", "/v2/")))
@@ -362,7 +363,7 @@ def test_a_registry_s_certificates_are_not_for_the_hosts_that_it_points_at(
         front.hooks.append(Fails("GET", "/v2/", times=99, reply=reply))
         with serve(front.app, tls=_tls(authority)) as here:
             for options in ({"connection": Connection(ca_file=str(own))}, {"insecure": True}):
-                made = Transport(here.host, **options)
+                made = sender(here.host, **options)
                 with pytest.raises(TransportError, match=f"certificate of {there.host} is not"):
                     asyncio.run(_send(made, Asked("GET", "/v2/", sink=sink)))
     assert store.requests == []

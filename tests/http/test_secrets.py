@@ -19,8 +19,7 @@ from fixtures.tokens import Account
 from oci_merge import OciMergeError
 from oci_merge.credentials import Credential
 from oci_merge.exchange import Reply, Request
-from oci_merge.identity import Authorization
-from oci_merge.registry import Registry
+from oci_merge.login import Authorization
 from tests.http.support import (
     CI,
     PASSWORD,
@@ -29,6 +28,7 @@ from tests.http.support import (
     asks,
     challenged,
     merge,
+    opened,
     reference,
     reply,
     stocked,
@@ -147,7 +147,7 @@ async def test_the_signature_of_a_redirect_is_not_repeated(
     web.get(host="reg.test").mock(return_value=Found(307, headers={"location": signed}))
     headers = {"location": "http://s3.test/?X-Amz-Signature=s1gnature"} if status == 302 else {}
     web.get(host="s3.test").mock(return_value=Found(status, headers=headers))
-    async with Registry("reg.test") as asked:
+    async with opened("reg.test") as asked:
         with pytest.raises(OciMergeError) as caught:
             await asked.get_manifest(reference())
     _assert_clean(_said(caught.value) + _logged(caplog, "oci_merge"), "s1gnature")
@@ -168,7 +168,7 @@ async def test_a_token_that_cannot_be_used_is_not_repeated(
 ) -> None:
     web.get(host="reg.test").mock(return_value=challenged('Bearer realm="https://auth.test/t"'))
     web.get(host="auth.test").mock(return_value=Found(200, json=token))
-    async with Registry("reg.test", credential=Credential("ci", PASSWORD)) as asked:
+    async with opened("reg.test", credential=Credential("ci", PASSWORD)) as asked:
         with pytest.raises(OciMergeError) as caught:
             await asked.get_manifest(reference())
     _assert_clean(_said(caught.value), "t0ken-secret")

@@ -25,17 +25,17 @@ from oci_merge import (
     TransportError,
 )
 from oci_merge.exchange import Reply, Request
-from oci_merge.registry import Registry
-from oci_merge.transport import Transport
 from tests.http.support import (
     IMAGES,
     OLD,
     add_old,
     asks,
     merge,
+    opened,
     reference,
     relays,
     says,
+    sender,
     speaking,
     tags,
 )
@@ -46,11 +46,11 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 async def _ask(host: str, connection: Connection | None = None) -> Reply:
-    asked = Transport(host, plain_http=True, connection=connection)
+    asked = sender(host, plain_http=True, connection=connection)
     try:
         return await asked.send(_PING)
     finally:
-        await asked.aclose()
+        await asked.transport.aclose()
 
 
 def _unused_port() -> int:
@@ -198,7 +198,7 @@ class _Flood:
 @pytest.mark.anyio
 async def test_a_manifest_of_64_mib_is_not_read_to_its_end() -> None:
     flood = _Flood("200 OK")
-    async with speaking(flood) as host, Registry(host) as asked:
+    async with speaking(flood) as host, opened(host) as asked:
         with pytest.raises(ManifestError, match="sends more than 4194304 bytes") as caught:
             await asked.get_manifest(reference(host=host))
     assert caught.value.hint
@@ -208,7 +208,7 @@ async def test_a_manifest_of_64_mib_is_not_read_to_its_end() -> None:
 @pytest.mark.anyio
 async def test_an_error_of_64_mib_is_an_error_with_its_status_and_not_read_either() -> None:
     flood = _Flood("404 Not Found")
-    async with speaking(flood) as host, Registry(host) as asked:
+    async with speaking(flood) as host, opened(host) as asked:
         with pytest.raises(NotFoundError, match="was not found"):
             await asked.get_manifest(reference(host=host))
     assert flood.taken < 32 * 2**20
@@ -290,10 +290,10 @@ async def test_a_connection_that_the_registry_closes_when_idle_is_opened_again()
     heads: list[bytes] = []
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     async with speaking(says(ok, heads=heads)) as host:
-        asked = Transport(host, plain_http=True)
+        asked = sender(host, plain_http=True)
         for _ in range(3):
             assert (await asked.send(_PING)).status == 200
-        await asked.aclose()
+        await asked.transport.aclose()
     assert len(heads) == 3
 
 
@@ -305,10 +305,10 @@ async def test_a_tls_server_that_hangs_up_in_the_handshake_is_a_transport_error(
         await reader.read(1)
 
     async with speaking(hangs_up) as host:
-        asked = Transport(host)
+        asked = sender(host)
         with pytest.raises(TransportError, match=f"could not connect to {host}"):
             await asked.send(_PING)
-        await asked.aclose()
+        await asked.transport.aclose()
 
 
 @pytest.mark.anyio
@@ -318,8 +318,8 @@ async def test_only_the_request_that_goes_ahead_is_alone(
     starts: list[bytes] = []
     with serve(registry.app, tls=tls) as server:
         async with speaking(relays(server.port, starts)) as host:
-            asked = Transport(host)
+            asked = sender(host)
             await asyncio.gather(*(asked.send(_PING) for _ in range(8)))
-            await asked.aclose()
+            await asked.transport.aclose()
     assert len(starts) <= 1 + 8
     assert len(registry.requests) == 8

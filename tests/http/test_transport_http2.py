@@ -12,8 +12,7 @@ from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
 from oci_merge.exchange import Reply, Request
-from oci_merge.transport import Transport
-from tests.http.support import says, speaking
+from tests.http.support import says, sender, speaking
 
 pytestmark = pytest.mark.anyio
 
@@ -55,12 +54,12 @@ def _offering(tls: ServerTLS, *protocols: str) -> ssl.SSLContext:
 
 
 async def _ask(host: str, count: int) -> list[Reply]:
-    transport = Transport(host)
+    transport = sender(host)
     try:
         first = await transport.send(_PING)
         return [first, *await asyncio.gather(*(transport.send(_PING) for _ in range(count)))]
     finally:
-        await transport.aclose()
+        await transport.transport.aclose()
 
 
 async def test_a_registry_that_offers_http2_gets_all_requests_on_one_connection(
@@ -80,9 +79,9 @@ async def test_first_requests_at_once_share_the_connection_that_the_first_of_the
 ) -> None:
     server = _Http2()
     async with speaking(server, _offering(tls, "h2")) as host:
-        transport = Transport(host)
+        transport = sender(host)
         await asyncio.gather(*(transport.send(_PING) for _ in range(20)))
-        await transport.aclose()
+        await transport.transport.aclose()
     assert server.connections == 1
     assert len(server.headers) == 20
 

@@ -8,7 +8,7 @@ import respx
 
 from oci_merge import TransportError
 from oci_merge.exchange import Reply, Request
-from oci_merge.transport import Transport
+from tests.http.support import sender
 
 pytestmark = pytest.mark.anyio
 
@@ -20,11 +20,11 @@ def _to(location: str, status: int = 307) -> httpx.Response:
 
 
 async def _ask(method: str = "GET", *, plain_http: bool = False) -> Reply:
-    transport = Transport("reg.test", plain_http=plain_http)
+    transport = sender("reg.test", plain_http=plain_http)
     try:
         return await transport.send(Request(method, _PATH, authorization="Bearer t0ken"))
     finally:
-        await transport.aclose()
+        await transport.transport.aclose()
 
 
 def _urls(web: respx.MockRouter) -> list[str]:
