@@ -106,6 +106,11 @@ class Authenticator:
         identity = self._identities.get(_repository(scopes[0]))
         return identity.user if identity else "an anonymous user"
 
+    def wants_login(self, repository: str) -> bool:
+        """Say whether a repository's user was challenged, and no login of theirs was taken."""
+        identity = self._identities.get(repository)
+        return identity is not None and not identity.is_logged_in
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """All that must not appear in any output, should a server repeat it."""

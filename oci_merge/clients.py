@@ -16,7 +16,7 @@ from oci_merge.connection import Connection
 from oci_merge.dialing import Dialer
 from oci_merge.errors import TransportError
 from oci_merge.proxies import find_proxies
-from oci_merge.reference import DEFAULT_PORTS
+from oci_merge.reference import DEFAULT_PORTS, registry_endpoint
 from oci_merge.tls import find_trust, public_context
 
 #: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
@@ -55,6 +55,7 @@ class Clients:
     def __init__(
         self, registry: str, connection: Connection, *, insecure: bool, uses_tls: bool
     ) -> None:
+        self._authority = registry_endpoint(registry)
         self._proxies = find_proxies(os.environ)
         self._trust = find_trust(registry, connection) if uses_tls else None
         if self._trust is not None:
@@ -96,11 +97,8 @@ class Clients:
         if self._proxies.url_for(url):
             return
         self.client(kind, url)
-        parts = urlsplit(url)
         self._dialers[kind].open_ahead(
             count,
-            parts.hostname or "",
-            parts.port or DEFAULT_PORTS[parts.scheme],
             tls=None if kind == "plain" else self._tls(kind),
             protocols=["http/1.1", "h2"] if kind in _HTTP2 else ["http/1.1"],
             timeout=self._seconds or _CONNECT_SECONDS,
@@ -142,8 +140,16 @@ class Clients:
         )
         if proxy is None:
             # httpx has no word for the backend of the pool that it makes.
-            self._dialers[kind] = transport._pool._network_backend = Dialer()
+            dialer = Dialer(*self._address(kind))
+            self._dialers[kind] = transport._pool._network_backend = dialer
         return transport
+
+    def _address(self, kind: Kind) -> tuple[str, int]:
+        """Return the registry's host and port."""
+        parts = urlsplit(f"//{self._authority}")
+        return parts.hostname or "", parts.port or DEFAULT_PORTS[
+            "http" if kind == "plain" else "https"
+        ]
 
     def _timeout(self, kind: Kind) -> httpx.Timeout:
         """Return how long to wait; for a free connection, that is as long as it takes."""

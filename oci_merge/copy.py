@@ -110,12 +110,15 @@ class _Copy:
         await self._send(self._put_chunks)
 
     async def give_up(self) -> None:
-        """Cancel the upload, if one is open; whatever comes of it."""
-        upload, self._upload = self._upload, None
-        if upload is not None:
+        """Cancel the upload, if one is open; whatever comes of it.
+
+        Where the run is broken off meanwhile, the upload is still known and can be given up again.
+        """
+        if self._upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
                 async with asyncio.timeout(_GRACE):
-                    await self._target.cancel(upload)
+                    await self._target.cancel(self._upload)
+        self._upload = None
 
     async def _session(self) -> Upload:
         if self._upload is None:
@@ -135,7 +138,7 @@ class _Copy:
         self._upload = None
 
     async def _put_whole(self, upload: Upload, pipe: _Pipe) -> None:
-        await self._target.put(upload, self._digest, self._size, pipe.pieces)
+        await self._close(self._target.put(upload, self._digest, self._size, pipe.pieces))
 
     async def _put_chunks(self, upload: Upload, pipe: _Pipe) -> None:
         length = min(max(_CHUNK, upload.least_chunk), _LARGEST_CHUNK)
@@ -149,7 +152,20 @@ class _Copy:
                 del chunk[:length]
         if chunk:
             await self._append(offset, bytes(chunk))
-        await self._target.finish(await self._session(), self._digest)
+        await self._close(self._target.finish(await self._session(), self._digest))
+
+    async def _close(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Send what closes the upload; where no answer says that it did, look for the blob."""
+        try:
+            await closing
+        except (ServerError, TransportError):
+            if not await self._is_there():
+                raise
+
+    async def _is_there(self) -> bool:
+        with contextlib.suppress(RegistryError, TransportError):
+            return await self._target.has(self._digest)
+        return False
 
     async def _append(self, offset: int, chunk: bytes) -> None:
         """Send a chunk, and again what of it did not arrive."""

@@ -10,6 +10,7 @@ something else. It is the network backend of ``httpcore``, which httpx stands on
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import re
 import ssl
@@ -27,35 +28,32 @@ _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 class Dialer(httpcore.AsyncNetworkBackend):
-    """Opens the connections of one client, all of them with the same TLS settings or none."""
+    """Opens the connections of one client, all of them with the same TLS settings or none.
 
-    def __init__(self) -> None:
+    Args:
+        host: the host that connections may be opened to ahead.
+        port: its port.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
         self._ahead: deque[asyncio.Task[_Stream]] = deque()
         self._open: WeakSet[_Stream] = WeakSet()
 
     def open_ahead(
-        self,
-        count: int,
-        host: str,
-        port: int,
-        *,
-        tls: ssl.SSLContext | None,
-        protocols: list[str],
-        timeout: float,
+        self, count: int, *, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> None:
         """Begin to open connections; the next ones that are asked for will be these.
 
         Args:
             count: how many there should be, with those that are open.
-            host: the host, which everything that is asked for has to be on.
-            port: the port.
             tls: TLS settings, or None for connections in the clear.
             protocols: what to offer over TLS (ALPN).
             timeout: how long each may take, in seconds.
         """
         there = len(self._ahead) + sum(stream.is_usable for stream in self._open)
         for _ in range(count - there):
-            task = asyncio.ensure_future(self._dial(host, port, tls, protocols, timeout))
+            task = asyncio.ensure_future(self._dial(tls, protocols, timeout))
             task.add_done_callback(_seen)
             self._ahead.append(task)
 
@@ -68,6 +66,8 @@ class Dialer(httpcore.AsyncNetworkBackend):
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection, if there is one that was opened ahead, else a new one."""
+        if (host, port) != self._address:
+            return await _connect(host, port, timeout)
         while self._ahead:
             stream = await self._wait_for(self._ahead.popleft())
             if stream.is_usable:
@@ -88,18 +88,13 @@ class Dialer(httpcore.AsyncNetworkBackend):
                 await (await task).aclose()
 
     async def _dial(
-        self,
-        host: str,
-        port: int,
-        tls: ssl.SSLContext | None,
-        protocols: list[str],
-        timeout: float,
+        self, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> _Stream:
-        stream = await _connect(host, port, timeout)
+        stream = await _connect(*self._address, timeout)
         if tls is None:
             return stream
         tls.set_alpn_protocols(protocols)
-        return await stream.start_tls(tls, host, timeout)
+        return await stream.start_tls(tls, self._address[0], timeout)
 
     def _kept(self, stream: _Stream) -> _Stream:
         self._open.add(stream)
@@ -109,8 +104,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not task.done():  # whoever asked is gone, the connection may serve another
-                self._ahead.append(task)
+            self._ahead.append(task)  # whoever asked is gone, the connection may serve another
             raise
 
 
@@ -178,11 +172,18 @@ class _Stream(httpcore.AsyncNetworkStream):
 
 
 async def _connect(host: str, port: int, timeout: float | None) -> _Stream:
+    # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment.
+    delay = None if _is_address(host) else _NEXT_ADDRESS
     with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
         async with asyncio.timeout(timeout):
-            return _Stream(
-                *await asyncio.open_connection(host, port, happy_eyeballs_delay=_NEXT_ADDRESS)
-            )
+            return _Stream(*await asyncio.open_connection(host, port, happy_eyeballs_delay=delay))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -51,6 +51,13 @@ class Identity:
         return self._client.user
 
     @property
+    def is_logged_in(self) -> bool:
+        """Whether its credential is right: it got a token, or got a request past a challenge."""
+        trial = self.login.fixed.trial if self.login.fixed else None
+        is_taken = self.login.is_believed or (trial is not None and trial.is_accepted)
+        return self.login.credential is not None and is_taken
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """All that must not appear in any output, should a server repeat it."""
         tokens = tuple(token.value.partition(" ")[2] for token in self._tokens.values())

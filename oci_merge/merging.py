@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from functools import partial
 
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
 from oci_merge.index_document import IndexDocument
@@ -14,6 +14,7 @@ from oci_merge.publish import Publisher
 from oci_merge.resolve import (
     Registries,
     Standing,
+    check_unseen,
     fetch_components,
     pinning_platforms,
     probe,
@@ -65,12 +66,16 @@ class Merge:
                 (components, found), standing = await both(
                     self._components(registries), read_target(home, job.target, job.tags)
                 )
-            transfers = self._transfers(components, standing)
-            (decided, index), _ = await both(
+            unseen = check_unseen(home, job.target, standing)
+            if unseen and dry_run:
+                self.warn(unseen)
+            transfers, assumed = self._transfers(components, standing.children)
+            (decided, index), lost = await both(
                 self._index(registries, components, found),
-                publisher.transfer(Transfers() if dry_run else transfers),
+                publisher.find_lost(assumed) if dry_run else publisher.transfer(transfers, assumed),
             )
-            plan = self._plan(components, standing, transfers, index)
+            transfers, assumed = self._transfers(components, standing.children - lost)
+            plan = self._plan(standing, transfers, assumed, index)
             unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
             await publisher.close()
@@ -111,30 +116,26 @@ class Merge:
         index = plan_index(decided, list_format=self._job.format, annotations=self._job.annotations)
         return decided, index
 
-    def _transfers(self, components: Sequence[Component], standing: Standing) -> Transfers:
+    def _transfers(
+        self, components: Sequence[Component], present: AbstractSet[str]
+    ) -> tuple[Transfers, Transfers]:
+        """Return what has to be brought, and what else would have to be, were nothing present."""
         target = self._job.target
-        return plan_transfers(
-            components, target.repository, standing.children, registry=target.registry
-        )
+        plan = partial(plan_transfers, components, target.repository, registry=target.registry)
+        lacking = plan(present)
+        return lacking, plan({child.manifest.digest for child in lacking.children})
 
     def _plan(
-        self,
-        components: Sequence[Component],
-        standing: Standing,
-        transfers: Transfers,
-        index: IndexDocument,
+        self, standing: Standing, transfers: Transfers, assumed: Transfers, index: IndexDocument
     ) -> Plan:
         digest = index.digest
-        everything = self._transfers(components, replace(standing, children=frozenset()))
         return Plan(
             target=self._job.target,
             index=index,
             transfers=transfers,
             tags=self._job.tags,
             unchanged=frozenset(tag for tag in self._job.tags if standing.tags.get(tag) == digest),
-            assumed=everything
-            if len(everything.children) > len(transfers.children)
-            else Transfers(),
+            assumed=assumed,
         )
 
     def _result(

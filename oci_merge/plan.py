@@ -134,6 +134,16 @@ class Transfers:
     children: tuple[Child, ...] = ()
     copies: tuple[Copy, ...] = ()
 
+    def only(self, digests: AbstractSet[str]) -> Transfers:
+        """Return what these children take."""
+        children = tuple(child for child in self.children if child.manifest.digest in digests)
+        blobs = {digest for child in children for digest in child.blobs}
+        return Transfers(
+            tuple(mount for mount in self.mounts if mount.digest in blobs),
+            children,
+            tuple(copy for copy in self.copies if copy.digest in blobs),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
@@ -145,7 +155,7 @@ class Plan:
         transfers: what has to be there before the index.
         tags: the tags to publish, the target's own first.
         unchanged: those of the tags that already stand on this very index.
-        assumed: what would have to be there too, but that the target's present index vouches for.
+        assumed: what has to be there too, but the target's present index lists.
     """
 
     target: Reference

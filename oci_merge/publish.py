@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
@@ -12,7 +13,7 @@ from oci_merge.putting import misses_content, put_manifest
 from oci_merge.reference import Reference
 from oci_merge.registry import Registry
 from oci_merge.text import listed
-from oci_merge.together import settle
+from oci_merge.together import both, gather, settle
 from oci_merge.transfer import SETTLING, Carrier
 
 #: What Quay says of a manifest that is just being put under another tag.
@@ -45,9 +46,35 @@ class Publisher:
         self._carrier = Carrier(registries, target, emit, copy_layers=copy_layers)
         self._unchanged: set[str] = set()
 
-    async def transfer(self, transfers: Transfers) -> None:
-        """Bring in blobs and children; see ``Carrier.carry``."""
-        await self._carrier.carry(transfers)
+    async def transfer(self, transfers: Transfers, assumed: Transfers) -> frozenset[str]:
+        """Bring in blobs and children, as ``Carrier.carry`` does, and those that are lost.
+
+        Args:
+            transfers: what the repository lacks.
+            assumed: what it has, by its present index.
+
+        Returns:
+            The children that were lost of the latter.
+        """
+        _, lost = await both(self._carrier.carry(transfers), self.find_lost(assumed))
+        if lost:
+            await self._carrier.carry(assumed.only(lost))
+        return lost
+
+    async def find_lost(self, assumed: Transfers) -> frozenset[str]:
+        """Look which children are gone that the present index lists, as after a clean-up.
+
+        Registries differ in whether they take an index that lists such a child.
+        """
+        target = self._target
+        digests = [child.manifest.digest for child in assumed.children]
+        are_lost = await gather(
+            self._registry.lacks_manifest(
+                Reference(target.registry, target.repository, digest=digest)
+            )
+            for digest in digests
+        )
+        return frozenset(itertools.compress(digests, are_lost))
 
     async def publish(self, plan: Plan) -> frozenset[str]:
         """Move the tags, in parallel; those that stand on the index already are left alone.
@@ -91,13 +118,13 @@ class Publisher:
         """Try again where the registry misses children: bring them, or let it find them."""
         if not failures or not all(map(misses_content, failures.values())):
             return failures
-        if plan.assumed.children:
-            # The present index lists children that the registry no longer has.
-            await self.transfer(plan.assumed)
-        elif plan.transfers.children:
-            await asyncio.sleep(SETTLING)
-        else:
+        if not plan.assumed.children and not plan.transfers.children:
             return failures
+        if plan.assumed.children:
+            # It does not have what the present index lists, or not with all its blobs.
+            await self._carrier.carry(plan.assumed)
+        if plan.transfers.children:
+            await asyncio.sleep(SETTLING)
         return await self._move(plan, list(failures))
 
     async def _move_one_by_one(self, plan: Plan, failures: _Failures, tried: int) -> _Failures:

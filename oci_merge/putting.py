@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oci_merge.digest import sha256_digest
 from oci_merge.errors import (
+    DigestMismatchError,
     ImmutableTagError,
     OciMergeError,
     RegistryError,
@@ -33,19 +34,21 @@ async def put_manifest(registry: Registry, at: Reference, media_type: str, conte
         Whether this put it there; False where the registry refused, but it stands there.
 
     Raises:
+        DigestMismatchError: the registry stored something else, or nothing.
         ImmutableTagError: the tag stands on another manifest and may not move.
         RegistryError: the registry refused; the hint says what helps there.
         TransportError: it did not answer.
     """
     try:
-        await registry.put_manifest(at.repository, str(at.identifier), media_type, content)
+        if not await registry.put_manifest(at.repository, str(at.identifier), media_type, content):
+            await _check_stored(registry, at, sha256_digest(content))
     except (RegistryError, TransportError) as error:
         standing = await _standing(registry, at, error)
         if standing == sha256_digest(content):
             return isinstance(error, TransportError) or error.status >= 500
         if not isinstance(error, RegistryError):
             raise
-        if standing and at.tag and is_immutable(error):
+        if at.tag and is_immutable(error):
             raise _immutable(error, at, standing) from error
         with_remedy(error, at.registry, at.repository)
         raise
@@ -63,6 +66,17 @@ def with_remedy(error: RegistryError, registry: str, repository: str) -> None:
     error.hint = found or error.hint
 
 
+async def _check_stored(registry: Registry, at: Reference, digest: str) -> None:
+    """Check that a manifest stands there, as its push got an answer that no registry gives."""
+    standing = await registry.head_manifest(at)
+    if standing != digest and standing.startswith("sha256:"):
+        raise DigestMismatchError(
+            f"{at.registry} was sent {digest} for {at} and said nothing against it, "
+            f"but {standing} stands there",
+            hint="a proxy before the registry may have answered in its place",
+        )
+
+
 async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> str:
     """Return the digest that stands there now; empty if nothing does, or nobody can say."""
     if isinstance(error, RegistryError) and error.status in (404, 413, 429):
@@ -76,8 +90,9 @@ async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> 
 
 
 def _immutable(error: RegistryError, at: Reference, standing: str) -> ImmutableTagError:
+    place = f" and stands on {standing}" if standing else ""  # which may not be readable
     return ImmutableTagError(
-        f"the tag {at.tag} of {at.name} is immutable and stands on {standing}: {error.message}",
+        f"the tag {at.tag} of {at.name} is immutable{place}: {error.message}",
         status=error.status,
         method=error.method,
         url=error.url,

@@ -131,6 +131,19 @@ class Registry:
             self._expect(reply, {200}, request, doing)
         return (await self.get_raw_manifest(reference)).digest
 
+    async def lacks_manifest(self, reference: Reference) -> bool:
+        """Say whether a manifest is not there ("Checking if content exists").
+
+        Nobody depends on the answer, so that it is asked once, and only a 404 is a yes.
+        """
+        request = Request("HEAD", _manifest_path(reference), headers=_ACCEPT, repeatable=False)
+        doing = _Doing("read", str(reference), [pull(reference.repository)])
+        try:
+            reply = await self._send(request, doing)
+        except (RegistryError, TransportError):
+            return False
+        return reply.status == 404 and not reply.foreign
+
     async def get_config(self, repository: str, config: Descriptor, *, what: str) -> bytes:
         """Fetch an image's config ("Pulling blobs"); it may be redirected to an object store.
 
@@ -203,7 +216,7 @@ class Registry:
 
     async def put_manifest(
         self, repository: str, identifier: str, media_type: str, content: bytes
-    ) -> None:
+    ) -> bool:
         """Push a manifest or an index ("Pushing manifests").
 
         Args:
@@ -211,6 +224,10 @@ class Registry:
             identifier: a tag, or the digest of ``content``.
             media_type: its media type.
             content: its exact bytes.
+
+        Returns:
+            Whether the answer says that it was stored: by status 201, or by naming a digest. Any
+            other success may be of a proxy that never asked the registry.
 
         Raises:
             DigestMismatchError: the registry stored something else.
@@ -228,18 +245,14 @@ class Registry:
         doing = _Doing("push", subject, [pull_push(repository)])
         reply = await self._send(request, doing)
         self._expect(reply, {200, 201, 202}, request, doing)
-        expected = sha256_digest(content)
         stored = reply.headers.get("docker-content-digest", "")
-        if not stored and reply.status != 201:
-            # Not what a registry says: it may be a page of a proxy that never asked it.
-            by = {"digest": identifier} if ":" in identifier else {"tag": identifier}
-            stored = await self.head_manifest(Reference(self.name, repository, **by))
-        stored = stored or expected
+        expected = sha256_digest(content)
         if stored != expected and stored.startswith("sha256:"):
             raise DigestMismatchError(
                 f"{self.name} was sent {expected} for {subject}, but stored {printable(stored)}",
                 hint="the registry, or a proxy before it, alters manifests",
             )
+        return reply.status == 201 or bool(stored)
 
     async def exchange(
         self, request: Request, action: str, subject: str, *, writes: str = "", reads: str = ""
@@ -262,6 +275,10 @@ class Registry:
         reply = await self._send(request, doing)
         self._expect(reply, _SUCCESSES, request, doing)
         return reply
+
+    def wants_login(self, repository: str) -> bool:
+        """Say whether it asked a repository's user to log in, and has taken no login of theirs."""
+        return self._auth.wants_login(repository)
 
     def upload_url(self, location: str, *, may_leave: bool) -> str:
         """Return where an upload goes on, as it was given, if blobs may be sent there.

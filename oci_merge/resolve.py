@@ -13,6 +13,7 @@ from oci_merge.errors import (
     MissingComponentError,
     NotFoundError,
     OciMergeError,
+    RegistryError,
     UnsupportedMediaTypeError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
@@ -42,10 +43,13 @@ class Standing:
     Attributes:
         tags: the digest that a tag stands on; tags that do not exist are left out.
         children: digests of the manifests that the target's present index lists.
+        unseen: the tags that may not be looked at, with what the registry said. They are taken to
+            stand nowhere, as some registries say the same of what is not there.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
+    unseen: Mapping[str, RegistryError] = field(default_factory=dict)
 
 
 async def probe(
@@ -159,16 +163,49 @@ async def read_platforms(
 async def read_target(registry: Registry, target: Reference, tags: Sequence[str]) -> Standing:
     """Read what the target's tags stand on: its own by GET, the others by HEAD.
 
+    Returns:
+        What was read; a tag that may not be is unseen, and all are where a login is refused.
+        ``check_unseen`` says whether a run may go on with that.
+
     Raises:
         RegistryError, TransportError: one could not be read.
     """
     others = [tag for tag in tags if tag != target.tag]
-    own, rest = await both(
-        _standing(registry, target),
-        gather(_standing_digest(registry, target.with_tag(tag)) for tag in others),
+    try:
+        (own, children), rest = await both(
+            _standing(registry, target),
+            gather(_standing_digest(registry, target.with_tag(tag)) for tag in others),
+        )
+    except AuthenticationError as error:
+        # No tag more is looked at: a wrong password that is sent often may lock its user out.
+        return Standing(unseen=dict.fromkeys(tags, error))
+    outcomes = {str(target.tag): own} | dict(zip(others, rest, strict=True))
+    return Standing(
+        {tag: digest for tag, digest in outcomes.items() if isinstance(digest, str) and digest},
+        children,
+        {tag: error for tag, error in outcomes.items() if isinstance(error, RegistryError)},
     )
-    digests = {str(target.tag): own[0]} | dict(zip(others, rest, strict=True))
-    return Standing({tag: digest for tag, digest in digests.items() if digest}, own[1])
+
+
+def check_unseen(registry: Registry, target: Reference, standing: Standing) -> str:
+    """Say which tags are unseen and why, once the images are read.
+
+    Returns:
+        A sentence; empty if all tags were seen.
+
+    Raises:
+        AuthenticationError: the registry wants a login. Where it has taken one, for the images,
+            its 401 says of the target what others say by 403.
+    """
+    if not standing.unseen:
+        return ""
+    first = next(iter(standing.unseen.values()))
+    if isinstance(first, AuthenticationError) and registry.wants_login(target.repository):
+        raise first
+    return (
+        f"{listed(list(standing.unseen))} of {target.name} could not be looked at, so it is not "
+        f"known whether anything stands there: {first.message}"
+    )
 
 
 def pinning_platforms(
@@ -313,10 +350,14 @@ async def _read_config(
     return parse_config(content, what=component.name)
 
 
-async def _standing(registry: Registry, target: Reference) -> tuple[str, frozenset[str]]:
+async def _standing(
+    registry: Registry, target: Reference
+) -> tuple[str | AccessDeniedError, frozenset[str]]:
     """Return the digest that a tag stands on and what its index lists; whatever stands there."""
     try:
         raw = await registry.get_raw_manifest(target)
+    except AccessDeniedError as denial:
+        return denial, frozenset()
     except (NotFoundError, ManifestError):  # nothing, or something broken, that may be replaced
         return "", frozenset()
     try:
@@ -330,8 +371,10 @@ async def _standing(registry: Registry, target: Reference) -> tuple[str, frozens
     return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
 
 
-async def _standing_digest(registry: Registry, reference: Reference) -> str:
+async def _standing_digest(registry: Registry, reference: Reference) -> str | AccessDeniedError:
     try:
         return await registry.head_manifest(reference)
+    except AccessDeniedError as denial:
+        return denial
     except NotFoundError:
         return ""

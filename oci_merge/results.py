@@ -37,7 +37,8 @@ class TagResult:
 
     Attributes:
         name: the bare tag.
-        changed: whether the merge moved it; in a dry run, whether it would.
+        changed: whether the merge moved it; in a dry run, whether it would. A tag that may be
+            written but not read counts as moved.
     """
 
     name: str

@@ -193,8 +193,19 @@ class Carrier:
             f"{self._registry.name} would not mount {listed(blobs)} "
             f"into {self._repository}: {first.reason}",
             digests=[mount.digest for mount in refused],
-            hint=found
-            or "copy them with --copy-layers (copy_layers=True in Python), push the images into "
-            "the target's own repository, or use credentials that may pull from theirs; some "
-            "registries mount nothing, or only where that is enabled",
+            hint=found or self._hint(first, list(sources)),
+        )
+
+    def _hint(self, refusal: RefusedMount, sources: list[str]) -> str:
+        """Return what to do about a refused mount where its registry has no advice of its own."""
+        copy = "copy them with --copy-layers (copy_layers=True in Python)"
+        push = "push the images into the target's own repository"
+        if refusal.status in (401, 403):
+            return (
+                f"use credentials that may push to {self._repository} and pull from "
+                f"{listed(sources)}; if they may push, {copy}, or {push}"
+            )
+        return (
+            f"{copy}, {push}, or use credentials that may pull from theirs; some registries "
+            "mount nothing, or only where that is enabled"
         )

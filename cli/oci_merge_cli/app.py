@@ -234,6 +234,7 @@ def from_args(
     tags: o.TagsOption = None,
     annotations: o.AnnotationsOption = None,
     platform_check: o.PlatformCheckOption = "warn",
+    copy_layers: o.CopyLayersOption = False,
     username: o.UsernameOption = None,
     password: o.PasswordOption = None,
     password_stdin: o.PasswordStdinOption = False,
@@ -246,6 +247,8 @@ def from_args(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    source_plain_http: o.SourcePlainHttpOption = False,
+    source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,
 ) -> None:
     """Join the images that a template names for a list of platforms.
@@ -263,7 +266,12 @@ def from_args(
         annotations=annotations or [],
     )
     options = PushOptions(
-        list_type=_list_type(ctx), ignore_missing=ignore_missing, platform_check=platform_check
+        list_type=_list_type(ctx),
+        ignore_missing=ignore_missing,
+        platform_check=platform_check,
+        copy_layers=copy_layers,
+        source_plain_http=source_plain_http,
+        source_insecure=source_insecure,
     )
     run(arguments.spec, options, _connection(ctx).after(ctx.obj))
 
@@ -274,6 +282,7 @@ def from_spec(
     file: o.SpecArgument,
     ignore_missing: o.IgnoreMissingOption = False,
     platform_check: o.PlatformCheckOption = "warn",
+    copy_layers: o.CopyLayersOption = False,
     username: o.UsernameOption = None,
     password: o.PasswordOption = None,
     password_stdin: o.PasswordStdinOption = False,
@@ -286,6 +295,8 @@ def from_spec(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    source_plain_http: o.SourcePlainHttpOption = False,
+    source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,
 ) -> None:
     """Join the images that a YAML file names.
@@ -295,7 +306,12 @@ def from_spec(
     from oci_merge_cli.push import PushOptions, read_spec, run
 
     options = PushOptions(
-        list_type=_list_type(ctx), ignore_missing=ignore_missing, platform_check=platform_check
+        list_type=_list_type(ctx),
+        ignore_missing=ignore_missing,
+        platform_check=platform_check,
+        copy_layers=copy_layers,
+        source_plain_http=source_plain_http,
+        source_insecure=source_insecure,
     )
     run(lambda: read_spec(file), options, _connection(ctx).after(ctx.obj))
 

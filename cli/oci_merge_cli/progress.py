@@ -48,7 +48,7 @@ class Lines(Progress):
             case Retrying():
                 self.line(retry_line(event))
             case BlobCopied():
-                self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
+                self.line(copy_line(event))
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 
@@ -64,6 +64,11 @@ class Lines(Progress):
 def retry_line(event: Retrying) -> str:
     """Return what a log should keep of a retry."""
     return f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s"
+
+
+def copy_line(event: BlobCopied) -> str:
+    """Return what a log should keep of a copied blob."""
+    return f"copied {event.digest} ({event.size} bytes) from {event.source}"
 
 
 @contextmanager

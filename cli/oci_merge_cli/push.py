@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oci_merge import (
+    BlobCopied,
     Event,
     MergeResult,
     Retrying,
@@ -25,7 +26,7 @@ from oci_merge_cli.failures import TagWatch, reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import ListType, PlatformCheck, split_list
 from oci_merge_cli.output import say, write
-from oci_merge_cli.progress import retry_line
+from oci_merge_cli.progress import copy_line, retry_line
 from oci_merge_cli.render import digest_line
 
 
@@ -36,6 +37,9 @@ class PushOptions:
     list_type: ListType
     ignore_missing: bool
     platform_check: PlatformCheck
+    copy_layers: bool
+    source_plain_http: bool
+    source_insecure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,8 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
             _warn(event.message)
         if isinstance(event, Retrying):
             say(retry_line(event))
+        if isinstance(event, BlobCopied) and options.copy_layers:
+            say(copy_line(event))
 
     return runner.run(
         lambda: push_async(
@@ -121,6 +127,9 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
             list_type=options.list_type,
             ignore_missing=options.ignore_missing,
             platform_check=options.platform_check,
+            copy_layers=options.copy_layers,
+            source_plain_http=options.source_plain_http,
+            source_insecure=options.source_insecure,
             on_event=note,
             **access,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ from tests.cli.running import Program, run_on_terminal, run_process
 
 @pytest.fixture
 def other_host() -> Iterator[str]:
-    """The authority of another registry, with `team/one:1.0`."""
+    """The authority of another registry, with `team/one:1.0` and `team/amd64:1.0`."""
     registry = EmbeddedRegistry()
-    registry.add_image("team/one", "1.0", build_image("linux", "amd64"))
+    for name in ("one", "amd64"):
+        registry.add_image(f"team/{name}", "1.0", build_image("linux", "amd64"))
     with serve(registry.app) as server:
         yield server.host
 
@@ -77,3 +79,50 @@ def test_a_dry_run_lists_the_blobs_to_copy_with_their_registry(
         blob.digest for blob in build_image("linux", "amd64").blobs
     }
     assert plan["mounts"] == []
+
+
+def _from_args(images: str, host: str, folder: Path) -> list[str]:
+    template = ("--template", f"{images}/team/ARCH:1.0")
+    target = ("--target", f"{host}/team/img:1.0")
+    return ["from-args", "--platforms", "linux/amd64", *template, *target]
+
+
+def _from_spec(images: str, host: str, folder: Path) -> list[str]:
+    spec = folder / "spec.yml"
+    image = f"{images}/team/amd64:1.0"
+    spec.write_text(f"image: {host}/team/img:1.0\nmanifests: [{{image: '{image}'}}]\n")
+    return ["from-spec", str(spec)]
+
+
+Form = Callable[[str, str, Path], list[str]]
+_forms = pytest.mark.parametrize("form", [_from_args, _from_spec], ids=["from-args", "from-spec"])
+
+
+@_forms
+def test_manifest_tool_s_form_copies_what_is_not_mounted_on_demand(
+    form: Form, program: Program, registry: EmbeddedRegistry, host: str, tmp_path: Path
+) -> None:
+    registry.add_image("team/amd64", "1.0", build_image("linux", "amd64"))
+    registry.settings.refuse_mounts = True
+    arguments = form(host, host, tmp_path)
+    refused = program("push", *arguments)
+    assert refused.status == 1
+    assert refused.errors[-1].startswith("hint: copy them with --copy-layers")
+    done = program("push", *arguments, "--copy-layers")
+    assert done.status == 0
+    assert done.stdout.startswith("Digest: sha256:")
+    layer = build_image("linux", "amd64").layers[1]
+    assert any(line.startswith(f"copied {layer.digest}") for line in done.errors)
+
+
+@_forms
+def test_manifest_tool_s_form_takes_images_of_another_registry_on_demand(
+    form: Form, program: Program, host: str, other_host: str, tmp_path: Path
+) -> None:
+    arguments = form(other_host, host, tmp_path)
+    refused = program("push", *arguments)
+    assert refused.status == 1  # as there, where wrong usage is no 2
+    assert "--copy-layers" in refused.errors[-1]
+    options = ("-copy-layers=true", "--source-plain-http", "--source-insecure")
+    assert program("push", *arguments, *options).status == 0
+    assert program("push", *arguments, "--copy-layers", "-copy-layers=false").status == 1

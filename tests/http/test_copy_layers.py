@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -25,6 +26,9 @@ from fixtures.embedded.settings import BasicAuth, Settings
 from fixtures.images import BuiltImage, build_attestation, build_image, build_index
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account
+from oci_merge.blobs import Blobs
+from oci_merge.copy import Copier
+from oci_merge.outcomes import Upload
 
 AMD64, ARM64 = build_image("linux", "amd64"), build_image("linux", "arm64")
 EVERYTHING = {"*": frozenset({"pull", "push"})}
@@ -290,13 +294,90 @@ def test_an_upload_at_another_host_goes_there_without_credentials() -> None:
     assert not any(elsewhere.authorized)
 
 
-def test_an_upload_whose_end_got_no_answer_is_not_ended_twice() -> None:
-    lost = On("PUT", UPLOADS, BreakOff(done=True), times=1)
-    registry = registry_with(ChunkLength(1), lost, settings=Settings(refuse_mounts=True))
-    with serve(registry.app) as server, pytest.raises(oci_merge.TransportError):
-        merge(server.host, copy_layers=True)
+class FailsAfterwards(Hook):
+    """Does what it is asked, and says that it failed."""
+
+    async def after(self, request: Request, response: Response) -> Response:
+        return Response(status_code=502)
+
+
+@pytest.mark.parametrize("fault", [BreakOff(done=True), FailsAfterwards()], ids=["reset", "502"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["whole", "chunks"])
+def test_an_upload_whose_end_got_no_answer_is_looked_for_and_not_sent_again(
+    chunked: bool, fault: Hook
+) -> None:
+    lost = On("PUT", UPLOADS, fault, times=1)
+    hooks = [ChunkLength(1), lost] if chunked else [lost]
+    registry = registry_with(*hooks, settings=Settings(refuse_mounts=True))
+    with serve(registry.app) as server:
+        result = merge(server.host, copy_layers=True)
+    assert lost.struck == 1
+    assert_published(registry, result)
     ends = [r.path for r in registry.requests if r.method == "PUT" and "/uploads/" in r.path]
-    assert len(ends) == len(set(ends))
+    assert len(ends) == len({blob.digest for image in (AMD64, ARM64) for blob in image.blobs})
+    assert chunked or not [r for r in registry.requests if r.method == "PATCH"]
+    assert not [r for r in registry.requests if r.method == "DELETE"]
+
+
+@pytest.mark.parametrize("fault", [BreakOff(), Refuse("UNKNOWN", status=502)], ids=["reset", "502"])
+def test_an_upload_whose_end_did_not_arrive_is_the_error_and_is_given_up(fault: Hook) -> None:
+    registry = registry_with(
+        ChunkLength(1), On("PUT", UPLOADS, fault), settings=Settings(refuse_mounts=True)
+    )
+    failures = (oci_merge.TransportError, oci_merge.ServerError)
+    with serve(registry.app) as server, pytest.raises(failures):
+        merge(server.host, copy_layers=True)
+    assert registry.storage.manifest("team/app", "1.0") is None
+    assert registry.open_uploads == []
+
+
+class _HeldTarget(Blobs):
+    """Takes no blob, and holds the first request that gives an upload up."""
+
+    def __init__(self) -> None:
+        self.given_up = 0
+        self.held = asyncio.Event()
+
+    async def has(self, digest: str) -> bool:
+        return False
+
+    async def start(self, digest: str) -> Upload:
+        return Upload("/upload")
+
+    async def put(self, *_: Any) -> None:
+        raise oci_merge.TransportError("it broke off")
+
+    async def cancel(self, upload: Upload) -> None:
+        if not self.held.is_set():
+            self.held.set()
+            await asyncio.Event().wait()
+        self.given_up += 1
+
+
+class _EndlessSource(Blobs):
+    """A blob that never comes."""
+
+    name = "reg.test/team/app-amd64"
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, *_: Any) -> None:
+        await asyncio.Event().wait()
+
+
+def test_an_upload_is_given_up_though_the_run_is_broken_off_while_that_is_asked_for() -> None:
+    async def scenario() -> int:
+        target = _HeldTarget()
+        copier = Copier(target, lambda event: None)
+        copying = asyncio.create_task(copier.copy("sha256:0", 1, _EndlessSource()))
+        await target.held.wait()
+        copying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+        return target.given_up
+
+    assert asyncio.run(scenario()) == 1
 
 
 def test_a_blob_that_cannot_be_read_is_not_tried_again_as_other_requests_are() -> None:

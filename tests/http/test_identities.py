@@ -18,7 +18,6 @@ from fixtures.images import build_image
 from fixtures.server import RunningServer, serve
 from fixtures.tokens import Account, Grants, TokenService, basic_credentials
 from oci_merge import (
-    AccessDeniedError,
     AuthenticationError,
     CredentialError,
     MergeResult,
@@ -164,8 +163,9 @@ def test_an_error_names_the_user_of_its_repository(
     scheme: str, server: RunningServer, registry: EmbeddedRegistry, log_in: LogIn
 ) -> None:
     log_in({"base": "writer", "team": "reader"})
-    with pytest.raises(AccessDeniedError, match=r"does not allow reader \(from") as caught:
+    with pytest.raises(MountRefusedError, match=r"does not allow reader \(from") as caught:
         _merge(server)
+    assert "team/app" in caught.value.hint
     assert "5ecret" not in f"{caught.value}{caught.value.hint}"
 
 

@@ -240,9 +240,10 @@ def test_a_tag_whose_answer_breaks_off_counts_as_failed_and_the_others_move(
     assert list(tags(registry)) == ["latest"]
 
 
-def test_children_that_the_present_index_lists_but_the_registry_lost_are_brought_again(
+def test_children_that_the_registry_lost_but_does_not_say_so_of_are_brought_once_it_misses_them(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
+    registry.hooks.append(Answers(asks("HEAD", ARM64.digest), reply(405)))
     merge(server.host)
     repository = registry.storage.repositories[REPOSITORY]
     del repository.manifests[ARM64.digest]

@@ -128,3 +128,24 @@ def test_ghcr_may_be_given_only_what_is_in_the_target_s_repository_as_the_error_
         assert "--copy-layers" in caught.value.hint
         result = at.merge(sources=at.add_to_target())
     assert [str(image.platform) for image in result.platforms] == PLATFORMS
+
+
+def test_a_virtual_artifactory_says_403_of_a_target_that_is_not_there_yet(home: Path) -> None:
+    with row(artifactory(is_virtual=True), home) as at:
+        result = at.merge()
+        assert at.tags == dict.fromkeys(["latest", "1.0"], result.digest)
+    assert all(tag.changed for tag in result.tags)
+
+
+@pytest.mark.parametrize("copy_layers", [True, False], ids=["copying", "mounting"])
+def test_a_harbor_without_the_project_is_answered_with_what_to_do(
+    copy_layers: bool, home: Path
+) -> None:
+    with row(harbor(), home) as at:
+        sources = [f"{at.host}/{at.repository}-{name}:1.0" for name in ("amd64", "arm64")]
+        at.repository = "nowhere/app"
+        with pytest.raises(oci_merge.OciMergeError) as caught:
+            at.merge(sources=sources, copy_layers=copy_layers)
+    assert "project nowhere not found" in str(caught.value)
+    assert "create it in Harbor" in caught.value.hint
+    assert not at.kind.registry.open_uploads

@@ -325,7 +325,7 @@ def test_a_delay_proxy_that_stops_ends_its_connections_and_its_thread() -> None:
             writer.close()
 
     assert asyncio.run(scenario()) == b""
-    assert "delay-proxy" not in {thread.name for thread in threading.enumerate()}
+    assert DelayProxy.__name__ not in {thread.name for thread in threading.enumerate()}
 
 
 def run_tests_without_a_registry(variable: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from oci_merge.digest import sha256_digest
 from oci_merge.manifest import MAX_DOCUMENT, Descriptor, parse_manifest
 from oci_merge.media_types import IN_TOTO, OCI_CONFIG, OCI_MANIFEST
-from oci_merge.plan import Component, Mount, plan_transfers
+from oci_merge.plan import Component, Mount, Transfers, plan_transfers
 from oci_merge.reference import Reference
 from oci_merge.sources import Source
 
@@ -102,3 +102,14 @@ def test_a_statement_is_one_only_in_an_attestation() -> None:
         "config",
         "attestation",
     ]
+
+
+def test_what_some_children_take_is_theirs_alone() -> None:
+    far = component("far.example/app", "base", "a", config="one")
+    near = component("near.example/other", "base", config="two")
+    whole = plan_transfers([far, near], "app", frozenset(), registry="near.example")
+    mine = whole.only({far.manifest.digest})
+    assert [child.manifest.digest for child in mine.children] == [far.manifest.digest]
+    assert {mount.digest for mount in mine.mounts} == {digest("base")}
+    assert {copy.digest for copy in mine.copies} == {digest("one"), digest("a")}
+    assert whole.only(frozenset()) == Transfers()
