@@ -93,12 +93,16 @@ class Transport:
             count: how many.
         """
         await asyncio.sleep(_FAR)
-        if self._settled is None and not self._try_plain:
+        if self._settled is None:
+            if self._try_plain:
+                self._open_ahead("plain", count)
             await self._settling.wait()
-        kind = self._settled or "plain"
-        if kind != "h2":
-            scheme = "http" if kind == "plain" else "https"
-            self._clients.open_ahead(kind, f"{scheme}://{self._authority}", count)
+        if self._settled is not None and self._settled != "h2":
+            self._open_ahead(self._settled, count)
+
+    def _open_ahead(self, kind: Kind, count: int) -> None:
+        scheme = "http" if kind == "plain" else "https"
+        self._clients.open_ahead(kind, f"{scheme}://{self._authority}", count)
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
@@ -185,7 +189,7 @@ class Transport:
         await asyncio.sleep(_HEAD_START)
         if self._settled is None and self._try_plain:
             with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
-                self._clients.open_ahead("h2", f"https://{self._authority}", 1)
+                self._open_ahead("h2", 1)
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
