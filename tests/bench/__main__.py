@@ -15,7 +15,7 @@ from tests.bench import sections
 from tests.bench.cases import HEADLINE_RTTS
 from tests.bench.figures import Results
 from tests.bench.machine import describe_machine, describe_versions
-from tests.bench.peers import find_peers, own_tool
+from tests.bench.peers import PEERS, find_peers, own_tool
 from tests.bench.plot import draw
 from tests.bench.report import PLOT, Setting, render
 from tests.bench.sections import Field
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     with TemporaryDirectory(prefix="oci-merge-bench-") as home:
         peers, missing = find_peers(os.environ["PATH"], clean_environment(Path(home)))
+    peers = [peer for peer in peers if peer.name not in options.without]
     if missing:
         _say(f"not on PATH: {', '.join(missing)}")
     # Not resolved: a link in a virtual environment is what tells Python of that environment.
@@ -102,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="MS",
         help="a round trip for the main case; may be repeated",
+    )
+    parser.add_argument(
+        "--without", action="append", choices=PEERS, default=[], help="leave this tool out"
     )
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where to write (docs/benchmarks)"

@@ -60,12 +60,15 @@ class BulkResult:
         rtt: the round trip time, in milliseconds.
         images: how many images were merged.
         samples: the counted runs of oci-merge, and of each peer's two ways.
+        left_out: the ways that would have been too slow, with the seconds of one run, judged by a
+            few images.
     """
 
     tls: bool
     rtt: int
     images: int
     samples: Samples
+    left_out: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

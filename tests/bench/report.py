@@ -198,9 +198,10 @@ def _bulk(result: BulkResult) -> str:
             )
         )
     wire = "TLS and tokens" if result.tls else "plain HTTP"
-    return f"## {result.images} images of 2 platforms, {result.rtt} ms, {wire}\n\n" + table(
-        head, rows
-    )
+    title = f"{result.images} images of 2 platforms, {result.rtt} ms, {wire}"
+    slow = (f"{name} ({seconds:.0f} s)" for name, seconds in result.left_out.items())
+    note = f"\nToo slow, so left out: {', '.join(slow)}.\n" if result.left_out else ""
+    return f"## {title}\n\n{table(head, rows)}{note}"
 
 
 def _start_up(samples: Samples) -> str:

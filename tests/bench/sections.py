@@ -28,7 +28,7 @@ BARE = "python -I -c pass"
 _START_UP_RUNS = 20
 _ROUND_TRIP_RTT = 200
 _PATIENCE_SECONDS = 12.0
-_BULK_PATIENCE_SECONDS = 100.0
+_BULK_PATIENCE_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

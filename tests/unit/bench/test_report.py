@@ -46,6 +46,14 @@ def test_the_report_says(text: str) -> None:
     assert text in render(ALL, SETTING)
 
 
+def test_a_way_that_is_too_slow_is_named() -> None:
+    bulk = BulkResult(False, 20, 50, {ONE_PROCESS: FAST}, {loop_name("buildah"): 123.4})
+
+    assert "Too slow, so left out: buildah, shell loop (123 s)." in render(
+        Results(bulk=[bulk]), SETTING
+    )
+
+
 def test_what_was_not_run_is_left_out() -> None:
     text = render(Results(headline=ALL.headline), SETTING)
 
