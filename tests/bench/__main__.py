@@ -24,6 +24,7 @@ from tests.bench.timing import ROOT, BenchError
 
 _SECTIONS = ("headline", "variations", "round-trips", "bulk", "start-up")
 _QUICK_RTTS = (0, 10)
+_FEW_RUNS = 3  # where a run is long, or there are many cases
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Not resolved: a link in a virtual environment is what tells Python of that environment.
     python = os.path.abspath(options.python)
     runs = options.runs or (2 if quick else 5)
-    field = Field(python, own_tool(python), peers, runs, min(runs, 3), _say)
+    field = Field(python, own_tool(python), peers, runs, min(runs, _FEW_RUNS), _say)
     chosen = options.only or (_SECTIONS[:1] if quick else _SECTIONS)
     rtts = options.rtt or (_QUICK_RTTS if quick else HEADLINE_RTTS)
     setting = Setting(
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         machine=describe_machine(python),
         versions=describe_versions([field.own, *peers]),
-        missing=missing,
+        missing=[name for name in PEERS if name in {*missing, *options.without}],
     )
     try:
         results = _measure(field, chosen, sorted(set(rtts)))

@@ -44,7 +44,7 @@ class Setting:
         date: in UTC, as it is to be shown.
         machine: names and values.
         versions: of the tools and the registry.
-        missing: the tools that are not on PATH.
+        missing: the tools that did not take part.
     """
 
     date: str
@@ -89,7 +89,7 @@ def _setting(setting: Setting) -> str:
     rows = [("Date", setting.date), *setting.machine, *setting.versions]
     text = table(("", ""), rows, words=2)
     if setting.missing:
-        text += f"\nNot on PATH, so left out: {', '.join(setting.missing)}.\n"
+        text += f"\nNot on PATH, or not wanted: {', '.join(setting.missing)}.\n"
     return text
 
 

@@ -20,15 +20,18 @@ from tests.bench.cases import (
 from tests.bench.figures import BulkResult, CaseResult, RoundTrips, Samples
 from tests.bench.peers import OCI_MERGE, Tool
 from tests.bench.stand import Stand, clean_environment, open_stand
-from tests.bench.timing import Contestant, Launcher, take_turns
+from tests.bench.timing import Contestant, Launcher, Sample, take_turns
 
 BARE = "python -I -c pass"
 """What the report calls an interpreter that does nothing."""
 
 _START_UP_RUNS = 20
 _ROUND_TRIP_RTT = 200
+# Noise on either side is a wrong count, so these are many, whoever asks for few.
+_ROUND_TRIP_RUNS = 7
 _PATIENCE_SECONDS = 12.0
-_BULK_PATIENCE_SECONDS = 90.0
+_ROUND_TRIP_PATIENCE_SECONDS = 60.0
+_BULK_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Field:
         own: oci-merge.
         peers: the other tools.
         runs: how many turns of each case are counted.
-        bulk_runs: how many turns are counted when many images are merged.
+        few_runs: the same for the variations, and where many images are merged.
         say: told of what is done, a sentence each time.
     """
 
@@ -48,7 +51,7 @@ class Field:
     own: Tool
     peers: Sequence[Tool]
     runs: int
-    bulk_runs: int
+    few_runs: int
     say: Callable[[str], None]
 
 
@@ -64,19 +67,19 @@ def run_headline(field: Field, rtts: Sequence[int]) -> list[CaseResult]:
 
 def run_variations(field: Field) -> list[CaseResult]:
     """Time the main case with one thing changed at a time."""
-    return [_measure(field, case) for case in variations()]
+    fewer = replace(field, runs=field.few_runs)
+    return [_measure(fewer, case) for case in variations()]
 
 
 def run_round_trips(field: Field) -> list[RoundTrips]:
     """Count the round trips that oci-merge waits for."""
-    alone = replace(field, peers=())
-    found = []
-    for tls in (False, True):
-        for platforms in (3, 8):
-            slow = Case(tls, _ROUND_TRIP_RTT, platforms)
-            at_once = _measure(alone, replace(slow, rtt=0)).samples[OCI_MERGE]
-            found.append(RoundTrips(slow, at_once, _measure(alone, slow).samples[OCI_MERGE]))
-    return found
+    alone = replace(field, peers=(), runs=_ROUND_TRIP_RUNS)
+
+    def samples(case: Case) -> Sequence[Sample]:
+        return _measure(alone, case, _ROUND_TRIP_PATIENCE_SECONDS).samples[OCI_MERGE]
+
+    slow = [Case(tls, _ROUND_TRIP_RTT, count) for tls in (False, True) for count in (3, 8)]
+    return [RoundTrips(case, samples(replace(case, rtt=0)), samples(case)) for case in slow]
 
 
 def run_bulk(field: Field) -> list[BulkResult]:
@@ -89,7 +92,7 @@ def run_bulk(field: Field) -> list[BulkResult]:
                 tls,
                 field.python,
                 field.peers,
-                runs=field.bulk_runs,
+                runs=field.few_runs,
                 patience=_BULK_PATIENCE_SECONDS,
             )
         )
@@ -114,14 +117,14 @@ def _version_of(tool: Tool) -> Contestant:
     return Contestant(tool.name, lambda turn: [(*tool.program, *tool.version)])
 
 
-def _measure(field: Field, case: Case) -> CaseResult:
+def _measure(field: Field, case: Case, patience: float = _PATIENCE_SECONDS) -> CaseResult:
     """Time all tools in one case."""
     field.say(f"{case.title}, {case.wire}, {case.rtt} ms")
     with open_stand(case.tls, case.rtt) as stand:
         made = images(case.platforms).items()
         stand.push({source_of(case, suffix): image for suffix, image in made})
         contestants = [_contestant(stand, case, tool) for tool in (field.own, *field.peers)]
-        samples = take_turns(contestants, stand.run, runs=field.runs, patience=_PATIENCE_SECONDS)
+        samples = take_turns(contestants, stand.run, runs=field.runs, patience=patience)
     return CaseResult(case, samples)
 
 

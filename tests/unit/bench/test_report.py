@@ -39,7 +39,7 @@ def test_every_row_of_a_table_has_as_many_cells() -> None:
         "| manifest-tool | 1100 | 1000 to 1200 | 0.32 | 57 | 15 | 6 | 9 | 2 |",  # all counts
         "| plain HTTP: 3 platforms, 2 tags, cross-repository, fresh target | 300 | 1000 | 3.5 |",
         "| manifest-tool, shell loop | 1.10 | 1.00 to 1.20 | 3.1 | 57 | 15 | 6 | 9 | 2 |",
-        "Not on PATH, so left out: regctl, buildah.",
+        "Not on PATH, or not wanted: regctl, buildah.",
     ],
 )
 def test_the_report_says(text: str) -> None:
