@@ -2,11 +2,14 @@
 #
 #   make test PYTEST_ARGS="-k template"     some of the tests
 #   make test PYTHON=python3.12             another Python, in .venv-3.12
+#   make bench BENCH_ARGS="--only bulk"     a part of the benchmark
 
 PYTHON ?=
 VENV ?= $(if $(PYTHON),.venv-$(patsubst python%,%,$(notdir $(PYTHON))),.venv)
 DEMO_VENV ?= .venv-demo
+BENCH_VENV ?= .venv-bench
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 BIN = $(VENV)/bin
 
 export PYTHON
@@ -15,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint wheel format clean
+.PHONY: help demo test check lint wheel bench format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +43,10 @@ wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install i
 	$(BIN)/python -m build --outdir dist
 	OCI_MERGE_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest tests/packaging
 
+bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against other tools: see docs/benchmarks
+	@tools/real-registry.sh
+	$(BIN)/python -m tests.bench --python $(BENCH_VENV)/bin/python $(BENCH_ARGS)
+
 format: $(VENV)/check.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -51,12 +58,18 @@ clean: ## Remove environments, caches and builds
 
 # An environment is made anew when pyproject.toml has changed, so that nothing stays in it which is
 # no longer asked for. `check` contains `test`, and comes on top of it.
-$(VENV)/created.stamp $(DEMO_VENV)/created.stamp: pyproject.toml
+$(VENV)/created.stamp $(DEMO_VENV)/created.stamp $(BENCH_VENV)/created.stamp: pyproject.toml
 	tools/venv.sh $(@D)
 	@touch $@
 
-$(VENV)/test.stamp $(VENV)/check.stamp: $(VENV)/created.stamp
+$(VENV)/test.stamp $(VENV)/check.stamp $(VENV)/bench.stamp: $(VENV)/created.stamp
 $(DEMO_VENV)/demo.stamp: $(DEMO_VENV)/created.stamp
-$(VENV)/test.stamp $(VENV)/check.stamp $(DEMO_VENV)/demo.stamp:
+$(VENV)/test.stamp $(VENV)/check.stamp $(VENV)/bench.stamp $(DEMO_VENV)/demo.stamp:
 	$(@D)/bin/python -m pip install --quiet --editable . --group $(basename $(@F))
+	@touch $@
+
+# What is timed is installed as a user does it. httpx imports a good deal more, at every start, where
+# it finds packages that only the tests ask for.
+$(BENCH_VENV)/run.stamp: $(BENCH_VENV)/created.stamp
+	$(@D)/bin/python -m pip install --quiet --editable .
 	@touch $@
