@@ -15,6 +15,7 @@ from oci_merge._version import __version__
 from oci_merge.connection import Connection
 from oci_merge.dialing import Dialer
 from oci_merge.errors import TransportError
+from oci_merge.pool import Pool
 from oci_merge.proxies import find_proxies
 from oci_merge.reference import DEFAULT_PORTS, registry_endpoint
 from oci_merge.tls import find_trust, public_context
@@ -138,10 +139,11 @@ class Clients:
             trust_env=False,
             proxy=self._proxy(proxy) if proxy else None,
         )
+        # httpx has no words for either: how connections are opened, and how they are shared out.
+        made = transport._pool
         if proxy is None:
-            # httpx has no word for the backend of the pool that it makes.
-            dialer = Dialer(*self._address(kind))
-            self._dialers[kind] = transport._pool._network_backend = dialer
+            self._dialers[kind] = made._network_backend = Dialer(*self._address(kind))
+        transport._pool = Pool(made.create_connection)  # type: ignore[assignment]
         return transport
 
     def _address(self, kind: Kind) -> tuple[str, int]:

@@ -26,9 +26,9 @@ _logger = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
 #: A registry that has said nothing for so long is not near, in seconds.
-_FAR = 0.005
+FAR = 0.005
 #: How long a loopback registry is waited for in the clear before TLS is made ready, in seconds.
-_HEAD_START = 0.025
+HEAD_START = 0.025
 #: What TLS servers say to a request in the clear.
 _TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
@@ -92,7 +92,7 @@ class Transport:
         Args:
             count: how many.
         """
-        await asyncio.sleep(_FAR)
+        await asyncio.sleep(FAR)
         if self._settled is None:
             if self._try_plain:
                 self._open_ahead("plain", count)
@@ -186,7 +186,7 @@ class Transport:
 
     async def _open_tls_ahead(self) -> None:
         """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
-        await asyncio.sleep(_HEAD_START)
+        await asyncio.sleep(HEAD_START)
         if self._settled is None and self._try_plain:
             with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
                 self._open_ahead("h2", 1)

@@ -135,3 +135,13 @@ def _required() -> bool:
 
 def _refusal(reason: str) -> str:
     return f"{REQUIRE_REAL_REGISTRY}=1 allows no skip of a real_registry test, yet: {reason}"
+
+
+@pytest.fixture(autouse=True)
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No registry of this process counts as far away, however slow the machine is.
+
+    Else connections would be opened ahead in some runs of a test and not in others.
+    """
+    monkeypatch.setattr("oci_merge.transport.FAR", 3600.0)
+    monkeypatch.setattr("oci_merge.transport.HEAD_START", 3600.0)

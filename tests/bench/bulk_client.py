@@ -24,16 +24,17 @@ async def merge_all(host: str, run: str, count: int, platforms: Sequence[str]) -
     Raises:
         OciMergeError: one of them could not be merged.
     """
-    await asyncio.gather(
-        *(
-            oci_merge.merge_async(
-                f"{host}/bulk/{run}/app{number}:1.0",
-                template=f"{host}/bulk/app{number}-ARCHVARIANT:1.0",
-                platforms=platforms,
+    async with oci_merge.AsyncClient() as client:
+        await asyncio.gather(
+            *(
+                client.merge(
+                    f"{host}/bulk/{run}/app{number}:1.0",
+                    template=f"{host}/bulk/app{number}-ARCHVARIANT:1.0",
+                    platforms=platforms,
+                )
+                for number in range(count)
             )
-            for number in range(count)
         )
-    )
 
 
 def main() -> None:

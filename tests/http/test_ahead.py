@@ -1,0 +1,331 @@
+"""Connections that are opened before a request asks for one, and how requests share them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpcore
+import pytest
+
+from fixtures.embedded import EmbeddedRegistry
+from fixtures.server import RunningServer, ServerTLS, serve
+from oci_merge.dialing import Dialer
+from oci_merge.exchange import Request
+from oci_merge.pool import Pool
+from tests.http.support import (
+    Delays,
+    asks,
+    merge,
+    relays,
+    sender,
+    speaking,
+    stocked,
+    tags,
+    until,
+)
+
+pytestmark = pytest.mark.anyio
+
+_PING = Request("GET", "/v2/")
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every registry counts as far away."""
+    monkeypatch.setattr("oci_merge.transport.FAR", 0.0)
+    monkeypatch.setattr("oci_merge.transport.HEAD_START", 0.0)
+
+
+class _Counted:
+    """A server of this event loop that counts its connections, and says nothing."""
+
+    def __init__(self) -> None:
+        self.came = 0
+        self.open = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.came += 1
+        self.open += 1
+        try:
+            await reader.read()
+        finally:
+            self.open -= 1
+
+
+@asynccontextmanager
+async def _dialing(server: _Counted) -> AsyncIterator[tuple[Dialer, str, int]]:
+    async with speaking(server) as at:
+        host, _, port = at.rpartition(":")
+        dialer = Dialer(host, int(port))
+        try:
+            yield dialer, host, int(port)
+        finally:
+            await dialer.aclose()
+
+
+def _open(dialer: Dialer, count: int) -> None:
+    dialer.open_ahead(count, tls=None, protocols=[], timeout=5)
+
+
+async def test_a_connection_that_is_asked_for_is_one_that_was_opened_ahead() -> None:
+    server = _Counted()
+    async with _dialing(server) as (dialer, host, port):
+        _open(dialer, 2)
+        assert await until(lambda: server.came == 2)
+        streams = [await dialer.connect_tcp(host, port) for _ in range(3)]
+        assert await until(lambda: server.came == 3)
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_what_is_open_counts_among_those_that_shall_be() -> None:
+    server = _Counted()
+    async with _dialing(server) as (dialer, host, port):
+        streams = [await dialer.connect_tcp(host, port) for _ in range(3)]
+        _open(dialer, 4)
+        _open(dialer, 4)
+        assert await until(lambda: server.came == 4)
+        for stream in streams:
+            await stream.aclose()
+    assert server.came == 4
+
+
+async def test_what_nobody_asked_for_is_closed_at_the_end() -> None:
+    server = _Counted()
+    async with _dialing(server) as (dialer, _, _):
+        _open(dialer, 5)
+        assert await until(lambda: server.open == 5)
+        await dialer.aclose()
+        assert await until(lambda: server.open == 0)
+
+
+async def test_another_host_never_gets_a_connection_that_was_opened_to_this_one() -> None:
+    """The client of plain HTTP is the one for foreign hosts in the clear, too."""
+    own, foreign = _Counted(), _Counted()
+    async with _dialing(own) as (dialer, _, _), _dialing(foreign) as (_, host, port):
+        _open(dialer, 1)
+        assert await until(lambda: own.came == 1)
+        stream = await dialer.connect_tcp(host, port)
+        assert await until(lambda: foreign.came == 1)
+        await stream.aclose()
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_not_given_out() -> None:
+    async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(writer)
+        if len(came) > 1:
+            await reader.read()
+
+    came: list[asyncio.StreamWriter] = []
+    async with speaking(hangs_up) as at:
+        host, _, port = at.rpartition(":")
+        dialer = Dialer(host, int(port))
+        _open(dialer, 1)
+        assert await until(lambda: len(came) == 1)
+        await asyncio.sleep(0.02)
+        stream = await dialer.connect_tcp(host, int(port))
+        assert await until(lambda: len(came) == 2)
+        assert not stream.get_extra_info("is_readable")
+        await stream.aclose()
+
+
+async def test_a_failure_ahead_is_the_failure_of_who_asks() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    dialer = Dialer("127.0.0.1", port)
+    _open(dialer, 1)
+    with pytest.raises(httpcore.ConnectError):
+        await dialer.connect_tcp("127.0.0.1", port)
+    await dialer.aclose()
+
+
+async def test_a_request_that_is_given_up_leaves_the_connection_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go = asyncio.Event()
+    connect = asyncio.open_connection
+
+    async def slow(*arguments: object, **options: object) -> object:
+        await go.wait()
+        return await connect(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "open_connection", slow)
+    server = _Counted()
+    async with speaking(server) as at:
+        host, _, port = at.rpartition(":")
+        dialer = Dialer(host, int(port))
+        _open(dialer, 1)
+        asked = asyncio.create_task(dialer.connect_tcp(host, int(port)))
+        await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        go.set()
+        stream = await dialer.connect_tcp(host, int(port))
+        assert await until(lambda: server.came == 1)
+        await stream.aclose()
+
+
+async def test_tls_that_was_begun_ahead_is_not_begun_again(tls: ServerTLS, trusted: Path) -> None:
+    context = ssl.create_default_context(cafile=trusted)
+    server = _Counted()
+    async with speaking(server, tls.context()) as at:
+        host, _, port = at.rpartition(":")
+        dialer = Dialer(host, int(port))
+        dialer.open_ahead(1, tls=context, protocols=["http/1.1"], timeout=5)
+        stream = await dialer.connect_tcp(host, int(port))
+        assert await stream.start_tls(context, host) is stream
+        assert stream.get_extra_info("ssl_object").version() == "TLSv1.3"
+        await stream.aclose()
+        assert await until(lambda: server.came == 1)
+
+
+@contextmanager
+def _slow(registry: EmbeddedRegistry, tls: ServerTLS | None = None) -> Iterator[RunningServer]:
+    """Serve a registry that takes its time for manifests, so that there is time to go ahead."""
+    registry.hooks.append(Delays(asks("GET", "/manifests/"), 0.1))
+    with serve(registry.app, tls=tls) as server:
+        yield server
+
+
+@pytest.mark.usefixtures("far")
+async def test_a_merge_finds_the_connections_for_its_mounts_open(
+    registry: EmbeddedRegistry,
+) -> None:
+    starts: list[bytes] = []
+    with _slow(registry) as server:
+        async with speaking(relays(server.port, starts)) as host:
+            result = await asyncio.to_thread(merge, host, plain_http=True)
+    assert tags(registry) == {"latest": result.digest}
+    # 15 requests go side by side after the manifests; 21 connections were made ready for them.
+    assert len(starts) <= 21 + 5
+
+
+@pytest.mark.usefixtures("far")
+async def test_http2_opens_none_but_its_one(registry: EmbeddedRegistry, tls: ServerTLS) -> None:
+    with _slow(registry, tls) as server:
+        made = sender(server.host)
+        assert (await made.send(_PING)).protocol == "HTTP/1.1"
+        await made.transport.open_ahead(3)
+        await asyncio.gather(*(made.send(_PING) for _ in range(3)))
+        await made.transport.aclose()
+    assert [seen.status for seen in registry.requests] == [200] * 4
+
+
+@pytest.mark.usefixtures("far")
+async def test_a_loopback_registry_that_wants_tls_is_greeted_while_the_clear_is_tried(
+    registry: EmbeddedRegistry, tls: ServerTLS
+) -> None:
+    starts: list[bytes] = []
+
+    async def held_back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await reader.read(65536)
+        starts.append(start[:1])
+        if start[:1] == b"G":
+            assert await until(lambda: b"\x16" in starts)
+            writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+            await writer.drain()
+            return
+        await onward(_Again(start, reader), writer)  # type: ignore[arg-type]
+
+    with serve(registry.app, tls=tls) as server:
+        onward = relays(server.port, [])
+        async with speaking(held_back) as host:
+            found = await asyncio.to_thread(_inspect, host)
+    assert found
+    assert starts[:2] == [b"G", b"\x16"]
+
+
+class _Again:
+    """A reader that gives once more what was read of it."""
+
+    def __init__(self, start: bytes, reader: asyncio.StreamReader) -> None:
+        self._start = start
+        self._reader = reader
+
+    async def read(self, count: int) -> bytes:
+        start, self._start = self._start, b""
+        return start or await self._reader.read(count)
+
+
+def _inspect(host: str) -> str:
+    import oci_merge
+
+    return oci_merge.inspect(f"{host}/team/app-amd64:1.0").digest
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    """A pool of connections in the clear."""
+    made = Pool(httpcore.AsyncConnectionPool().create_connection)
+    yield made
+    await made.aclose()
+
+
+def _get(url: str) -> httpcore.Request:
+    return httpcore.Request("GET", url, headers=[("Host", "reg.test")])
+
+
+async def test_a_connection_is_lent_to_one_request_at_a_time_and_then_to_the_next(
+    pool: Pool, registry: EmbeddedRegistry
+) -> None:
+    starts: list[bytes] = []
+    with serve(registry.app) as server:
+        async with speaking(relays(server.port, starts)) as host:
+            first, second = await asyncio.gather(
+                *(pool.handle_async_request(_get(f"http://{host}/v2/")) for _ in range(2))
+            )
+            assert len(starts) == 2
+            for response in (first, second):
+                await response.aread()
+                await response.aclose()
+            for _ in range(3):
+                third = await pool.handle_async_request(_get(f"http://{host}/v2/"))
+                await third.aread()
+                await third.aclose()
+            assert len(starts) == 2
+            await pool.aclose()
+
+
+async def test_a_response_that_is_closed_unread_takes_its_connection_along(
+    pool: Pool, registry: EmbeddedRegistry
+) -> None:
+    starts: list[bytes] = []
+    with serve(registry.app) as server:
+        async with speaking(relays(server.port, starts)) as host:
+            for _ in range(2):
+                response = await pool.handle_async_request(_get(f"http://{host}/v2/"))
+                await response.aclose()
+            assert len(starts) == 2
+
+
+async def test_two_hosts_share_no_connection(pool: Pool) -> None:
+    one, other = stocked(), stocked()
+    with serve(one.app) as here, serve(other.app) as there:
+        for server in (here, there, here):
+            response = await pool.handle_async_request(_get(f"{server.url}/v2/"))
+            await response.aread()
+            await response.aclose()
+        await pool.aclose()
+    assert (len(one.requests), len(other.requests)) == (2, 1)
+
+
+async def test_a_failed_connection_is_not_used_again(
+    pool: Pool, registry: EmbeddedRegistry
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/v2/"
+    with pytest.raises(httpcore.ConnectError):
+        await pool.handle_async_request(_get(url))
+    with serve(registry.app, port=port):
+        response = await pool.handle_async_request(_get(url))
+        assert response.status == 200
+        await response.aread()
+        await response.aclose()
+        await pool.aclose()
