@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from oci_merge.connection import Connection
 from oci_merge.credentials import docker_config_file, given_credential
 from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned, ignore
 from oci_merge.index_document import IndexDocument
+from oci_merge.inspection import Inspection, check_inspected, inspect_reference
 from oci_merge.plan import Component, Plan, Transfers, plan_index, plan_transfers
 from oci_merge.platforms import Platform
 from oci_merge.publish import Publisher
@@ -37,12 +38,9 @@ from oci_merge.sources import (
     check_request,
     check_spec,
 )
+from oci_merge.spec import Spec
 from oci_merge.template import Candidate
 from oci_merge.together import both
-
-if TYPE_CHECKING:
-    from oci_merge.inspection import Inspection
-    from oci_merge.spec import Spec
 
 _Decided = list[tuple[Component, Platform]]
 
@@ -251,8 +249,6 @@ async def inspect(
         RegistryError: the registry refused.
         TransportError: the registry did not answer.
     """
-    from oci_merge.inspection import check_inspected, inspect_reference
-
     parsed = check_inspected(reference)
     access = _Access(username, password, docker_config, plain_http, insecure, connection, on_event)
     async with access.open(parsed.registry, reads=(parsed.repository,)) as registry:

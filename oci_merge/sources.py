@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from oci_merge.errors import (
     InvalidPlatformError,
@@ -20,11 +20,9 @@ from oci_merge.platforms import (
     unknown_platform,
 )
 from oci_merge.reference import Reference, check_tag, parse_reference
+from oci_merge.spec import Spec
 from oci_merge.template import Candidate, candidates, expand
 from oci_merge.text import printable
-
-if TYPE_CHECKING:
-    from oci_merge.spec import Spec
 
 ListFormat = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]

@@ -19,7 +19,7 @@ def main() -> NoReturn:
     """Be the process: run the program with the process's arguments, and end with its status."""
     # Loading modules makes many objects and leaves no garbage; the runner looks for it again.
     gc.disable()
-    # Plugins that happen to be installed are for other programs, and looking for them takes long.
+    # Plugins that happen to be installed beside us are for other programs, and may load slowly.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _leave(run())
 

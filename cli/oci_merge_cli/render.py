@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from oci_merge import printable
-
-if TYPE_CHECKING:
-    from oci_merge import InspectedImage, Inspection, MergeResult, Platform
+from oci_merge import InspectedImage, Inspection, MergeResult, Platform, printable
 
 #: What manifest-tool shows the insides of.
 IMAGE_TYPES = (
