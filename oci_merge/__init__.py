@@ -12,19 +12,20 @@ they are first used, so importing the package is quick and does no I/O.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from oci_merge._version import __version__
 
+# Not typing's: importing that module would take longer than all the rest of a --version.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from oci_merge.api import inspect as inspect_async
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
     from oci_merge.blocking import Client, inspect, merge, push
     from oci_merge.client import AsyncClient
     from oci_merge.connection import Connection
-    from oci_merge.credentials import (
+    from oci_merge.credentials.explanation import (
         CredentialExplanation,
         CredentialSource,
         explain_credentials,
@@ -75,7 +76,8 @@ if TYPE_CHECKING:
     from oci_merge.reference import Reference, parse_reference
     from oci_merge.results import MergeResult, PlatformResult, TagResult
     from oci_merge.sources import parse_pairs, split_pairs
-    from oci_merge.spec import Spec, SpecImage, parse_spec, spec_from_template
+    from oci_merge.spec import Spec, SpecImage, spec_from_template
+    from oci_merge.spec_file import parse_spec
     from oci_merge.text import printable
 
 #: Where each public name lives: module, and the name there if it is another.
@@ -83,7 +85,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
     "blocking": ("Client", "merge", "push", "inspect"),
     "client": ("AsyncClient",),
-    "credentials": ("CredentialExplanation", "CredentialSource", "explain_credentials"),
+    "credentials.explanation": (
+        "CredentialExplanation",
+        "CredentialSource",
+        "explain_credentials",
+    ),
     "connection": ("Connection",),
     "errors": (
         "AccessDeniedError",
@@ -131,7 +137,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "reference": ("Reference", "parse_reference"),
     "results": ("MergeResult", "PlatformResult", "TagResult"),
     "sources": ("parse_pairs", "split_pairs"),
-    "spec": ("Spec", "SpecImage", "parse_spec", "spec_from_template"),
+    "spec": ("Spec", "SpecImage", "spec_from_template"),
+    "spec_file": ("parse_spec",),
     "text": ("printable",),
 }
 _NAMES = {
@@ -212,6 +219,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that it lives in (PEP 562)."""
+    from importlib import import_module
+
     if name not in _NAMES:
         raise AttributeError(f"module 'oci_merge' has no attribute {name!r}")
     module, attribute = _NAMES[name]

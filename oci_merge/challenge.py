@@ -198,7 +198,7 @@ def parse_token(content: bytes) -> Token:
 
 
 class _TokenReply(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     token: Any = None
     access_token: Any = None

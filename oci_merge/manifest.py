@@ -35,7 +35,8 @@ def _digest(text: str) -> str:
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, validate_by_name=True)
+    # Built when it is first used: a run may well see no index.
+    model_config = ConfigDict(extra="allow", frozen=True, validate_by_name=True, defer_build=True)
 
 
 class PlatformDocument(_Document):
@@ -130,6 +131,8 @@ class Manifest:
 
 class _Shape(BaseModel):
     """What tells one kind of manifest from another, in the spec's own names."""
+
+    model_config = ConfigDict(defer_build=True)
 
     schemaVersion: Annotated[int, Field(strict=True)] | None = None
     mediaType: str | None = None

@@ -1,12 +1,30 @@
-"""Where the program starts: the console script, and ``python -m oci_merge_cli``."""
+"""Where the program starts and ends: the console script, and ``python -m oci_merge_cli``."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
+# Not typing's: that module alone would take longer than the rest of --version.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def main() -> int:
+#: What the interpreter ends with where it cannot write out what a stream still holds.
+_STREAM_FAILED = 120
+
+
+def main() -> NoReturn:
+    """Be the process: run the program with the process's arguments, and end with its status."""
+    # Loading modules makes many objects and leaves no garbage; the runner looks for it again.
+    gc.disable()
+    # Plugins that happen to be installed beside us are for other programs, and may load slowly.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _leave(run())
+
+
+def run() -> int:
     """Run the program with the process's arguments.
 
     ``--version`` is answered before anything slow is imported.
@@ -15,16 +33,27 @@ def main() -> int:
         The exit status.
     """
     try:
-        status = _run(_program_name(sys.argv[0]), sys.argv[1:])
+        return _answer(_program_name(sys.argv[0]), sys.argv[1:])
     except KeyboardInterrupt as interrupt:
         # It came while modules were imported; later on, a signal is reported where it strikes.
-        status = _complain("interrupted", getattr(interrupt, "status", 130))
+        return _complain("interrupted", getattr(interrupt, "status", 130))
     except Exception as error:  # such as a module that is not installed
-        status = _complain(f"an internal error: {type(error).__name__}: {error}", 1)
-    if status > 128:
-        # After a signal nothing is waited for, such as a name look-up in a thread.
-        os._exit(status)
-    return status
+        return _complain(f"an internal error: {type(error).__name__}: {error}", 1)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once.
+
+    The interpreter would take every module apart first, and wait for threads, such as one that
+    looks up a name. Nothing of ours is left to do there: files are closed, helpers have ended.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            status = _STREAM_FAILED
+    os._exit(status)
 
 
 def _program_name(path: str) -> str:
@@ -33,7 +62,7 @@ def _program_name(path: str) -> str:
     return name if name == "manifest-tool" else "oci-merge"
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def _answer(name: str, arguments: list[str]) -> int:
     if arguments[:1] in (["--version"], ["-version"], ["-v"]):
         from oci_merge_cli.version import print_version
 
@@ -41,9 +70,9 @@ def _run(name: str, arguments: list[str]) -> int:
     from oci_merge_cli.signals import interruptible
 
     with interruptible():
-        from oci_merge_cli.program import run
+        from oci_merge_cli import program
 
-        return run(arguments, name=name)
+        return program.run(arguments, name=name)
 
 
 def _complain(message: str, status: int) -> int:
@@ -54,4 +83,4 @@ def _complain(message: str, status: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, fields, replace
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from oci_merge import Connection as Network
 from oci_merge import UsageError
+
+if TYPE_CHECKING:
+    from oci_merge import Connection as Network
 
 
 class Access(TypedDict):
@@ -112,6 +114,8 @@ class Connection:
         )
 
     def _network(self) -> Network:
+        from oci_merge import Connection as Network
+
         usual = Network()
         return Network(
             retries=usual.retries if self.retries is None else self.retries,

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from oci_merge import Event, OciMergeError, StageStarted, TagMoved, UsageError
+from oci_merge import OciMergeError, UsageError
 from oci_merge_cli.group import UnknownWordError
 from oci_merge_cli.output import OutputError, say, write
 from oci_merge_cli.signals import Interrupted
 
+if TYPE_CHECKING:
+    from oci_merge_cli.tags import TagWatch
+
 #: Attributes that an error's object on stdout has where the error has them.
 _DETAILS = ("status", "codes", "digests", "moved", "failed")
 _INTERNAL = "error: an internal error: "
-
-
-@dataclass(slots=True)
-class TagWatch:
-    """Which tags a merge has moved, for the case that it is interrupted.
-
-    Attributes:
-        begun: whether tags were being moved.
-        moved: those that certainly were.
-    """
-
-    begun: bool = False
-    moved: list[str] = field(default_factory=list)
-
-    def note(self, event: Event) -> None:
-        """Take notice of an event of the merge."""
-        if isinstance(event, StageStarted) and event.stage == "tags" and event.total:
-            self.begun = True
-        if isinstance(event, TagMoved) and event.changed:
-            self.moved.append(event.tag)
-
-    def sentence(self) -> str:
-        """Return what an interrupted merge has to say of its tags."""
-        if not self.begun:
-            return "before any tag moved"
-        if not self.moved:
-            return "while the tags were being moved; none is known to have moved"
-        return f"while the tags were being moved; moved already: {', '.join(self.moved)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +40,8 @@ class _Failure:
         if self.hint:
             say(f"hint: {self.hint}")
         if as_json:
+            import json
+
             document = {"kind": self.kind, "message": self.message, "hint": self.hint}
             write(json.dumps(document | self.details, indent=2) + "\n")
 

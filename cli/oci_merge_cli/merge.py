@@ -11,12 +11,13 @@ from pathlib import Path
 from oci_merge import Event, MergeResult, UsageError, merge_async, parse_pairs
 from oci_merge_cli import runner
 from oci_merge_cli.connection import Access, Connection
-from oci_merge_cli.failures import TagWatch, reported
+from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import Format, MergeOutput, PlatformCheck, split_list
 from oci_merge_cli.output import OutputError, write
 from oci_merge_cli.progress import Progress, progress_on_stderr
 from oci_merge_cli.render import digest_line, plan_text
+from oci_merge_cli.tags import TagWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,13 @@ from oci_merge import (
 )
 from oci_merge_cli import runner
 from oci_merge_cli.connection import Access, Connection
-from oci_merge_cli.failures import TagWatch, reported
+from oci_merge_cli.failures import reported
 from oci_merge_cli.logs import logged
 from oci_merge_cli.options import ListType, PlatformCheck, split_list
 from oci_merge_cli.output import say, write
 from oci_merge_cli.progress import copy_line, retry_line
 from oci_merge_cli.render import digest_line
+from oci_merge_cli.tags import TagWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

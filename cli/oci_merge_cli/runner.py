@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,10 @@ def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     Raises:
         Interrupted: a signal came; the coroutine was cancelled and has cleaned up.
     """
+    if not gc.isenabled():
+        # Modules were loaded without it; what they left stays, so it need not be looked at again.
+        gc.freeze()
+        gc.enable()
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(_until_interrupted(loop, work))

@@ -23,7 +23,8 @@ _T = TypeVar("_T")
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    # Built when it is first used: many runs read no credentials at all.
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class AuthEntry(_Document):
@@ -69,7 +70,7 @@ class _HelperReply(_Document):
 
 
 _AUTH_FILE = TypeAdapter(AuthFile)
-_ENTRIES = TypeAdapter(dict[str, AuthEntry | None])
+_ENTRIES = TypeAdapter(dict[str, AuthEntry | None], config=ConfigDict(defer_build=True))
 _HELPER_REPLY = TypeAdapter(_HelperReply)
 
 

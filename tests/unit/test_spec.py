@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from oci_merge.errors import InvalidPlatformError, SpecError, TemplateError
 from oci_merge.platforms import Platform
-from oci_merge.spec import Spec, SpecImage, parse_spec, spec_from_template
+from oci_merge.spec import Spec, SpecImage, spec_from_template
+from oci_merge.spec_file import parse_spec
 
 
 def _parse(text: str) -> Spec:
