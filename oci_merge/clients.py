@@ -82,6 +82,16 @@ class Clients:
         proxy = self._proxies.url_for(url)
         return httpx.URL(proxy).netloc.decode() if proxy else ""
 
+    async def connected(self, kind: Kind, url: str) -> None:
+        """Wait until a client has connected to the registry, where no proxy leads there.
+
+        Raises:
+            TransportError, UsageError: a file of certificates cannot be used.
+        """
+        self.client(kind, url)
+        if kind in self._dialers:
+            await self._dialers[kind].connected.wait()
+
     def open_ahead(self, kind: Kind, url: str, count: int) -> None:
         """Begin to open connections to the registry, for the next requests to find.
 

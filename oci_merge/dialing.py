@@ -33,9 +33,13 @@ class Dialer(httpcore.AsyncNetworkBackend):
     Args:
         host: the host that connections may be opened to ahead.
         port: its port.
+
+    Attributes:
+        connected: set when somebody has got a connection.
     """
 
     def __init__(self, host: str, port: int) -> None:
+        self.connected = asyncio.Event()
         self._address = host, port
         self._ahead: deque[asyncio.Task[_Stream]] = deque()
         self._open: WeakSet[_Stream] = WeakSet()
@@ -98,6 +102,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
 
     def _kept(self, stream: _Stream) -> _Stream:
         self._open.add(stream)
+        self.connected.set()
         return stream
 
     async def _wait_for(self, task: asyncio.Task[_Stream]) -> _Stream:

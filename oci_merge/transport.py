@@ -74,6 +74,8 @@ class Transport:
         self._scheme = "http" if plain_http else "https"
         self._settled: Kind | None = "plain" if plain_http else None
         self._settling = asyncio.Event()
+        if plain_http:
+            self._settling.set()
         self.pace = Pace(connection.rate)
         self._tls_ahead: asyncio.Task[None] | None = None
 
@@ -87,22 +89,25 @@ class Transport:
         """Open connections for requests that will go side by side, while others are waited for.
 
         It ends when they are being opened. Where requests share a connection, there are none to
-        open, and where the registry is near, a new one takes no time.
+        open, and where the registry is near and TLS is not spoken, a new one takes no time.
 
         Args:
             count: how many.
         """
-        await asyncio.sleep(FAR)
-        if self._settled is None:
-            if self._try_plain:
+        if self._settled == "plain" or self._try_plain:
+            await self._clients.connected("plain", self._url_of("plain"))
+            await asyncio.sleep(FAR)
+            if self._settled == "plain" or self._try_plain:
                 self._open_ahead("plain", count)
-            await self._settling.wait()
-        if self._settled is not None and self._settled != "h2":
-            self._open_ahead(self._settled, count)
+        await self._settling.wait()
+        if self._settled == "http/1.1":
+            self._open_ahead("http/1.1", count)
+
+    def _url_of(self, kind: Kind) -> str:
+        return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
 
     def _open_ahead(self, kind: Kind, count: int) -> None:
-        scheme = "http" if kind == "plain" else "https"
-        self._clients.open_ahead(kind, f"{scheme}://{self._authority}", count)
+        self._clients.open_ahead(kind, self._url_of(kind), count)
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
