@@ -94,14 +94,19 @@ class Transport:
         Args:
             count: how many.
         """
-        if self._settled == "plain" or self._try_plain:
+        if self._is_clear:
             await self._clients.connected("plain", self._url_of("plain"))
             await asyncio.sleep(FAR)
-            if self._settled == "plain" or self._try_plain:
+            if self._is_clear:
                 self._open_ahead("plain", count)
         await self._settling.wait()
         if self._settled == "http/1.1":
             self._open_ahead("http/1.1", count)
+
+    @property
+    def _is_clear(self) -> bool:
+        """Whether plain HTTP is spoken, or that is not known yet."""
+        return self._settled == "plain" or (self._settled is None and self._try_plain)
 
     def _url_of(self, kind: Kind) -> str:
         return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
@@ -192,7 +197,7 @@ class Transport:
     async def _open_tls_ahead(self) -> None:
         """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
         await asyncio.sleep(HEAD_START)
-        if self._settled is None and self._try_plain:
+        if self._settled is None and self._is_clear:
             with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
                 self._open_ahead("h2", 1)
 

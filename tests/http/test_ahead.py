@@ -206,14 +206,22 @@ async def test_a_merge_finds_the_connections_for_its_mounts_open(
     assert len(starts) <= 21 + 5
 
 
-@pytest.mark.usefixtures("far")
-async def test_http2_opens_none_but_its_one(registry: EmbeddedRegistry, tls: ServerTLS) -> None:
-    with _slow(registry, tls) as server:
-        made = sender(server.host)
-        assert (await made.send(_PING)).protocol == "HTTP/1.1"
-        await made.transport.open_ahead(3)
-        await asyncio.gather(*(made.send(_PING) for _ in range(3)))
-        await made.transport.aclose()
+async def test_over_http1_and_tls_they_are_opened_as_soon_as_that_is_known(
+    registry: EmbeddedRegistry, tls: ServerTLS
+) -> None:
+    starts: list[bytes] = []
+    with serve(registry.app, tls=tls) as server:
+        async with speaking(relays(server.port, starts)) as host:
+            made = sender(host)
+            assert await made.send_in_clear(_PING) is None
+            starts.clear()
+            opening = asyncio.create_task(made.transport.open_ahead(3))
+            assert (await made.send(_PING)).protocol == "HTTP/1.1"
+            await opening
+            assert await until(lambda: len(starts) == 1 + 3)
+            await asyncio.gather(*(made.send(_PING) for _ in range(3)))
+            await made.transport.aclose()
+    assert len(starts) == 1 + 3
     assert [seen.status for seen in registry.requests] == [200] * 4
 
 
