@@ -118,6 +118,7 @@ def merge(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    rate: o.RateOption = None,
     source_plain_http: o.SourcePlainHttpOption = False,
     source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,
@@ -179,6 +180,7 @@ def inspect(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    rate: o.RateOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Show what an image or an index in a registry is made of."""
@@ -205,6 +207,7 @@ def credentials(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    rate: o.RateOption = None,
     debug: o.DebugOption = False,
 ) -> None:
     """Show which credential would be used for an image, and why not another."""
@@ -247,6 +250,7 @@ def from_args(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    rate: o.RateOption = None,
     source_plain_http: o.SourcePlainHttpOption = False,
     source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,
@@ -295,6 +299,7 @@ def from_spec(
     retries: o.RetriesOption = None,
     timeout: o.TimeoutOption = None,
     deadline: o.DeadlineOption = None,
+    rate: o.RateOption = None,
     source_plain_http: o.SourcePlainHttpOption = False,
     source_insecure: o.SourceInsecureOption = False,
     debug: o.DebugOption = False,

@@ -40,6 +40,7 @@ class Connection:
         retries: how often to try again, or None for the usual.
         timeout: how long to wait for what comes next, in seconds, or None for the usual.
         deadline: how long the whole run may take, in seconds, or None for no limit.
+        rate: how many requests a second may go to a registry, or None for no limit.
         debug: whether to show a line for each request.
     """
 
@@ -55,6 +56,7 @@ class Connection:
     retries: int | None = None
     timeout: float | None = None
     deadline: float | None = None
+    rate: float | None = None
     debug: bool = False
 
     def after(self, before: Connection) -> Connection:
@@ -121,6 +123,7 @@ class Connection:
             retries=usual.retries if self.retries is None else self.retries,
             timeout=self.timeout,
             deadline=self.deadline,
+            rate=self.rate,
             ca_file=self.ca_file,
             client_cert=self.client_cert,
             client_key=self.client_key,

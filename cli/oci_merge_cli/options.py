@@ -359,6 +359,16 @@ DeadlineOption = Annotated[
         rich_help_panel=_NETWORK,
     ),
 ]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        help="How many requests a second may go to one registry, fractions allowed; without it, "
+        "as many as there are.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 SourcePlainHttpOption = Annotated[
     bool,
     typer.Option(
