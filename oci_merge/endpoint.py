@@ -29,6 +29,8 @@ class Endpoint:
     Attributes:
         opening: held by the request that goes ahead while the protocol is not known.
         proving: held by the request that tries a password.
+        has_put_tags: whether a run has put several tags, each by a request of its own.
+        takes_tags: whether it takes several tags in one request; None as long as nobody knows.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -55,6 +57,8 @@ class Endpoint:
         )
         self.opening = asyncio.Lock()
         self.proving = asyncio.Lock()
+        self.has_put_tags = False
+        self.takes_tags: bool | None = None
         self._unreachable: tuple[float, TransportError] | None = None
 
     async def __aenter__(self) -> Endpoint:

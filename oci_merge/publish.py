@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -79,9 +80,9 @@ class Publisher:
     async def publish(self, plan: Plan) -> frozenset[str]:
         """Move the tags, in parallel; those that stand on the index already are left alone.
 
-        Each tag is a request of its own. A PUT by digest with several ``?tag=`` would be one, but
-        most registries ignore them, which only its answer shows: it would be a step more for all
-        of them, to save requests that go side by side anyway.
+        Each tag is a request of its own, unless the registry is known to take several in one
+        (``?tag=``). Most ignore them, which only the answer shows, so finding out is a step more;
+        a client does so once, the second time that it puts several tags.
 
         Returns:
             The tags that stood on the index already.
@@ -96,6 +97,7 @@ class Publisher:
                 self._emit(TagMoved(tag, changed=False))
         tags = [tag for tag in plan.tags if tag not in plan.unchanged]
         self._emit(StageStarted("tags", len(tags)))
+        tags = await self._tag_at_once(plan, tags)
         failures = await self._move(plan, tags)
         failures = await self._move_late(plan, failures)
         failures = await self._move_one_by_one(plan, failures, len(tags))
@@ -106,6 +108,23 @@ class Publisher:
     async def close(self) -> None:
         """Let what was sent come to its end, so that no upload session is left open."""
         await self._carrier.close()
+
+    async def _tag_at_once(self, plan: Plan, tags: list[str]) -> list[str]:
+        """Move tags by one request, where that may do, and return those that are left."""
+        if len(tags) < 2:
+            return tags
+        done: frozenset[str] = frozenset()
+        if self._registry.may_take_tags:
+            # If it is refused, what stands in the way shows for each tag by itself.
+            with contextlib.suppress(OciMergeError):
+                done = await self._registry.put_tags(
+                    self._target.repository, tags, plan.index.media_type, plan.index.content
+                )
+        self._registry.note_tags()
+        for tag in tags:
+            if tag in done:
+                self._note_moved(tag, changed=True)
+        return [tag for tag in tags if tag not in done]
 
     async def _move(self, plan: Plan, tags: Sequence[str]) -> _Failures:
         """Put the index under tags and return the errors of those that failed."""
@@ -143,6 +162,9 @@ class Publisher:
         )
         if not changed:
             self._unchanged.add(tag)
+        self._note_moved(tag, changed=changed)
+
+    def _note_moved(self, tag: str, *, changed: bool) -> None:
         self._emit(StageAdvanced("tags", tag))
         self._emit(TagMoved(tag, changed=changed))
 

@@ -35,7 +35,7 @@ from oci_merge.notices import WarningsOnce
 from oci_merge.outcomes import RawManifest, RefusedMount, chunk_length, located
 from oci_merge.reference import Reference
 from oci_merge.sending import Sender
-from oci_merge.text import printable
+from oci_merge.text import listed, printable
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 _SUCCESSES = frozenset({200, 201, 202, 204})
@@ -64,6 +64,7 @@ class Registry:
         on_warning: Callable[[str], object] | None = None,
     ) -> None:
         self.name = endpoint.name
+        self._endpoint = endpoint
         self._transport = endpoint.transport
         self._sender = Sender(
             endpoint.transport,
@@ -234,17 +235,10 @@ class Registry:
             RegistryError: it refused.
             TransportError: it did not answer.
         """
-        request = Request(
-            "PUT",
-            f"/v2/{repository}/manifests/{identifier}",
-            headers={"Content-Type": media_type},
-            content=content,
-        )
         separator = "@" if ":" in identifier else ":"
         subject = f"{self.name}/{repository}{separator}{identifier}"
-        doing = _Doing("push", subject, [pull_push(repository)])
-        reply = await self._send(request, doing)
-        self._expect(reply, {200, 201, 202}, request, doing)
+        path = f"/v2/{repository}/manifests/{identifier}"
+        reply = await self._put(path, subject, repository, media_type, content)
         stored = reply.headers.get("docker-content-digest", "")
         expected = sha256_digest(content)
         if stored != expected and stored.startswith("sha256:"):
@@ -253,6 +247,58 @@ class Registry:
                 hint="the registry, or a proxy before it, alters manifests",
             )
         return reply.status == 201 or bool(stored)
+
+    @property
+    def may_take_tags(self) -> bool:
+        """Whether it is known to take several tags in one request, or that is worth finding out.
+
+        It takes a request to find out, which in a single run would be a step for nothing.
+        """
+        known = self._endpoint.takes_tags
+        return self._endpoint.has_put_tags if known is None else known
+
+    async def put_tags(
+        self, repository: str, tags: Sequence[str], media_type: str, content: bytes
+    ) -> frozenset[str]:
+        """Push a manifest by digest, with several tags ("Pushing manifests", ``OCI-Tag``).
+
+        Args:
+            repository: where to.
+            tags: the tags.
+            media_type: the manifest's media type.
+            content: its exact bytes.
+
+        Returns:
+            The tags that the registry says it has set; the others are not, whatever the status.
+
+        Raises:
+            RegistryError: it refused.
+            TransportError: it did not answer.
+        """
+        digest = sha256_digest(content)
+        query = "&".join(f"tag={tag}" for tag in tags)
+        path = f"/v2/{repository}/manifests/{digest}?{query}"
+        subject = f"{self.name}/{repository}:{listed(list(tags))}"
+        self._endpoint.takes_tags = False  # should it refuse, too
+        reply = await self._put(path, subject, repository, media_type, content)
+        named = ",".join(reply.headers.get_list("oci-tag")).split(",")
+        confirmed = frozenset(tag.strip() for tag in named) & frozenset(tags)
+        self._endpoint.takes_tags = bool(confirmed)
+        return confirmed
+
+    def note_tags(self) -> None:
+        """Note that several tags were put, so that the next time one request may do."""
+        self._endpoint.has_put_tags = True
+
+    async def _put(
+        self, path: str, subject: str, repository: str, media_type: str, content: bytes
+    ) -> Reply:
+        headers = {"Content-Type": media_type}
+        request = Request("PUT", path, headers=headers, content=content)
+        doing = _Doing("push", subject, [pull_push(repository)])
+        reply = await self._send(request, doing)
+        self._expect(reply, {200, 201, 202}, request, doing)
+        return reply
 
     async def exchange(
         self, request: Request, action: str, subject: str, *, writes: str = "", reads: str = ""
