@@ -134,3 +134,19 @@ def test_a_file_that_is_not_there_is_wrong_usage(program: Program, option: str) 
     outcome = program("--source", "reg.test/a:1", "--target", "reg.test/a:2", option, "/nowhere")
     assert outcome.status == 2
     assert outcome.errors[0].startswith("error: /nowhere cannot be used as ")
+
+
+def test_a_rate_is_kept_to_and_a_turn_that_comes_too_late_is_not_waited_for(
+    program: Program, host: str
+) -> None:
+    options = ["--plain-http", "--deadline", "0.5", "--rate", "1"]
+    outcome = program("inspect", *options, f"{host}/team/img-amd64:1.0")
+    assert outcome.status == 1
+    assert "its turn to ask" in outcome.errors[0]
+    assert program("--rate", "50", "inspect", f"{host}/team/img-amd64:1.0").status == 0
+
+
+def test_a_rate_of_nothing_is_wrong_usage(program: Program, host: str) -> None:
+    outcome = program("--rate", "0", "--source", f"{host}/team/img-amd64:1.0", "--target", "a:1")
+    assert outcome.status == 2
+    assert outcome.errors[0] == "error: 0 requests a second cannot be"

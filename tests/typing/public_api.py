@@ -142,3 +142,14 @@ def misuse() -> None:
     oci_merge.merge("reg.example/app:1", "reg.example/app-ARCH:1")  # type: ignore[call-arg]
     oci_merge.parse_reference(b"reg.example/app:1")  # type: ignore[arg-type]
     Platform("linux", "amd64").os = "windows"  # type: ignore[misc]
+
+
+async def join_many(names: list[str]) -> None:
+    """Join many images through one client."""
+    async with oci_merge.AsyncClient(connection=Connection(rate=10), concurrency=4) as client:
+        result = await client.merge("reg.example/app:1", template="reg.example/app-ARCH:1")
+        assert_type(result, MergeResult)
+        assert_type(await client.inspect("reg.example/app:1"), Inspection)
+    with oci_merge.Client(username="ci", password="p") as blocking:
+        assert_type(blocking.merge("reg.example/app:1", sources=names), MergeResult)
+        assert_type(blocking.inspect("reg.example/app:1", shallow=True), Inspection)
