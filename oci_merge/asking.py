@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from oci_merge.auth import Authenticator
 from oci_merge.challenge import Scope
@@ -88,12 +89,13 @@ class Asker:
     async def _ahead(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send what goes ahead; where nobody answers it, those who wait do not try again."""
         if error := self._endpoint.unreachable_since(began):
-            raise error
+            raise error.with_traceback(None)
         used = await self._auth.current(scopes, began)
         try:
             return await self._as(used, request, scopes, began)
         except TransportError as error:
             if not self._transport.is_settled:
+                self._transport.start_over()
                 self._endpoint.note_unreachable(error, time.monotonic())
             raise
 
@@ -123,8 +125,13 @@ class Asker:
         """Answer a challenge, if this is one."""
         had_token = used is not None and bool(used.scopes)
         if reply.status != 401 or reply.foreign:
-            if used and used.trial:
+            if used and used.trial and _says_who(reply.status):
                 used.trial.is_accepted = True
             return Outcome(reply, had_token)
         answer = await self._auth.answer(reply, scopes, used, began)
         return Outcome(reply, had_token, answer)
+
+
+def _says_who(status: int) -> bool:
+    """Say whether a reply shows that a password was looked at; a busy server may not have."""
+    return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS

@@ -8,6 +8,7 @@ user of the one that is written to. In the usual case there is one user, and one
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ class Logins:
         self._search = search
         self._found: dict[str, Login] = {}
         self._logins: dict[Credential | None, Login] = {}
-        self._failure: CredentialError | None = None
+        self._failure: tuple[float, CredentialError] | None = None
         self._searching = asyncio.Lock()
 
     def note(self, challenges: Iterable[Challenge]) -> None:
@@ -63,16 +64,17 @@ class Logins:
         Raises:
             CredentialError: a source is there but cannot be read.
         """
-        wanted = set(repositories)
+        wanted, asked = set(repositories), time.monotonic()
         async with self._searching:
-            if self._failure is not None:
-                raise self._failure
+            # Who waited for a search that failed does not search again.
+            if self._failure is not None and self._failure[0] >= asked:
+                raise self._failure[1].with_traceback(None)
             unknown = sorted(wanted - self._found.keys())
             if unknown:
                 try:
                     credentials = await asyncio.to_thread(self._look_for, unknown)
                 except CredentialError as error:
-                    self._failure = error
+                    self._failure = time.monotonic(), error
                     raise
                 for repository, credential in credentials.items():
                     login = self._logins.setdefault(credential, Login(credential))

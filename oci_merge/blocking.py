@@ -83,6 +83,8 @@ class Client:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._switching = threading.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     def __enter__(self) -> Client:
         self._loop = asyncio.new_event_loop()
@@ -102,27 +104,41 @@ class Client:
 
     def close(self) -> None:
         """Close every connection and end the thread; what is under way is cancelled."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        with self._switching:
+            loop, self._loop = self._loop, None
+        if loop is None or self._thread is None:
             return
-        self._loop = None
-        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join()
+            loop.close()
 
     async def _end(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # First what was asked for, which lets its own tasks come to an end.
+        for tasks in (self._under_way, asyncio.all_tasks() - {asyncio.current_task()}):
+            for task in tasks:
+                assert task is not None
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
+    async def _noted(self, work: Coroutine[Any, Any, _T]) -> _T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        try:
+            return await work
+        finally:
+            self._under_way.discard(task)
+
     def _wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
-        if self._loop is None:
-            work.close()
-            raise RuntimeError("the client is not open: use it in a with block")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._switching:
+            if self._loop is None:
+                work.close()
+                raise RuntimeError("the client is not open: use it in a with block")
+            future = asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
         try:
             return future.result()
         except BaseException:

@@ -39,7 +39,8 @@ class AsyncClient:
 
     A registry's connections, its protocol, the way it asks for logins, and what was found out about
     them are kept until the client is closed. Merges may be awaited side by side; each is as it
-    would be alone, with its own events, deadline and outcome. It belongs to one event loop.
+    would be alone, with its own events, deadline and outcome. It belongs to one event loop, and
+    lives no longer than its credentials: what was found for a registry is not looked for again.
 
         async with oci_merge.AsyncClient() as client:
             results = await asyncio.gather(*(client.merge(**image) for image in images))
@@ -60,6 +61,7 @@ class AsyncClient:
 
     Raises:
         UsageError: one half of a login is missing, or ``concurrency`` is not positive.
+        RuntimeError: by its methods, once it is closed.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class AsyncClient:
         self._connection = connection or Connection()
         self._endpoints: dict[tuple[str, bool], Endpoint] = {}
         self._turns = asyncio.Semaphore(concurrency)
+        self._is_closed = False
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -99,7 +102,8 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection; the client is of no use any more."""
+        self._is_closed = True
         for endpoint in self._endpoints.values():
             await endpoint.aclose()
 
@@ -199,6 +203,8 @@ class AsyncClient:
 
     def _endpoint(self, name: str, *, is_other: bool = False) -> Endpoint:
         """Return a registry; as one that has but images it gets none of the target's secrets."""
+        if self._is_closed:
+            raise RuntimeError("the client is closed; make another one")
         key = name, is_other
         if key not in self._endpoints:
             path = docker_config_file(self._docker_config) if self._docker_config else None

@@ -23,9 +23,8 @@ from oci_merge.tls import find_trust, public_context
 #: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
 #: needs them again.
 CONNECTIONS = 64
-_LIMITS = httpx.Limits(
-    max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30
-)
+#: Idle connections are kept for so many seconds, since the next step needs them again.
+_LIMITS = httpx.Limits(keepalive_expiry=30)
 #: How long to wait for a connection, and for what comes next on it, unless the caller says.
 _CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
@@ -41,7 +40,7 @@ _HTTP2 = frozenset({"h2", "foreign"})
 
 
 class Clients:
-    """The clients of one run, by kind and by the proxy that they use.
+    """The clients for one registry, by kind and by the proxy that they use.
 
     Args:
         registry: the authority, or ``docker.io``.

@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 import ssl
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ import httpcore
 
 #: After how many seconds another address of the same name is tried as well (RFC 8305, section 5).
 _NEXT_ADDRESS = 0.25
+#: How long a connection that nobody asked for is good, in seconds: less than most servers wait.
+_LIFE = 25.0
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -41,7 +44,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
     def __init__(self, host: str, port: int) -> None:
         self.connected = asyncio.Event()
         self._address = host, port
-        self._ahead: deque[asyncio.Task[_Stream]] = deque()
+        self._ahead: deque[tuple[float, asyncio.Task[_Stream]]] = deque()
         self._open: WeakSet[_Stream] = WeakSet()
 
     def open_ahead(
@@ -55,11 +58,12 @@ class Dialer(httpcore.AsyncNetworkBackend):
             protocols: what to offer over TLS (ALPN).
             timeout: how long each may take, in seconds.
         """
-        there = len(self._ahead) + sum(stream.is_usable for stream in self._open)
+        there = sum(not _has_failed(task) for _, task in self._ahead)
+        there += sum(stream.is_usable for stream in self._open)
         for _ in range(count - there):
             task = asyncio.ensure_future(self._dial(tls, protocols, timeout))
             task.add_done_callback(_seen)
-            self._ahead.append(task)
+            self._ahead.append((time.monotonic(), task))
 
     async def connect_tcp(
         self,
@@ -73,8 +77,11 @@ class Dialer(httpcore.AsyncNetworkBackend):
         if (host, port) != self._address:
             return await _connect(host, port, timeout)
         while self._ahead:
-            stream = await self._wait_for(self._ahead.popleft())
-            if stream.is_usable:
+            begun, task = self._ahead.popleft()
+            if _has_failed(task):
+                continue  # whatever the reason was, it may be past
+            stream = await self._wait_for(begun, task)
+            if stream.is_fresh and time.monotonic() - begun < _LIFE:
                 return self._kept(stream)
             await stream.aclose()
         return self._kept(await _connect(host, port, timeout))
@@ -86,7 +93,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
     async def aclose(self) -> None:
         """Close what was opened for nobody."""
         while self._ahead:
-            task = self._ahead.popleft()
+            _, task = self._ahead.popleft()
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await (await task).aclose()
@@ -105,11 +112,12 @@ class Dialer(httpcore.AsyncNetworkBackend):
         self.connected.set()
         return stream
 
-    async def _wait_for(self, task: asyncio.Task[_Stream]) -> _Stream:
+    async def _wait_for(self, begun: float, task: asyncio.Task[_Stream]) -> _Stream:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._ahead.append(task)  # whoever asked is gone, the connection may serve another
+            # Whoever asked is gone, the connection may serve another.
+            self._ahead.append((begun, task))
             raise
 
 
@@ -125,6 +133,20 @@ class _Stream(httpcore.AsyncNetworkStream):
     def is_usable(self) -> bool:
         """Whether the other side has not hung up meanwhile."""
         return not (self._reader.at_eof() or self._writer.is_closing())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is usable and nobody has spoken on it, but for HTTP/2's greeting."""
+        return self.is_usable and (not self._has_unread or self._is_http2)
+
+    @property
+    def _has_unread(self) -> bool:
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # asyncio has no word for it
+
+    @property
+    def _is_http2(self) -> bool:
+        ssl_object = self._writer.get_extra_info("ssl_object")
+        return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what has come, at most so many bytes; nothing at the end."""
@@ -170,8 +192,8 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return what ``httpcore`` asks of a connection."""
-        if info == "is_readable":  # asked of an idle connection: has it been closed?
-            return not self.is_usable
+        if info == "is_readable":  # asked of an idle connection: has it been closed, or given up?
+            return not self.is_usable or self._has_unread
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._writer.get_extra_info(names.get(info, info))
 
@@ -207,6 +229,10 @@ def _one_of_many(error: OSError) -> OSError | None:
     """Return the first error of a name with several addresses, where asyncio puts all in a text."""
     found = _ERRNO.search(str(error)) if error.errno is None else None
     return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
+
+
+def _has_failed(task: asyncio.Task[_Stream]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _seen(task: asyncio.Task[_Stream]) -> None:

@@ -117,7 +117,7 @@ class Login:
         async with self._proving:
             is_wrong = self._refusals >= MAX_REFUSALS
             if self._doubt is not None and not self.is_believed and (is_wrong or may_be_less):
-                raise self._doubt
+                raise self._doubt.with_traceback(None)
             yield
 
     def note_refusal(self, error: RegistryError, *, is_last: bool) -> None:

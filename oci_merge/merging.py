@@ -26,8 +26,9 @@ from oci_merge.sources import Job, Source
 from oci_merge.template import Candidate
 from oci_merge.together import beside, both
 
-#: How many blobs an image has, and how many images are found where nobody says which, as a guess.
-_BLOBS_EACH = 7
+#: How many requests an image makes after its manifest is read (a config read, and mounts of that and
+#: of some layers), and how many images are found where nobody says which, as a guess.
+_REQUESTS_EACH = 8
 _USUAL_IMAGES = 3
 
 _Decided = list[tuple[Component, Platform]]
@@ -62,7 +63,7 @@ class Merge:
             self.warn(warning)
         try:
             home = registries[job.target.registry]
-            async with beside(home.open_ahead(self._expected)):
+            async with beside(home.open_ahead(0 if dry_run else self._expected)):
                 (components, found), standing = await both(
                     self._components(registries), read_target(home, job.target, job.tags)
                 )
@@ -84,7 +85,7 @@ class Merge:
     @property
     def _expected(self) -> int:
         """How many requests will go side by side once the manifests are read."""
-        return _BLOBS_EACH * (len(self._job.sources) or _USUAL_IMAGES)
+        return _REQUESTS_EACH * (len(self._job.sources) or _USUAL_IMAGES)
 
     def warn(self, message: str) -> None:
         """Tell of something that the user should know."""

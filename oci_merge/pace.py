@@ -19,7 +19,7 @@ class Pace:
 
     def __init__(self, rate: float | None) -> None:
         together = max(int(rate), 1) if rate else 0
-        self._window = together / rate if rate else 0.0
+        self._window = max(together / rate, 1.0) if rate else 0.0
         self._last: deque[float] = deque(maxlen=together)
         self._held_until = 0.0
 

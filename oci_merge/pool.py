@@ -7,14 +7,15 @@ transport bounds how many requests are under way.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Protocol, cast
 
 import httpcore
 
 _Key = tuple[bytes, bytes, int]
+_Connection = httpcore.AsyncConnectionInterface
 
 
 class _Stream(Protocol):
@@ -23,19 +24,21 @@ class _Stream(Protocol):
 
 
 class Pool:
-    """Connections, by what they lead to; one that carries one request at a time is lent out.
+    """Connections, by what they lead to.
+
+    One that carries a single request at a time is lent out; HTTP/2, and what may turn out to be
+    that, is shared.
 
     Args:
         create: makes a connection to an origin, which connects when it is first used.
     """
 
-    def __init__(
-        self, create: Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]
-    ) -> None:
+    def __init__(self, create: Callable[[httpcore.Origin], _Connection]) -> None:
         self._create = create
-        self._free: defaultdict[_Key, list[httpcore.AsyncConnectionInterface]] = defaultdict(list)
-        self._shared: defaultdict[_Key, list[httpcore.AsyncConnectionInterface]] = defaultdict(list)
-        self._all: set[httpcore.AsyncConnectionInterface] = set()
+        self._free: defaultdict[_Key, deque[_Connection]] = defaultdict(deque)
+        self._shared: defaultdict[_Key, list[_Connection]] = defaultdict(list)
+        self._all: set[_Connection] = set()
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request; closing the response's stream gives the connection back.
@@ -43,41 +46,46 @@ class Pool:
         Raises:
             httpcore's errors.
         """
+        key = _key(request.url.origin)
         while True:
-            connection = await self._take(request.url.origin)
+            connection = await self._take(key, request.url.origin)
             try:
                 response = await connection.handle_async_request(request)
             except httpcore.ConnectionNotAvailable:
                 continue  # it turned out to carry one at a time, or it was just closed
             except BaseException:
-                self._put(request.url.origin, connection)
+                await self._put(key, connection)
                 raise
+            self._all.add(connection)
+            if connection.is_available() and connection not in self._shared[key]:
+                self._shared[key].append(connection)  # HTTP/2, behind a proxy
+            given_back = partial(self._put, key, connection)
             return httpcore.Response(
                 response.status,
                 headers=response.headers,
-                content=_Body(
-                    cast("_Stream", response.stream),
-                    partial(self._put, request.url.origin, connection),
-                ),
+                content=_Body(cast("_Stream", response.stream), given_back),
                 extensions=response.extensions,
             )
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection; one that is under way is closed when it is given back."""
+        self._is_closed = True
         while self._all:
             await self._all.pop().aclose()
 
-    async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+    async def _take(self, key: _Key, origin: httpcore.Origin) -> _Connection:
         """Return a connection that can carry a request now; of many, the one used last."""
-        key = _key(origin)
         free, shared = self._free[key], self._shared[key]
         while free:
             connection = free.pop()
-            if await self._is_good(connection):
+            if _is_good(connection):
                 return connection
+            await self._close(connection)
         for connection in list(shared):
-            if not await self._is_good(connection):
-                shared.remove(connection)
+            if not _is_good(connection):
+                if connection in shared:  # others may look through them while one is closed
+                    shared.remove(connection)
+                await self._close(connection)
             elif connection.is_available():
                 return connection
         connection = self._create(origin)
@@ -86,28 +94,35 @@ class Pool:
             shared.append(connection)
         return connection
 
-    def _put(self, origin: httpcore.Origin, connection: httpcore.AsyncConnectionInterface) -> None:
-        key = _key(origin)
-        if connection.is_closed():
-            self._all.discard(connection)
-        elif connection.is_idle() and connection not in self._shared[key]:
-            self._free[key].append(connection)
+    async def _put(self, key: _Key, connection: _Connection) -> None:
+        """Take a connection back, and close those that have had their time."""
+        if connection in self._shared[key] and not self._is_closed:
+            return
+        if not self._is_closed and _is_good(connection) and connection.is_available():
+            free = self._free[key]
+            free.append(connection)
+            while not _is_good(free[0]):
+                await self._close(free.popleft())
+        else:
+            await self._close(connection)
 
-    async def _is_good(self, connection: httpcore.AsyncConnectionInterface) -> bool:
-        """Say whether a connection is still there; if it has had its time, it is closed."""
-        if not connection.is_closed() and not connection.has_expired():
-            return True
+    async def _close(self, connection: _Connection) -> None:
         self._all.discard(connection)
         await connection.aclose()
-        return False
+
+
+def _is_good(connection: _Connection) -> bool:
+    """Say whether a connection may carry another request, now or when it is through with one."""
+    is_broken = connection.is_idle() and not connection.is_available()
+    return not (connection.is_closed() or connection.has_expired() or is_broken)
 
 
 class _Body:
     """The body of a response, at whose end something is done once."""
 
-    def __init__(self, stream: _Stream, ended: Callable[[], None]) -> None:
+    def __init__(self, stream: _Stream, ended: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._ended: Callable[[], None] | None = ended
+        self._ended: Callable[[], Awaitable[None]] | None = ended
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._stream:
@@ -117,9 +132,9 @@ class _Body:
         try:
             await self._stream.aclose()
         finally:
-            if self._ended is not None:
-                self._ended()
-                self._ended = None
+            ended, self._ended = self._ended, None
+            if ended is not None:
+                await ended()
 
 
 def _key(origin: httpcore.Origin) -> _Key:

@@ -39,6 +39,8 @@ from oci_merge.text import listed, printable
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 _SUCCESSES = frozenset({200, 201, 202, 204})
+#: How a registry may refuse several tags in one request, rather than what is put under them.
+_KNOWS_NO_TAGS = frozenset({400, 403, 404, 405})
 
 
 class Registry:
@@ -279,8 +281,12 @@ class Registry:
         query = "&".join(f"tag={tag}" for tag in tags)
         path = f"/v2/{repository}/manifests/{digest}?{query}"
         subject = f"{self.name}/{repository}:{listed(list(tags))}"
-        self._endpoint.takes_tags = False  # should it refuse, too
-        reply = await self._put(path, subject, repository, media_type, content)
+        try:
+            reply = await self._put(path, subject, repository, media_type, content)
+        except RegistryError as error:
+            if error.status in _KNOWS_NO_TAGS:
+                self._endpoint.takes_tags = False
+            raise
         named = ",".join(reply.headers.get_list("oci-tag")).split(",")
         confirmed = frozenset(tag.strip() for tag in named) & frozenset(tags)
         self._endpoint.takes_tags = bool(confirmed)

@@ -113,13 +113,20 @@ class Sender:
         """Wait until the registry may be asked; other hosts have limits of their own."""
         if not self.transport.is_own(request.url):
             return
-        pace, now = self.transport.pace, time.monotonic()
-        # What is sent again has waited for itself; the others shall not all come back at once.
-        held = pace.held(now) * random.uniform(1, 1.25) if is_first else 0.0  # noqa: S311
-        wait = max(pace.reserve(now) - now, held)
-        if wait > 0:
-            async with self._deadline.kept(f"its turn to ask {shown_host(self._url(request))}"):
+        pace = self.transport.pace
+        async with self._deadline.kept(f"its turn to ask {shown_host(self._url(request))}"):
+            if is_first:  # what is sent again has waited for itself
+                await self._while_held()
+            now = time.monotonic()
+            wait = pace.reserve(now) - now
+            if wait > 0:
                 await _sleep(wait)
+                await self._while_held()
+
+    async def _while_held(self) -> None:
+        held = self.transport.pace.held(time.monotonic())
+        if held > 0:  # they shall not all come back at once
+            await _sleep(held * random.uniform(1, 1.25))  # noqa: S311
 
     def _hold(self, request: Request, wait: float) -> None:
         """Let every request wait that one is told to wait for."""

@@ -68,7 +68,7 @@ class Transport:
         self._insecure = insecure
         self._clients = Clients(registry, connection, insecure=insecure, uses_tls=not plain_http)
         self._first = asyncio.Lock()
-        # The time that httpx's own queue takes grows with the square of its length.
+        # So many connections are enough, and a server has to bear them all.
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._may_be_plain = self._try_plain = not plain_http and is_loopback(registry)
         self._scheme = "http" if plain_http else "https"
@@ -112,7 +112,7 @@ class Transport:
         return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
 
     def _open_ahead(self, kind: Kind, count: int) -> None:
-        self._clients.open_ahead(kind, self._url_of(kind), count)
+        self._clients.open_ahead(kind, self._url_of(kind), min(count, CONNECTIONS))
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
@@ -135,6 +135,10 @@ class Transport:
     def is_settled(self) -> bool:
         """Whether scheme and protocol are known, so that requests may go out side by side."""
         return self._settled is not None
+
+    def start_over(self) -> None:
+        """Forget that a registry did not answer in the clear, as it answered to nothing."""
+        self._try_plain = self._may_be_plain
 
     @property
     def tries_clear(self) -> bool:

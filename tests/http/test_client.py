@@ -341,3 +341,29 @@ async def test_a_blocking_client_refuses_where_an_event_loop_runs() -> None:
 def test_both_clients_have_the_same_signatures(method: str) -> None:
     blocking, waiting = getattr(oci_merge.Client, method), getattr(oci_merge.AsyncClient, method)
     assert inspect.signature(blocking) == inspect.signature(waiting)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_answer_does_not_show_that_a_password_is_right(
+    status: int, server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    registry.settings.auth = BasicAuth([CI])
+    with_login = Answers(
+        lambda asked: "authorization" in asked.headers, reply(status, b"{}"), times=1
+    )
+    registry.hooks.append(with_login)
+    connection = oci_merge.Connection(retries=0)
+    options: dict[str, Any] = {"username": "ci", "password": "wrong", "connection": connection}
+    asyncio.run(_at_once(server.host, **options))
+    sent = [seen for seen in registry.requests if "authorization" in seen.headers]
+    assert len(sent) <= 1 + 2
+
+
+def test_a_closed_client_says_so(server: RunningServer) -> None:
+    async def scenario() -> None:
+        client = oci_merge.AsyncClient()
+        await client.aclose()
+        with pytest.raises(RuntimeError, match="closed"):
+            await client.inspect(f"{server.host}/team/app-amd64:1.0")
+
+    asyncio.run(scenario())

@@ -48,6 +48,6 @@ def test_no_second_has_more_requests_than_the_rate(rate: float, gaps: list[float
         times.append(pace.reserve(now))
     assert times == sorted(times)
     together = max(int(rate), 1)
-    window = together / rate
+    window = max(together / rate, 1.0)
     for first, later in zip(times, times[together:], strict=False):
         assert later - first == pytest.approx(window) or later - first > window
