@@ -26,8 +26,8 @@ from oci_merge.sources import Job, Source
 from oci_merge.template import Candidate
 from oci_merge.together import beside, both
 
-#: How many requests an image makes after its manifest is read (a config read, and mounts of that and
-#: of some layers), and how many images are found where nobody says which, as a guess.
+#: How many requests an image makes after its manifest is read (a config read, and mounts of that
+#: and of some layers), and how many images are found where nobody says which, as a guess.
 _REQUESTS_EACH = 8
 _USUAL_IMAGES = 3
 
