@@ -6,8 +6,9 @@
     print(result.digest)
 
 ``merge`` and ``inspect`` block; ``merge_async`` and ``inspect_async`` are the same for code that
-runs in an event loop; ``Client`` and ``AsyncClient`` are for many images. Every error is an ``OciMergeError`` with a ``hint``. Names are loaded when
-they are first used, so importing the package is quick and does no I/O.
+runs in an event loop; ``Client`` and ``AsyncClient`` are for many images. Every error is an
+``OciMergeError`` with a ``hint``. Names are loaded when they are first used, so importing the
+package is quick and does no I/O.
 """
 
 from __future__ import annotations
