@@ -81,29 +81,29 @@ class Clients:
         proxy = self._proxies.url_for(url)
         return httpx.URL(proxy).netloc.decode() if proxy else ""
 
-    async def connected(self, kind: Kind, url: str) -> None:
+    async def connected(self, kind: Kind) -> None:
         """Wait until a client has connected to the registry, where no proxy leads there.
 
         Raises:
             TransportError, UsageError: a file of certificates cannot be used.
         """
-        self.client(kind, url)
+        self.client(kind, self._url(kind))
         if kind in self._dialers:
             await self._dialers[kind].connected.wait()
 
-    def open_ahead(self, kind: Kind, url: str, count: int) -> None:
+    def open_ahead(self, kind: Kind, count: int) -> None:
         """Begin to open connections to the registry, for the next requests to find.
 
         Where a proxy leads there, nothing is done.
 
         Args:
             kind: of which client.
-            url: the registry's URL.
             count: how many.
 
         Raises:
             TransportError, UsageError: a file of certificates cannot be used.
         """
+        url = self._url(kind)
         if self._proxies.url_for(url):
             return
         self.client(kind, url)
@@ -155,12 +155,14 @@ class Clients:
         transport._pool = Pool(made.create_connection)  # type: ignore[assignment]
         return transport
 
+    def _url(self, kind: Kind) -> str:
+        """Return the registry's URL, as a client of this kind has it."""
+        return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
+
     def _address(self, kind: Kind) -> tuple[str, int]:
         """Return the registry's host and port."""
-        parts = urlsplit(f"//{self._authority}")
-        return parts.hostname or "", parts.port or DEFAULT_PORTS[
-            "http" if kind == "plain" else "https"
-        ]
+        parts = urlsplit(self._url(kind))
+        return parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
 
     def _timeout(self, kind: Kind) -> httpx.Timeout:
         """Return how long to wait; for a free connection, that is as long as it takes."""

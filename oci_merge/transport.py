@@ -94,25 +94,20 @@ class Transport:
         Args:
             count: how many.
         """
+        count = min(count, CONNECTIONS)
         if self._is_clear:
-            await self._clients.connected("plain", self._url_of("plain"))
+            await self._clients.connected("plain")
             await asyncio.sleep(FAR)
             if self._is_clear:
-                self._open_ahead("plain", count)
+                self._clients.open_ahead("plain", count)
         await self._settling.wait()
         if self._settled == "http/1.1":
-            self._open_ahead("http/1.1", count)
+            self._clients.open_ahead("http/1.1", count)
 
     @property
     def _is_clear(self) -> bool:
         """Whether plain HTTP is spoken, or that is not known yet."""
         return self._settled == "plain" or (self._settled is None and self._try_plain)
-
-    def _url_of(self, kind: Kind) -> str:
-        return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
-
-    def _open_ahead(self, kind: Kind, count: int) -> None:
-        self._clients.open_ahead(kind, self._url_of(kind), min(count, CONNECTIONS))
 
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
@@ -201,9 +196,9 @@ class Transport:
     async def _open_tls_ahead(self) -> None:
         """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
         await asyncio.sleep(HEAD_START)
-        if self._settled is None and self._is_clear:
+        if self._settled is None and self._try_plain:
             with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
-                self._open_ahead("h2", 1)
+                self._clients.open_ahead("h2", 1)
 
     async def _settle_protocol(self, request: Request) -> Reply:
         """Send the first request over TLS and learn from its reply how to go on."""
