@@ -42,3 +42,7 @@ class Pace:
     def held(self, now: float) -> float:
         """Return for how long nothing is sent, in seconds; 0 for not at all."""
         return max(self._held_until - now, 0.0)
+
+    def is_free(self, now: float) -> bool:
+        """Say whether a request may be sent without a look at the others: nothing bounds them."""
+        return not self._last.maxlen and self._held_until <= now

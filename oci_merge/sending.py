@@ -90,30 +90,28 @@ class Sender:
             except TransportError as error:
                 passing = self.transport.may_pass(error)
                 wait = self._policy.wait_after_loss(failures) if passing else None
-                if not self._affords(request, wait):
+                if wait is None or not self._affords(request, wait):
                     raise
                 reason = error.message
             else:
                 wait = self._policy.wait_after_reply(
                     failures, reply.status, reply.headers, reply.content
                 )
-                if not self._affords(request, wait):
+                if wait is None or not self._affords(request, wait):
                     return reply
                 status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
                 reason = f"{shown_host(reply.url)} answered {status}"
-                assert wait is not None
                 if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not reply.foreign:
                     self._hold(request, wait)
-            assert wait is not None
             self._on_event(Retrying(f"{request.method} {shown_path(request.url)}", reason, wait))
             await _sleep(wait)
             attempt = self.transport.once_more
 
     async def _turn(self, request: Request, *, is_first: bool) -> None:
         """Wait until the registry may be asked; other hosts have limits of their own."""
-        if not self.transport.is_own(request.url):
-            return
         pace = self.transport.pace
+        if pace.is_free(time.monotonic()) or not self.transport.is_own(request.url):
+            return
         async with self._deadline.kept(f"its turn to ask {shown_host(self._url(request))}"):
             if is_first:  # what is sent again has waited for itself
                 await self._while_held()
@@ -142,9 +140,9 @@ class Sender:
     def _url(self, request: Request) -> str:
         return urljoin(self.transport.base_url, request.url)
 
-    def _affords(self, request: Request, wait: float | None) -> bool:
+    def _affords(self, request: Request, wait: float) -> bool:
         """Say whether to wait for another attempt; nobody waits for what the deadline forbids."""
         may_repeat = (
             request.repeatable and request.method in _REPEATABLE and not request.is_streamed
         )
-        return wait is not None and may_repeat and self._deadline.allows(wait)
+        return may_repeat and self._deadline.allows(wait)

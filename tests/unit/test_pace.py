@@ -19,6 +19,14 @@ def test_a_rate_lets_so_many_go_at_once_and_the_next_a_second_later() -> None:
     assert [pace.reserve(10.0) for _ in range(7)] == [10, 10, 10, 11, 11, 11, 12]
 
 
+def test_only_a_pace_without_a_rate_that_is_not_held_is_free() -> None:
+    pace = Pace(None)
+    assert pace.is_free(1.0)
+    pace.hold(2.0)
+    assert (pace.is_free(1.0), pace.is_free(2.0)) == (False, True)
+    assert not Pace(1).is_free(1.0)
+
+
 def test_time_that_has_passed_counts() -> None:
     pace = Pace(2)
     assert [pace.reserve(now) for now in (0.0, 0.5, 0.6, 2.0)] == [0.0, 0.5, 1.0, 2.0]
