@@ -20,12 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from oci_merge._text import printable
     from oci_merge.api import inspect as inspect_async
     from oci_merge.api import merge as merge_async
     from oci_merge.api import push as push_async
-    from oci_merge.blocking import Client, inspect, merge, push
     from oci_merge.client import AsyncClient
-    from oci_merge.connection import Connection
     from oci_merge.credentials.explanation import (
         CredentialExplanation,
         CredentialSource,
@@ -71,27 +70,28 @@ if TYPE_CHECKING:
         TagMoved,
         Warned,
     )
-    from oci_merge.inspection import InspectedImage, InspectedLayer, Inspection
-    from oci_merge.plan import Plan
-    from oci_merge.platforms import Platform
-    from oci_merge.reference import Reference, parse_reference
-    from oci_merge.results import MergeResult, PlatformResult, TagResult
-    from oci_merge.sources import parse_pairs, split_pairs
-    from oci_merge.spec import Spec, SpecImage, spec_from_template
-    from oci_merge.spec_file import parse_spec
-    from oci_merge.text import printable
+    from oci_merge.model.platform import Platform
+    from oci_merge.model.reference import Reference, parse_reference
+    from oci_merge.operations.inspect import InspectedImage, InspectedLayer, Inspection
+    from oci_merge.options import Connection
+    from oci_merge.planning.plan import Plan
+    from oci_merge.planning.request import parse_pairs, split_pairs
+    from oci_merge.planning.result import MergeResult, PlatformResult, TagResult
+    from oci_merge.planning.spec import Spec, SpecImage, spec_from_template
+    from oci_merge.planning.spec_file import parse_spec
+    from oci_merge.sync import Client, inspect, merge, push
 
 #: Where each public name lives: module, and the name there if it is another.
 _HOMES: dict[str, tuple[str, ...]] = {
     "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
-    "blocking": ("Client", "merge", "push", "inspect"),
+    "sync": ("Client", "merge", "push", "inspect"),
     "client": ("AsyncClient",),
     "credentials.explanation": (
         "CredentialExplanation",
         "CredentialSource",
         "explain_credentials",
     ),
-    "connection": ("Connection",),
+    "options": ("Connection",),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -132,15 +132,15 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TagMoved",
         "Warned",
     ),
-    "inspection": ("InspectedImage", "InspectedLayer", "Inspection"),
-    "plan": ("Plan",),
-    "platforms": ("Platform",),
-    "reference": ("Reference", "parse_reference"),
-    "results": ("MergeResult", "PlatformResult", "TagResult"),
-    "sources": ("parse_pairs", "split_pairs"),
-    "spec": ("Spec", "SpecImage", "spec_from_template"),
-    "spec_file": ("parse_spec",),
-    "text": ("printable",),
+    "operations.inspect": ("InspectedImage", "InspectedLayer", "Inspection"),
+    "planning.plan": ("Plan",),
+    "model.platform": ("Platform",),
+    "model.reference": ("Reference", "parse_reference"),
+    "planning.result": ("MergeResult", "PlatformResult", "TagResult"),
+    "planning.request": ("parse_pairs", "split_pairs"),
+    "planning.spec": ("Spec", "SpecImage", "spec_from_template"),
+    "planning.spec_file": ("parse_spec",),
+    "_text": ("printable",),
 }
 _NAMES = {
     name.partition(":")[0]: (module, name.rpartition(":")[2])

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from oci_merge.client import AsyncClient
-from oci_merge.connection import Connection
 from oci_merge.events import OnEvent, ignore
-from oci_merge.inspection import Inspection
-from oci_merge.results import MergeResult
-from oci_merge.sources import ListFormat, PlatformCheck
-from oci_merge.spec import Spec
+from oci_merge.operations.inspect import Inspection
+from oci_merge.options import Connection
+from oci_merge.planning.job import ListFormat, PlatformCheck
+from oci_merge.planning.result import MergeResult
+from oci_merge.planning.spec import Spec
 
 
 async def merge(

@@ -9,26 +9,20 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Literal
 
-from oci_merge.connection import Connection
 from oci_merge.credentials import docker_config_file, given_credential
 from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from oci_merge.deadline import Deadline
-from oci_merge.endpoint import Endpoint
 from oci_merge.errors import UsageError
 from oci_merge.events import OnEvent, ignore
-from oci_merge.inspection import Inspection, check_inspected, inspect_reference
-from oci_merge.merging import Merge
-from oci_merge.registry import Registry
-from oci_merge.results import MergeResult
-from oci_merge.sources import (
-    Job,
-    ListFormat,
-    MergeRequest,
-    PlatformCheck,
-    check_request,
-    check_spec,
-)
-from oci_merge.spec import Spec
+from oci_merge.http.deadline import Deadline
+from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
+from oci_merge.operations.merge import Merge
+from oci_merge.options import Connection
+from oci_merge.planning.job import Job, ListFormat, PlatformCheck
+from oci_merge.planning.request import MergeRequest, check_request, check_spec
+from oci_merge.planning.result import MergeResult
+from oci_merge.planning.spec import Spec
+from oci_merge.registry.client import Registry
+from oci_merge.registry.host import Endpoint
 
 #: How many of a client's operations are under way at once.
 DEFAULT_CONCURRENCY = 16

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
-from oci_merge import retry
+from oci_merge.http import retry
 
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
@@ -143,5 +143,5 @@ def near(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Else connections would be opened ahead in some runs of a test and not in others.
     """
-    monkeypatch.setattr("oci_merge.transport.FAR", 3600.0)
-    monkeypatch.setattr("oci_merge.transport.HEAD_START", 3600.0)
+    monkeypatch.setattr("oci_merge.http.transport.FAR", 3600.0)
+    monkeypatch.setattr("oci_merge.http.transport.HEAD_START", 3600.0)

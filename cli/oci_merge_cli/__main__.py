@@ -64,13 +64,13 @@ def _program_name(path: str) -> str:
 
 def _answer(name: str, arguments: list[str]) -> int:
     if arguments[:1] in (["--version"], ["-version"], ["-v"]):
-        from oci_merge_cli.version import print_version
+        from oci_merge_cli.output.version import print_version
 
         return print_version(name)
-    from oci_merge_cli.signals import interruptible
+    from oci_merge_cli.runtime.signals import interruptible
 
     with interruptible():
-        from oci_merge_cli import program
+        from oci_merge_cli.runtime import program
 
         return program.run(arguments, name=name)
 

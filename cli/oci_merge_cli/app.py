@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 from oci_merge import UsageError
-from oci_merge_cli import network_options as n
-from oci_merge_cli import options as o
-from oci_merge_cli.connection import NAMES as CONNECTION
-from oci_merge_cli.connection import Connection
-from oci_merge_cli.group import Command, Group, is_given, option_of, require
-from oci_merge_cli.output import write
+from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
+from oci_merge_cli.options import declarations as o
+from oci_merge_cli.options import network as n
+from oci_merge_cli.options.connection import NAMES as CONNECTION
+from oci_merge_cli.options.connection import Connection
+from oci_merge_cli.output.stdout import write
 
 SHARED_OPTIONS = frozenset(option_of(name) for name in (*CONNECTION, "type"))
 """The options of groups that may also stand behind the commands of the group."""
@@ -137,7 +137,7 @@ def merge(
     elif not given:
         write(f"{ctx.get_help()}\n")
     else:
-        from oci_merge_cli.merge import MergeOptions, run
+        from oci_merge_cli.commands.merge import MergeOptions, run
 
         run(
             MergeOptions(
@@ -185,7 +185,7 @@ def inspect(
     debug: o.DebugOption = False,
 ) -> None:
     """Show what an image or an index in a registry is made of."""
-    from oci_merge_cli.inspect import InspectOptions, run
+    from oci_merge_cli.commands.inspect import InspectOptions, run
 
     options = InspectOptions(output=output, raw=raw, expand_config=expand_config)
     run(reference, options, _connection(ctx).after(ctx.obj))
@@ -212,7 +212,7 @@ def credentials(
     debug: o.DebugOption = False,
 ) -> None:
     """Show which credential would be used for an image, and why not another."""
-    from oci_merge_cli.credentials import run
+    from oci_merge_cli.commands.credentials import run
 
     run(reference, output, _connection(ctx).after(ctx.obj))
 
@@ -261,7 +261,7 @@ def from_args(
     What kind of index comes of it is said by push --type, which may also stand here.
     """
     require(ctx, "platforms", "template", "target")
-    from oci_merge_cli.push import Arguments, PushOptions, run
+    from oci_merge_cli.commands.push import Arguments, PushOptions, run
 
     arguments = Arguments(
         platforms=platforms or [],
@@ -309,7 +309,7 @@ def from_spec(
 
     What kind of index comes of it is said by push --type, which may also stand here.
     """
-    from oci_merge_cli.push import PushOptions, read_spec, run
+    from oci_merge_cli.commands.push import PushOptions, read_spec, run
 
     options = PushOptions(
         list_type=_list_type(ctx),

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass, field
 from typing import Literal
 
-from oci_merge.text import printable
+from oci_merge._text import printable
 
 CredentialKind = Literal["password", "identity token", "registry token"]
 

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from oci_merge._text import printable
 from oci_merge.credentials.credential import Credential
 from oci_merge.errors import CredentialError
-from oci_merge.text import printable
 
 #: What stands for the user's name where a helper's secret is an identity token.
 _TOKEN_USER = "<token>"  # noqa: S105 - a name

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from oci_merge._text import printable
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile, parse_auth_file
 from oci_merge.credentials.keys import Place, names_registry
 from oci_merge.errors import CredentialError
-from oci_merge.text import printable
 
 USERNAME_VARIABLE = "OCI_MERGE_USERNAME"
 PASSWORD_VARIABLE = "OCI_MERGE_PASSWORD"  # noqa: S105 - a variable's name

@@ -10,7 +10,7 @@ from oci_merge.credentials.files import docker_config_file
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.search import CredentialSearch, given_credential
 from oci_merge.errors import CredentialError
-from oci_merge.reference import parse_reference
+from oci_merge.model.reference import parse_reference
 
 SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 

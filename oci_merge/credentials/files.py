@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from oci_merge._text import printable
 from oci_merge.credentials.documents import AuthFile, parse_auth_file, parse_dockercfg
 from oci_merge.errors import CredentialError
-from oci_merge.text import printable
 
 AUTH_FILE_VARIABLE = "REGISTRY_AUTH_FILE"
 #: Where kaniko's image has its docker config.

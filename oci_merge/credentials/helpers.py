@@ -11,10 +11,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 
+from oci_merge._text import printable
 from oci_merge.credentials.credential import Credential
 from oci_merge.credentials.documents import parse_helper_reply
 from oci_merge.errors import CredentialError
-from oci_merge.text import printable
 
 #: How long a helper may take, in seconds; it may have to ask a cloud's server.
 TIME_LIMIT = 30.0

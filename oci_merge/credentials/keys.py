@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from oci_merge.reference import DOCKER_HUB
+from oci_merge.model.host import DOCKER_HUB
 
 #: Names under which docker and others know Docker Hub, the usual one first.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from oci_merge._text import listed, printable
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile, decode_entry
 from oci_merge.credentials.keys import Place, find_key, place_of, server_keys
-from oci_merge.text import listed, printable
 
 #: Asks the credential helper of a name about a server; None where it has nothing for it.
 AskHelper = Callable[[str, str], Credential | None]

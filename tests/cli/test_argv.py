@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.argv import Level, level_of, names_command, normalise
+from oci_merge_cli.compat.argv import Level, level_of, names_command, normalise
 
 PROGRAM: Any = get_command(app)
 LEVEL = level_of(PROGRAM)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-from oci_merge_cli.connection import Connection
-from oci_merge_cli.credentials import run
+from oci_merge_cli.commands.credentials import run
+from oci_merge_cli.options.connection import Connection
 from tests.cli.running import Outcome
 
 _SECRET = "s3cret-pa:ss"

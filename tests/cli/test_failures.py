@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import ADDRESS
-from oci_merge_cli import inspect as inspect_command
+from oci_merge_cli.commands import inspect as inspect_command
 from tests.cli.running import PROGRAM, Outcome, Program, run_process
 
 INDEX = "application/vnd.oci.image.index.v1+json"

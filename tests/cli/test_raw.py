@@ -9,7 +9,7 @@ import pytest
 
 from fixtures import media_types
 from oci_merge import InspectedImage, Inspection, ManifestError, Platform
-from oci_merge_cli.raw import raw_json
+from oci_merge_cli.compat.raw import raw_json
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64

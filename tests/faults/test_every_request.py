@@ -41,8 +41,9 @@ from fixtures.embedded.replies import CONTROL_CHARACTERS, HTML_ERROR_PAGE, neste
 from fixtures.images import BuiltImage, BuiltIndex, build_index
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import Connection, MergeResult, OciMergeError, PublishError, sending
-from tests.http.support import (
+from oci_merge import Connection, MergeResult, OciMergeError, PublishError
+from oci_merge.http import session as sending
+from tests.edge.support import (
     AMD64,
     ARM64,
     OLD,

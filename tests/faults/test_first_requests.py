@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from oci_merge import NotFoundError
-from tests.http.support import opened, reference, speaking
+from tests.edge.support import opened, reference, speaking
 
 _NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 

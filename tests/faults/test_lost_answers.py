@@ -11,7 +11,7 @@ from fixtures.embedded.faults import Answer, BreakOff, On
 from fixtures.embedded.replies import HTML_ERROR_PAGE
 from fixtures.server import RunningServer, serve
 from oci_merge import Connection, MergeResult, OciMergeError, PublishError
-from tests.http.support import OLD, add_old, merge, stocked, tags
+from tests.edge.support import OLD, add_old, merge, stocked, tags
 
 _TAGS = ("latest", "1.0")
 

@@ -22,7 +22,7 @@ from fixtures.embedded.personalities import (
     quay,
 )
 from oci_merge import PublishError
-from tests.http.rows import OLD, PLATFORMS, row
+from tests.edge.rows import OLD, PLATFORMS, row
 
 _IMMUTABLE = [
     docker_hub(immutable="1.*"),

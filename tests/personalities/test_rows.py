@@ -36,7 +36,7 @@ from oci_merge import (
     RateLimitedError,
     RegistryError,
 )
-from tests.http.rows import AMD64, ARM64, OLD, PLATFORMS, Row, row
+from tests.edge.rows import AMD64, ARM64, OLD, PLATFORMS, Row, row
 
 #: Mount nothing as they are usually set up.
 _WITHOUT_MOUNTS = ("ghcr", "ecr")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_merge.text import listed, printable
+from oci_merge._text import listed, printable
 
 _ANY_TEXT = st.text(st.characters(codec=None))
 _OBEYED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}

@@ -1,0 +1,1 @@
+"""What the command writes to stdout and stderr."""

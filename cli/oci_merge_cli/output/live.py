@@ -1,0 +1,140 @@
+"""Live progress on a terminal: bars while it lasts, and a table at its end.
+
+rich is imported here alone, and this module only where stderr is a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from oci_merge import (
+    BlobCopied,
+    CopyAdvanced,
+    CopyStarted,
+    Event,
+    MergeResult,
+    StageAdvanced,
+    StageStarted,
+)
+from oci_merge_cli.output.lines import Lines
+from oci_merge_cli.output.stdout import shown
+
+_STAGES = {
+    "probe": "looking for images",
+    "manifests": "reading manifests",
+    "configs": "reading configs",
+    "mounts": "mounting blobs",
+    "children": "putting manifests",
+    "tags": "moving tags",
+}
+#: As much of a digest as people compare.
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+class _Amount(ProgressColumn):
+    """How much is done: of a copy in bytes, else in things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = DownloadColumn()
+        self._things = MofNCompleteColumn()
+
+    def render(self, task: Task) -> Text:
+        """Return the text of one bar."""
+        return (self._bytes if task.fields.get("is_copy") else self._things).render(task)
+
+
+class Live(Lines):
+    """Shows bars for steps and copies, lines above the bars, and a table of the platforms.
+
+    Args:
+        bars: the bars, shown by the caller.
+    """
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._stages: dict[str, TaskID] = {}
+        self._copies: dict[str, TaskID] = {}
+
+    def show(self, event: Event) -> None:
+        """Show a step's progress, and what lines show."""
+        match event:
+            case StageStarted() if event.total:
+                self._stages[event.stage] = self._bars.add_task(
+                    _STAGES[event.stage], total=event.total
+                )
+            case StageAdvanced() if event.stage in self._stages:
+                self._bars.advance(self._stages[event.stage])
+            case CopyStarted():
+                self._end_copy(event.digest)
+                self._copies[event.digest] = self._bars.add_task(
+                    f"copying {event.digest[:_SHORT_DIGEST]}", total=event.size, is_copy=True
+                )
+            case CopyAdvanced() if event.digest in self._copies:
+                self._bars.advance(self._copies[event.digest], event.count)
+            case BlobCopied():
+                self._end_copy(event.digest)
+                super().show(event)
+            case _:
+                super().show(event)
+
+    def line(self, text: str) -> None:
+        """Show a line above the bars."""
+        self._print(Text(shown(text)))
+
+    def warn(self, message: str) -> None:
+        """Show a warning above the bars, in colour."""
+        self._print(Text.assemble(("warning: ", "yellow"), shown(message)))
+
+    def finish(self, result: MergeResult) -> None:
+        """Take the bars away and show the platforms; the plan of a dry run shows them itself."""
+        self._bars.stop()
+        if result.dry_run:
+            return
+        table = Table("platform", "digest", "size", "from", box=None, padding=(0, 2, 0, 0))
+        for image in result.platforms:
+            cells = (
+                str(image.platform),
+                image.digest[:_SHORT_DIGEST],
+                str(image.size),
+                image.source,
+            )
+            table.add_row(*(Text(shown(cell)) for cell in cells))
+        self._bars.console.print(table)
+
+    def _end_copy(self, digest: str) -> None:
+        if (bar := self._copies.pop(digest, None)) is not None:
+            self._bars.remove_task(bar)
+
+    def _print(self, text: Text) -> None:
+        self._bars.console.print(text, soft_wrap=True)
+
+
+@contextmanager
+def live() -> Iterator[Live]:
+    """Show live progress on stderr while the context is open."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    bars = Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        _Amount(),
+        console=console,
+        transient=True,
+    )
+    with bars:
+        yield Live(bars)

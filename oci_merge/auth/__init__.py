@@ -1,0 +1,1 @@
+"""Answers authentication challenges."""

@@ -1,0 +1,247 @@
+"""Challenges, scopes and token documents (RFC 9110 §11; Docker registry token authentication).
+
+Pure: text in, values out. ``auth`` sends the requests.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from oci_merge._text import printable
+from oci_merge.errors import TransportError
+from oci_merge.model.host import DEFAULT_PORTS, is_loopback
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_SCHEME = re.compile(rf"\s*({_WORD})(?=\s|,|$)(?!\s*=)")
+_SEPARATORS = re.compile(r"[\s,]*")
+_TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
+
+#: The life of a token that does not state it, and the least that is believed, in seconds.
+DEFAULT_LIFE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge of a ``WWW-Authenticate`` header.
+
+    Attributes:
+        scheme: in lower case, for example ``bearer``.
+        parameters: by lower-case name.
+    """
+
+    scheme: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Actions on one resource, as ``repository:team/app:pull,push``.
+
+    Attributes:
+        resource: type and name, for example ``repository:team/app``.
+        actions: in order, each once.
+    """
+
+    resource: str
+    actions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.resource}:{','.join(self.actions)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token server's answer.
+
+    Attributes:
+        value: the bearer token; it is kept out of ``repr``.
+        life: how long it says it lasts, in seconds.
+    """
+
+    value: str = field(repr=False)
+    life: float
+
+
+def pull(repository: str) -> Scope:
+    """Return the scope that reads a repository."""
+    return Scope(f"repository:{repository}", ("pull",))
+
+
+def pull_push(repository: str) -> Scope:
+    """Return the scope that reads and writes a repository."""
+    return Scope(f"repository:{repository}", ("pull", "push"))
+
+
+def merge_scopes(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
+    """Unite scopes, one for each resource: some servers let the last of two on one resource win.
+
+    Those that push come first, since some servers read only the first.
+    """
+    merged: dict[str, tuple[str, ...]] = {}
+    for scope in scopes:
+        actions = (*merged.get(scope.resource, ()), *scope.actions)
+        merged[scope.resource] = tuple(dict.fromkeys(actions))
+    united = [Scope(resource, actions) for resource, actions in merged.items()]
+    return tuple(sorted(united, key=lambda scope: "push" not in scope.actions))
+
+
+def parse_scopes(text: str) -> tuple[Scope, ...]:
+    """Parse a challenge's ``scope``: a list separated by spaces; what breaks its form is left out.
+
+    The actions follow the last colon, since a name may hold a host and port.
+    """
+    scopes = []
+    for word in text.split():
+        resource, colon, actions = word.rpartition(":")
+        names = tuple(dict.fromkeys(action for action in actions.split(",") if action))
+        if colon and ":" in resource and names:
+            scopes.append(Scope(resource, names))
+    return tuple(scopes)
+
+
+def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:
+    """Parse all ``WWW-Authenticate`` headers of a reply.
+
+    Several challenges may stand in one header; what cannot be read ends that header's parsing.
+
+    Args:
+        headers: the header's values, not joined.
+    """
+    challenges: list[Challenge] = []
+    for header in headers:
+        position = _next_word(header, 0)
+        while match := _SCHEME.match(header, position):
+            position = match.end()
+            challenge = Challenge(match[1].lower())
+            challenges.append(challenge)
+            if token68 := _TOKEN68.match(header, position):
+                position = token68.end()
+            position = _parse_parameters(header, position, challenge.parameters)
+    return tuple(challenges)
+
+
+def choose_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
+    """Choose Bearer with a realm, else Basic; None where neither is offered."""
+    for challenge in challenges:
+        if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
+            return challenge
+    return next((challenge for challenge in challenges if challenge.scheme == "basic"), None)
+
+
+def resolve_realm(
+    realm: str, *, registry_url: str, trusts_plain: bool, what: str = "token server"
+) -> str:
+    """Return the URL of a token server, or of an upload, if what is sent may go there.
+
+    A realm on another host is normal. It has to use https unless the registry itself is spoken
+    to in a way that anyone may listen to, and it must not point at an address that only this
+    machine or network can reach, unless that is the registry's own. Where both are on this
+    machine, what is said does not leave it, and neither matters.
+
+    Args:
+        realm: as the challenge or a redirect gives it; a relative one is resolved against
+        registry_url: the URL that was asked.
+        trusts_plain: whether the registry is spoken to over plain HTTP, or unverified.
+        what: names it in errors.
+
+    Raises:
+        TransportError: nothing may go there.
+    """
+    try:
+        url = urldefrag(urljoin(registry_url, realm)).url
+        parts, registry = urlsplit(url), urlsplit(registry_url)
+        is_own = parts.netloc == registry.netloc or _authority(parts) == _authority(registry)
+    except ValueError:
+        raise TransportError(f"the {what} {printable(realm)!r} is no URL") from None
+    shown = printable(f"{parts.scheme}://{parts.hostname or ''}")
+    goods = "credentials" if what == "token server" else "blobs"
+    hint = f"the registry {registry.netloc} names a {what} that {goods} may not go to"
+    # An ideographic full stop, too, makes an address of what is none to the check below.
+    is_host = bool(parts.hostname) and parts.netloc.isascii()
+    if parts.scheme not in ("http", "https") or not is_host:
+        raise TransportError(f"the {what} {shown} has no http or https URL", hint=hint)
+    if parts.username is not None or parts.password is not None:
+        raise TransportError(f"the {what} {shown} has a user name in its URL", hint=hint)
+    if is_loopback(registry.netloc) and is_loopback(parts.netloc):
+        return url
+    if parts.scheme == "http" and not trusts_plain:
+        raise TransportError(f"the {what} {shown} does not use https", hint=hint)
+    if _is_private(parts.hostname or "") and not is_own:
+        raise TransportError(f"the {what} {shown} is a private address", hint=hint)
+    return url
+
+
+def parse_token(content: bytes) -> Token:
+    """Read a token server's answer; ``access_token`` is preferred to ``token``.
+
+    Raises:
+        TransportError: there is no token in it.
+    """
+    try:
+        reply = _TokenReply.model_validate_json(content)
+    except ValidationError:
+        reply = _TokenReply()
+    texts = (text for text in (reply.access_token, reply.token) if isinstance(text, str))
+    value = next(filter(None, texts), "")
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise TransportError("the token server's answer holds no token")
+    return Token(value, _life(reply.expires_in))
+
+
+class _TokenReply(BaseModel):
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    token: Any = None
+    access_token: Any = None
+    expires_in: Any = None
+
+
+def _parse_parameters(header: str, position: int, parameters: dict[str, str]) -> int:
+    """Read ``name=value`` pairs into ``parameters``; return where the next challenge begins."""
+    while True:
+        start = _next_word(header, position)
+        match = _PARAMETER.match(header, start)
+        if not match:
+            return start
+        quoted, bare = match[2], match[3]
+        value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+        parameters.setdefault(match[1].lower(), value)
+        position = match.end()
+
+
+def _next_word(header: str, position: int) -> int:
+    """Return where the next word begins; a list may have empty elements (RFC 9110 §5.6.1)."""
+    separators = _SEPARATORS.match(header, position)
+    return separators.end() if separators else position
+
+
+def _authority(parts: SplitResult) -> tuple[str | None, int | None]:
+    return parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _is_private(host: str) -> bool:
+    host = host.rstrip(".")
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        # 127.1, 0x7f000001 and the like are no names either, and resolvers read them as addresses.
+        numeric = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2])
+        return numeric is not None or is_loopback(host)
+
+
+def _life(value: Any) -> float:
+    """Return a token's life; one that makes no sense is as good as none."""
+    try:
+        life = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return DEFAULT_LIFE
+    return life if life > 0 and math.isfinite(life) else DEFAULT_LIFE

@@ -1,0 +1,1 @@
+"""An HTTP client for one registry and the hosts that it points at."""

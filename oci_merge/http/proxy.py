@@ -1,0 +1,108 @@
+"""Which proxy a URL is reached through, as the environment says it to curl and to Go's programs."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from oci_merge.model.host import DEFAULT_PORTS, is_loopback
+
+#: Says whether a host and port are reached directly.
+_Exception = Callable[[str, int], bool]
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxies that an environment names.
+
+    Attributes:
+        by_scheme: the proxy's URL for ``http`` and for ``https``; it may hold a password.
+        exceptions: what is reached without one, from ``NO_PROXY``.
+    """
+
+    by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exceptions: tuple[_Exception, ...] = ()
+
+    def url_for(self, url: str) -> str | None:
+        """Return the URL of the proxy for a URL, or None to go there directly.
+
+        This machine is never reached through a proxy.
+        """
+        parts = urlsplit(url)
+        proxy = self.by_scheme.get(parts.scheme)
+        host = (parts.hostname or "").rstrip(".")
+        if proxy is None or is_loopback(f"[{host}]" if ":" in host else host):
+            return None
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        return None if any(excepts(host, port) for excepts in self.exceptions) else proxy
+
+
+def find_proxies(environ: Mapping[str, str]) -> Proxies:
+    """Read ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, in lower case first.
+
+    In a CGI program ``HTTP_PROXY`` is a header of the request, and not read (httpoxy).
+    """
+    by_scheme = {}
+    for scheme in DEFAULT_PORTS:
+        is_header = scheme == "http" and "REQUEST_METHOD" in environ
+        names = [f"{scheme}_proxy", *([] if is_header else [f"{scheme.upper()}_PROXY"])]
+        proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
+        if proxy:
+            by_scheme[scheme] = proxy if "://" in proxy else f"http://{proxy}"
+    words = _first(environ, "no_proxy", "NO_PROXY").replace(",", " ").split()
+    exceptions = (_exception(word.lower()) for word in words)
+    return Proxies(by_scheme, tuple(made for made in exceptions if made is not None))
+
+
+def _first(environ: Mapping[str, str], *names: str) -> str:
+    values = (environ.get(name, "").strip() for name in names)
+    return next((value for value in values if value), "")
+
+
+def _exception(word: str) -> _Exception | None:
+    """Return what a word of ``NO_PROXY`` excepts, or None where it means nothing.
+
+    The words are Go's: ``*``, a network such as ``10.0.0.0/8``, an address, a name with all that
+    is below it, or with a leading dot only what is below it; each but a network may have a port.
+    """
+    if word == "*":
+        return lambda host, port: True
+    if (network := _network(word)) is not None:
+        return _in_network(network, None)
+    name, port = _split_port(word)
+    if "/" not in name and (address := _network(name)) is not None:
+        return _in_network(address, port)
+    name = name.removeprefix("*")
+    return _below(name, port) if name.strip(".") else None
+
+
+def _in_network(network: _Network, wanted: int | None) -> _Exception:
+    def excepts(host: str, port: int) -> bool:
+        try:
+            return wanted in (None, port) and ipaddress.ip_address(host) in network
+        except ValueError:
+            return False
+
+    return excepts
+
+
+def _below(name: str, wanted: int | None) -> _Exception:
+    end = name if name.startswith(".") else f".{name}"
+    return lambda host, port: wanted in (None, port) and (host == name or host.endswith(end))
+
+
+def _split_port(word: str) -> tuple[str, int | None]:
+    name, colon, port = word.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):
+        return word.removesuffix(".").strip("[]"), None
+    return name.removesuffix(".").strip("[]"), int(port)
+
+
+def _network(word: str) -> _Network | None:
+    try:
+        return ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        return None

@@ -1,0 +1,188 @@
+"""From an error reply to an error of ours that says what happened and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from oci_merge._text import printable
+from oci_merge.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    ErrorDetail,
+    NotFoundError,
+    RateLimitedError,
+    RegistryError,
+    ServerError,
+)
+from oci_merge.http.message import Reply
+from oci_merge.http.retry import is_pull_limit, pull_limit_window
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MAX_DETAILS = 20
+#: What is shorter is not looked for in what servers say: it would blank out ordinary words.
+_MIN_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was being done when a reply came, in the user's words.
+
+    Attributes:
+        action: a verb, for example ``read``.
+        subject: what it was done to, for example ``reg.example/app:1.0``.
+        registry: the registry's name.
+        method: the request's method.
+        user: who asked, for example ``ci (from the docker config …)``.
+        server: who answered, where that is not the registry itself.
+        secrets: what must not be repeated, should the reply hold it.
+    """
+
+    action: str
+    subject: str
+    registry: str
+    method: str
+    user: str
+    server: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
+    """Return the error for a reply whose status is not what was hoped for.
+
+    Args:
+        reply: the reply.
+        attempt: what it answers.
+        had_token: whether a token had just been given out for this; then a 401 is a denial.
+    """
+    secrets = [secret for secret in attempt.secrets if len(secret) >= _MIN_SECRET]
+    details = parse_details(reply.content, sorted(secrets, key=len, reverse=True))
+    kind, sentence, hint = _describe(reply, attempt, details, had_token)
+    reason = "; ".join(_reason(detail) for detail in details[:3])
+    parts = urlsplit(reply.url)
+    return kind(
+        f"{sentence}: {reason}" if reason else sentence,
+        status=reply.status,
+        method=attempt.method,
+        url=printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"),
+        details=details,
+        hint=hint,
+    )
+
+
+def parse_details(content: bytes, secrets: Sequence[str] = ()) -> tuple[ErrorDetail, ...]:
+    """Read an error document (OCI distribution spec, "Error Codes"), however it is bent.
+
+    Args:
+        content: the body, perhaps cut; it may as well be HTML or nothing.
+        secrets: what is replaced by asterisks wherever it stands in a message, in this order.
+
+    Returns:
+        The entries, with control characters escaped; none where the body says nothing.
+    """
+    try:
+        return _details(json.loads(content), secrets)
+    except (ValueError, RecursionError):
+        return ()
+
+
+def _details(document: Any, secrets: Sequence[str]) -> tuple[ErrorDetail, ...]:
+    if not isinstance(document, dict):
+        return ()
+    entries = document.get("errors")
+    if not isinstance(entries, list):
+        entries = [document]
+    found = (_detail(entry, secrets) for entry in entries[:_MAX_DETAILS] if isinstance(entry, dict))
+    return tuple(detail for detail in found if detail.code or detail.message)
+
+
+def _detail(entry: dict[str, Any], secrets: Sequence[str]) -> ErrorDetail:
+    code, message = entry.get("code", ""), entry.get("message") or entry.get("details") or ""
+    detail = entry.get("detail")
+    digest = _DIGEST.search(json.dumps(detail))
+    if isinstance(message, str) and isinstance(detail, str) and not digest:
+        message = ": ".join(dict.fromkeys(text for text in (message, detail) if text))
+    return ErrorDetail(
+        code=_shown(code, secrets),
+        message=_shown(message, secrets),
+        digest=digest[0] if digest else "",
+    )
+
+
+def _shown(text: Any, secrets: Sequence[str]) -> str:
+    """Return what a registry says as it may be shown: without secrets and control characters."""
+    if not isinstance(text, str):
+        return ""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return printable(text)
+
+
+def _reason(detail: ErrorDetail) -> str:
+    words = [detail.message, detail.digest if detail.digest not in detail.message else ""]
+    text = " ".join(word for word in words if word)
+    if detail.code and text:
+        return f"{text} ({detail.code})"
+    return text or detail.code
+
+
+def _describe(
+    reply: Reply, attempt: Attempt, details: Sequence[ErrorDetail], had_token: bool
+) -> tuple[type[RegistryError], str, str]:
+    """Choose the class, the sentence without the registry's reason, and the hint."""
+    what, status = f"{attempt.action} {attempt.subject}", reply.status
+    server = attempt.server or attempt.registry
+    if reply.foreign:
+        host = printable(urlsplit(reply.url).netloc)
+        return (
+            ServerError if status >= 500 else RegistryError,
+            f"{server} redirected to {host} to {what}, which answered {status}",
+            "the registry's storage refuses what the registry points at; try again",
+        )
+    if status == 401 and not had_token:
+        return (
+            AuthenticationError,
+            f"{server} wants a login to {what} and refused {attempt.user}",
+            f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
+            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended; "
+            "oci-merge credentials IMAGE shows where they are looked for",
+        )
+    if status in (401, 403):
+        need = "pull" if attempt.action == "read" else "pull and push"
+        return (
+            AccessDeniedError,
+            f"{server} does not allow {attempt.user} to {what}",
+            f"use credentials that may {need} there; "
+            "some registries say the same of what does not exist",
+        )
+    if is_pull_limit(status, reply.headers, reply.content):
+        return (
+            RateLimitedError,
+            f"{server} allows {attempt.user} no more pulls now, so it did not {what}",
+            f"log in with docker login {attempt.registry}: a login has a higher limit than an "
+            f"anonymous run; or wait, as pulls are counted over {pull_limit_window(reply.headers)}",
+        )
+    if status == 429:
+        return (
+            RateLimitedError,
+            f"{server} has had too many requests to {what} now",
+            "wait and run it again; a login has a higher limit than an anonymous run",
+        )
+    if status >= 500:
+        return (
+            ServerError,
+            f"{server} failed to {what}, with status {status}",
+            "the fault is on the registry's side: run it again, a rerun goes on where this ended",
+        )
+    if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
+        return (
+            NotFoundError,
+            f"{attempt.subject} was not found on {server}",
+            "check the name and the tag; "
+            "some registries say the same of what the credentials may not see",
+        )
+    return RegistryError, f"{server} refused to {what}, with status {status}", ""

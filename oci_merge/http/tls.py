@@ -1,0 +1,171 @@
+"""Whom to trust at a registry, and what to show it: certs.d, as docker and podman have it.
+
+What is found for a registry is for that registry alone. Other hosts, such as its token server or
+its object store, are judged by the system's authorities and shown nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from oci_merge.errors import OciMergeError, TransportError, UsageError
+from oci_merge.options import Connection
+
+_HOME_FOLDER = Path(".config/containers/certs.d")
+_SYSTEM_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What to show to a registry that wants to know who asks before HTTP begins.
+
+    Attributes:
+        certificate: a PEM file with the certificate and its chain.
+        key: a PEM file with its private key; the same file where it is None.
+    """
+
+    certificate: Path
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is configured for one registry.
+
+    Attributes:
+        authorities: PEM files with authorities to trust beside the system's own.
+        client: what to show, if anything.
+        given: those of the files that the caller named, rather than certs.d.
+    """
+
+    authorities: tuple[Path, ...] = ()
+    client: ClientCertificate | None = None
+    given: frozenset[Path] = frozenset()
+
+    def check(self) -> None:
+        """Read every file, without the system's authorities, which take long to load.
+
+        Raises:
+            UsageError: a file that the caller named cannot be used.
+            TransportError: a file of certs.d cannot be used.
+        """
+        if self.authorities or self.client:
+            self._load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+    def context(self, *, insecure: bool = False) -> ssl.SSLContext:
+        """Return the TLS settings for the registry.
+
+        Args:
+            insecure: do not verify its certificate.
+
+        Raises:
+            UsageError, TransportError: as ``check`` does.
+        """
+        context = public_context()
+        self._load_into(context)
+        if insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _load_into(self, context: ssl.SSLContext) -> None:
+        for authority in self.authorities:
+            with self._explained(authority, "authorities"):
+                context.load_verify_locations(authority)
+        if self.client is not None:
+            with self._explained(self.client.certificate, "a client certificate"):
+                # OpenSSL would ask for a passphrase on the terminal.
+                context.load_cert_chain(
+                    self.client.certificate, self.client.key, password=_refuse_passphrase
+                )
+
+    @contextmanager
+    def _explained(self, path: Path, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # ssl.SSLError is one
+            key = self.client.key if self.client and path == self.client.certificate else None
+            files = f"{path} with {key}" if key else f"{path}"
+            reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            kind: type[OciMergeError] = UsageError if path in self.given else TransportError
+            raise kind(
+                f"{files} cannot be used as {what}: {reason or error}",
+                hint="it has to be there, readable and PEM, "
+                "and a key has to belong to its certificate and have no passphrase",
+            ) from error
+
+
+def find_trust(
+    registry: str, connection: Connection, environ: Mapping[str, str] | None = None
+) -> Trust:
+    """Find what is configured for a registry.
+
+    The first folder of the registry's name counts, in ``~/.config/containers/certs.d``,
+    ``/etc/containers/certs.d`` and ``/etc/docker/certs.d``. What the caller names comes on top of
+    its authorities, and instead of its client certificate.
+
+    Args:
+        registry: the authority, or ``docker.io``.
+        connection: what the caller names.
+        environ: the environment; the process's own where it is left out.
+
+    Raises:
+        TransportError: a client certificate has no key, or a key no certificate.
+    """
+    names = _folder(registry, os.environ if environ is None else environ)
+    given: set[Path] = set()
+    authorities = [path for path in names if path.suffix == ".crt"]
+    if connection.ca_file is not None:
+        authorities.append(Path(connection.ca_file))
+        given.add(authorities[-1])
+    client = None
+    if connection.client_cert is not None:
+        key = None if connection.client_key is None else Path(connection.client_key)
+        client = ClientCertificate(Path(connection.client_cert), key)
+        given.add(client.certificate)
+    else:
+        client = _client(names)
+    return Trust(tuple(authorities), client, frozenset(given))
+
+
+def public_context() -> ssl.SSLContext:
+    """Return TLS settings with the system's authorities, or ``SSL_CERT_FILE``'s, alone."""
+    return ssl.create_default_context()
+
+
+def _folder(registry: str, environ: Mapping[str, str]) -> list[Path]:
+    """Return the files of the first folder that there is for a registry, in order."""
+    home = environ.get("HOME")
+    folders = [Path(home) / _HOME_FOLDER] if home else []
+    for folder in (*folders, *_SYSTEM_FOLDERS):
+        try:
+            return sorted((folder / registry).iterdir())
+        except OSError:  # not there, or not for this user's eyes
+            continue
+    return []
+
+
+def _client(names: list[Path]) -> ClientCertificate | None:
+    """Return the first pair of certificate and key; all of them have to be pairs."""
+    found = None
+    for path in names:
+        partner = {".cert": ".key", ".key": ".cert"}.get(path.suffix)
+        if partner is not None and path.with_suffix(partner) not in names:
+            what = "client key" if partner == ".key" else "client certificate"
+            raise TransportError(
+                f"{path} has no {what} beside it: {path.with_suffix(partner).name} is missing",
+                hint="a client certificate is NAME.cert with NAME.key; "
+                "an authority's certificate is NAME.crt",
+            )
+        if path.suffix == ".cert" and found is None:
+            found = ClientCertificate(path, path.with_suffix(".key"))
+    return found
+
+
+def _refuse_passphrase() -> str:
+    raise OSError(None, "the key has a passphrase")

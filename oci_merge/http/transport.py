@@ -1,0 +1,341 @@
+"""HTTP to one registry: the scheme, the protocol, redirects, limits. No word of images.
+
+httpx stays in here, in ``clients``, ``exchange`` and ``outages``; none of its errors leave them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from http import HTTPStatus
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+import httpx
+
+from oci_merge._text import printable, shown_host, shown_path
+from oci_merge.errors import ManifestError, OciMergeError, TransportError
+from oci_merge.http.connections import CONNECTIONS, Clients, Kind
+from oci_merge.http.errors import may_pass, outage, speaks_no_tls
+from oci_merge.http.message import MAX_ERROR_BODY, Reply, Request
+from oci_merge.http.rate_limit import Pace
+from oci_merge.model.host import DEFAULT_PORTS, is_loopback, registry_endpoint
+from oci_merge.options import Connection
+
+_logger = logging.getLogger(__name__)
+
+_MAX_REDIRECTS = 5
+#: A registry that has said nothing for so long is not near, in seconds.
+FAR = 0.005
+#: How long a loopback registry is waited for in the clear before TLS is made ready, in seconds.
+HEAD_START = 0.025
+#: What TLS servers say to a request in the clear.
+_TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
+
+
+class Transport:
+    """Connections to one registry, opened when they are first needed.
+
+    A registry on a loopback address is spoken to in the clear if it answers so, else over TLS.
+    Over TLS the first reply tells whether HTTP/2 was chosen; if not, everything after it goes
+    through a client that speaks HTTP/1.1 alone, as httpx would queue requests on one connection
+    that might still become HTTP/2.
+
+    Args:
+        registry: the authority, or ``docker.io``.
+        plain_http: speak plain HTTP.
+        insecure: do not verify the registry's certificate.
+        connection: how to reach it.
+
+    Attributes:
+        pace: how fast its requests go.
+
+    Raises:
+        UsageError, TransportError: a file of certificates cannot be used.
+    """
+
+    def __init__(
+        self,
+        registry: str,
+        *,
+        plain_http: bool = False,
+        insecure: bool = False,
+        connection: Connection | None = None,
+    ) -> None:
+        connection = connection or Connection()
+        self.registry = registry
+        self._authority = registry_endpoint(registry)
+        self._insecure = insecure
+        self._clients = Clients(registry, connection, insecure=insecure, uses_tls=not plain_http)
+        self._first = asyncio.Lock()
+        # So many connections are enough, and a server has to bear them all.
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._may_be_plain = self._try_plain = not plain_http and is_loopback(registry)
+        self._scheme = "http" if plain_http else "https"
+        self._settled: Kind | None = "plain" if plain_http else None
+        self._settling = asyncio.Event()
+        if plain_http:
+            self._settling.set()
+        self.pace = Pace(connection.rate)
+        self._tls_ahead: asyncio.Task[None] | None = None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._tls_ahead is not None:
+            self._tls_ahead.cancel()
+        await self._clients.aclose()
+
+    async def open_ahead(self, count: int) -> None:
+        """Open connections for requests that will go side by side, while others are waited for.
+
+        It ends when they are being opened. Where requests share a connection, there are none to
+        open, and where the registry is near and TLS is not spoken, a new one takes no time.
+
+        Args:
+            count: how many.
+        """
+        count = min(count, CONNECTIONS)
+        if self._is_clear:
+            await self._clients.connected("plain")
+            await asyncio.sleep(FAR)
+            if self._is_clear:
+                self._clients.open_ahead("plain", count)
+        await self._settling.wait()
+        if self._settled == "http/1.1":
+            self._clients.open_ahead("http/1.1", count)
+
+    @property
+    def _is_clear(self) -> bool:
+        """Whether plain HTTP is spoken, or that is not known yet."""
+        return self._settled == "plain" or (self._settled is None and self._try_plain)
+
+    def is_own(self, url: str) -> bool:
+        """Say whether a path or URL is the registry's own, so that its credentials may go there."""
+        try:
+            return _origin(urljoin(self.base_url, url)) == _origin(self.base_url)
+        except ValueError:
+            return False
+
+    @property
+    def base_url(self) -> str:
+        """The registry's URL; its scheme is known once a first reply has come."""
+        return f"{self._scheme}://{self._authority}"
+
+    @property
+    def is_plain_or_unverified(self) -> bool:
+        """Whether anyone on the way could listen to what is said to the registry."""
+        return self._scheme == "http" or self._insecure
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether scheme and protocol are known, so that requests may go out side by side."""
+        return self._settled is not None
+
+    def start_over(self) -> None:
+        """Forget that a registry did not answer in the clear, as it answered to nothing."""
+        self._try_plain = self._may_be_plain
+
+    @property
+    def tries_clear(self) -> bool:
+        """Whether a loopback registry is still to be tried in the clear."""
+        return self._try_plain
+
+    def may_pass(self, error: TransportError) -> bool:
+        """Say whether to try again; what failed in the clear may be no TLS server at all."""
+        # Another first request may have been answered in the clear while this one tried TLS.
+        is_open = self._settled in (None, "plain") and self._may_be_plain
+        return may_pass(error) or (is_open and speaks_no_tls(error))
+
+    async def once(self, request: Request) -> Reply:
+        """Send a request and follow redirects (``Request.is_followed``).
+
+        Raises:
+            TransportError: no usable reply came.
+            ManifestError: the reply is larger than the request's limit.
+        """
+        if self._settled is None:
+            async with self._first:
+                if self._settled is None:
+                    return await self._follow(request, await self._settle_protocol(request))
+        return await self._follow(request, await self._exchange(request, self._url(request)))
+
+    async def once_more(self, request: Request) -> Reply:
+        """Send again what failed, in the clear too as long as nothing came of either scheme.
+
+        Raises:
+            TransportError, ManifestError: as ``once`` does.
+        """
+        if self._settled is None and self._may_be_plain:
+            with contextlib.suppress(NotInClearError):
+                return await self.in_clear(request)
+        return await self.once(request)
+
+    async def in_clear(self, request: Request) -> Reply:
+        """Send a request in the clear.
+
+        Raises:
+            NotInClearError: the registry does not speak plain HTTP, as far as can be seen.
+        """
+        url = urljoin(f"http://{self._authority}", request.url)
+        if self._tls_ahead is None:
+            self._tls_ahead = asyncio.create_task(self._open_tls_ahead())
+        try:
+            reply = await self._exchange(request, url, "plain")
+        except TransportError as error:
+            if self._settled == "plain":
+                raise
+            self._try_plain = False
+            raise NotInClearError from error
+        if _is_tls_servers(reply):
+            self._try_plain = self._may_be_plain = False
+            raise NotInClearError
+        self._scheme = "http"
+        self._settle("plain")
+        return await self._follow(request, reply)
+
+    async def _open_tls_ahead(self) -> None:
+        """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
+        await asyncio.sleep(HEAD_START)
+        if self._settled is None and self._try_plain:
+            with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
+                self._clients.open_ahead("h2", 1)
+
+    async def _settle_protocol(self, request: Request) -> Reply:
+        """Send the first request over TLS and learn from its reply how to go on."""
+        reply = await self._exchange(request, self._url(request), "h2")
+        self._settle("h2" if reply.protocol == "HTTP/2" else "http/1.1")
+        _logger.debug("%s speaks %s", self._authority, reply.protocol)
+        return reply
+
+    def _settle(self, kind: Kind) -> None:
+        self._settled = kind
+        self._settling.set()
+
+    async def _follow(self, request: Request, reply: Reply) -> Reply:
+        """Follow redirects by hand, so that credentials stay where they belong."""
+        for followed in range(_MAX_REDIRECTS + 1):
+            location = reply.headers.get("location")
+            if not request.is_followed(reply.status) or not location:
+                return reply
+            if followed < _MAX_REDIRECTS:
+                reply = await self._exchange(request, _redirected(request, reply, location))
+        raise TransportError(
+            f"{self._authority} redirects {request.method} {shown_path(request.url)} "
+            f"more than {_MAX_REDIRECTS} times",
+            hint="the registry, or a proxy before it, is misconfigured",
+        )
+
+    async def _exchange(self, request: Request, url: str, kind: Kind | None = None) -> Reply:
+        """Send one request and read its reply, without following anything."""
+        foreign = _origin(url) != _origin(self._url(request)) and kind is None
+        headers = dict(request.headers)
+        if request.authorization and not foreign:
+            headers["Authorization"] = request.authorization
+        client = self._clients.client(kind or self._kind(url, request), url)
+        body = request.pieces() if request.pieces else request.content
+        what, host = f"{request.method} {shown_path(url)}", shown_host(url)
+        async with self._slots:
+            try:
+                built = client.build_request(request.method, url, headers=headers, content=body)
+                response = await client.send(built, stream=True)
+                try:
+                    content = await _read(response, request)
+                finally:
+                    await response.aclose()
+            except OciMergeError:
+                raise
+            except Exception as error:  # whatever an HTTP stack makes of a broken reply
+                proxy = self._clients.proxy_of(url)
+                raise outage(what, host, proxy, error, is_first=kind == "h2") from error
+        _logger.debug("%s: %d", what, response.status_code)
+        if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            self._refuse_proxy_login(url)
+        return Reply(
+            response.status_code, response.headers, content, url, foreign, response.http_version
+        )
+
+    def _refuse_proxy_login(self, url: str) -> None:
+        """Say of a proxy's own answer that it is no registry's."""
+        if proxy := self._clients.proxy_of(url):
+            raise outage("", shown_host(url), proxy, httpx.ProxyError("it wants a login"))
+
+    def _url(self, request: Request) -> str:
+        return urljoin(self.base_url, request.url)
+
+    def _kind(self, url: str, request: Request) -> Kind:
+        is_plain = url.startswith("http:")
+        if self._settled is not None and self.is_own(url):
+            return "stream" if request.is_streamed and not is_plain else self._settled
+        if is_plain:
+            return "plain"
+        return "foreign stream" if request.is_streamed else "foreign"
+
+
+class NotInClearError(Exception):
+    """The registry did not answer as plain HTTP has it."""
+
+
+async def _read(response: httpx.Response, request: Request) -> bytes:
+    """Read a body that may be as long as it likes only if nobody wants it."""
+    if request.sink is not None and response.status_code == 200:
+        await request.sink(response.aiter_raw())
+        return b""
+    is_error = response.status_code >= 400
+    limit = MAX_ERROR_BODY if is_error else request.limit
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > limit:
+            if is_error:
+                return bytes(content[:limit])
+            raise ManifestError(
+                f"{response.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
+                hint="no manifest, config or token is that large; nothing more of it was read",
+            )
+    return bytes(content)
+
+
+def _is_tls_servers(reply: Reply) -> bool:
+    """Say whether a reply in the clear is a TLS server's complaint; its body is often cut off."""
+    hinted = reply.protocol == "HTTP/1.0" or any(hint in reply.content for hint in _TLS_HINTS)
+    return reply.status == 400 and hinted
+
+
+def _redirected(request: Request, reply: Reply, location: str) -> str:
+    """Return where a redirect leads, without user name and password."""
+    asked = urlsplit(reply.url)
+    hint = "the registry, or a proxy before it, is misconfigured"
+    try:
+        url = urljoin(reply.url, location)
+        parts = urlsplit(url)
+        is_usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        is_usable = False
+    if not is_usable:
+        raise TransportError(
+            f"{asked.netloc} redirects {shown_path(request.url)} to what is no http or https URL",
+            hint=hint,
+        )
+    if parts.scheme == "http" and asked.scheme == "https":
+        raise TransportError(
+            f"{asked.netloc} redirects {shown_path(request.url)} "
+            f"to {_shown_origin(parts)}, which is not https",
+            hint=hint,
+        )
+    if request.check_redirect:
+        request.check_redirect(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port: what a credential belongs to (RFC 6454)."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.scheme, parts.hostname or "", port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _shown_origin(parts: SplitResult) -> str:
+    return printable(f"{parts.scheme}://{parts.hostname or ''}")

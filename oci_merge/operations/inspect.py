@@ -1,0 +1,198 @@
+"""Looking at what a reference stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from oci_merge._concurrency import gather
+from oci_merge.errors import InvalidReferenceError
+from oci_merge.model import media_types
+from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.registry.client import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedLayer:
+    """A layer: its digest, size in bytes and media type."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedImage:
+    """An image, by itself or as an entry of an index.
+
+    Attributes:
+        digest: its manifest's digest.
+        size: its manifest's size in bytes.
+        media_type: its manifest's media type.
+        content: its manifest's exact bytes.
+        platform: what it runs on, as the index says, else its config; not normalised.
+        layers: its layers, lowest first.
+        is_attestation: whether it is an attestation of another image.
+        attests: the digest of that image, or an empty string.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    content: bytes
+    platform: Platform
+    layers: tuple[InspectedLayer, ...] = ()
+    is_attestation: bool = False
+    attests: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the image as JSON values."""
+        return {
+            "digest": self.digest,
+            "size": self.size,
+            "mediaType": self.media_type,
+            "platform": str(self.platform),
+            "attests": self.attests or None,
+            "layers": [
+                {"digest": layer.digest, "size": layer.size, "mediaType": layer.media_type}
+                for layer in self.layers
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a reference stands for.
+
+    Attributes:
+        reference: the reference, as it was given.
+        digest: the manifest's digest.
+        size: its size in bytes.
+        media_type: its media type.
+        content: its exact bytes.
+        is_index: whether it is an index rather than an image.
+        images: the index's entries in order, or the one image; none where only the manifest
+            itself was asked for.
+        config: the exact bytes of a single image's config; empty for an index, and for what is
+            no container image.
+    """
+
+    reference: str
+    digest: str
+    size: int
+    media_type: str
+    content: bytes
+    is_index: bool
+    images: tuple[InspectedImage, ...]
+    config: bytes = b""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was found as JSON values."""
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "size": self.size,
+            "mediaType": self.media_type,
+            "images": [image.to_dict() for image in self.images],
+        }
+
+
+def check_inspected(text: str) -> Reference:
+    """Parse a reference to inspect, which has to say what it means.
+
+    Raises:
+        InvalidReferenceError: it is no reference, or has neither tag nor digest.
+    """
+    reference = parse_reference(text)
+    if not reference.tag and not reference.digest:
+        raise InvalidReferenceError(
+            f"{text!r} has neither a tag nor a digest",
+            hint=f"say which one to inspect, for example {text}:latest",
+        )
+    return reference
+
+
+async def inspect_reference(
+    registry: Registry, reference: Reference, text: str, *, shallow: bool = False
+) -> Inspection:
+    """Read what a reference stands for, and the manifests that an index lists.
+
+    Args:
+        registry: its registry.
+        reference: the reference.
+        text: the reference, as it was given.
+        shallow: read the manifest alone, and nothing of what it lists.
+
+    Raises:
+        NotFoundError: it is not there.
+        ManifestError, RegistryError, TransportError: it could not be read.
+    """
+    manifest = await registry.get_manifest(reference)
+    found = Inspection(
+        reference=text,
+        digest=manifest.digest,
+        size=manifest.size,
+        media_type=manifest.media_type,
+        content=manifest.content,
+        is_index=isinstance(manifest.document, ImageIndex),
+        images=(),
+    )
+    return found if shallow else await _deepened(found, registry, reference, manifest)
+
+
+async def _deepened(
+    found: Inspection, registry: Registry, reference: Reference, manifest: Manifest
+) -> Inspection:
+    """Add what an index lists, or what an image's config says."""
+    document = manifest.document
+    if isinstance(document, ImageIndex):
+        entries = (_inspect_entry(registry, reference, entry) for entry in document.manifests)
+        return replace(found, images=tuple(await gather(entries)))
+    config = await _config(registry, reference, document)
+    image = InspectedImage(
+        digest=manifest.digest,
+        size=manifest.size,
+        media_type=manifest.media_type,
+        content=manifest.content,
+        platform=_platform(config, reference),
+        layers=_layers(document),
+    )
+    return replace(found, images=(image,), config=config)
+
+
+async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor) -> InspectedImage:
+    reference = Reference(index.registry, index.repository, digest=entry.digest)
+    manifest = await registry.get_manifest(reference)
+    document = manifest.document
+    platform = entry.platform.to_platform() if entry.platform else Platform("", "")
+    if isinstance(document, ImageManifest) and not platform.is_known:
+        platform = _platform(await _config(registry, reference, document), reference)
+    return InspectedImage(
+        digest=entry.digest,
+        size=entry.size,
+        media_type=entry.media_type or manifest.media_type,
+        content=manifest.content,
+        platform=platform,
+        layers=_layers(document) if isinstance(document, ImageManifest) else (),
+        is_attestation=entry.is_attestation,
+        attests=entry.attests,
+    )
+
+
+async def _config(registry: Registry, reference: Reference, document: ImageManifest) -> bytes:
+    """Read a container image's config; what is no container image has none to read."""
+    if document.config.media_type not in media_types.IMAGE_CONFIGS:
+        return b""
+    return await registry.get_config(reference.repository, document.config, what=str(reference))
+
+
+def _platform(config: bytes, reference: Reference) -> Platform:
+    return parse_config(config, what=str(reference)) if config else Platform("", "")
+
+
+def _layers(document: ImageManifest) -> tuple[InspectedLayer, ...]:
+    return tuple(
+        InspectedLayer(layer.digest, layer.size, layer.media_type) for layer in document.layers
+    )

@@ -1,0 +1,1 @@
+"""What is asked for, and what has to be written for it. Pure."""

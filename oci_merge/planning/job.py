@@ -1,0 +1,103 @@
+"""A merge whose every name has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference
+
+ListFormat = Literal["auto", "oci", "docker"]
+
+
+PlatformCheck = Literal["warn", "error", "off"]
+
+
+#: A Docker manifest list has no room for annotations, be that known before or after reading.
+NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
+
+
+NO_ANNOTATIONS_HINT = (
+    "make an OCI index (--format oci, or push --type oci), or leave the annotations out"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image to join.
+
+    Attributes:
+        reference: where it is.
+        platform: the platform asked for, or None where the image itself says it.
+    """
+
+    reference: Reference
+    platform: Platform | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A merge whose every name has been checked.
+
+    Attributes:
+        target: the target, with its tag.
+        tags: every tag to publish, the target's own first, each once.
+        sources: the images to join, in order; empty where they have to be looked for.
+        candidates: where to look for images; empty where ``sources`` says it.
+        annotations: annotations of the index.
+        format: as in the request.
+        platform_check: as in the request.
+        warnings: what the user should know, in sentences.
+        as_written: publish platforms as the configs write them, rather than in normal form.
+        ignore_missing: leave out images that are not there.
+        copy_layers: as in the request.
+    """
+
+    target: Reference
+    tags: tuple[str, ...]
+    sources: tuple[Source, ...]
+    candidates: tuple[Candidate, ...]
+    annotations: Mapping[str, str]
+    format: ListFormat
+    platform_check: PlatformCheck
+    warnings: tuple[str, ...]
+    as_written: bool = False
+    ignore_missing: bool = False
+    copy_layers: bool = False
+
+    @property
+    def references(self) -> list[Reference]:
+        """Where images are, or are looked for."""
+        references = [source.reference for source in self.sources]
+        return references + [candidate.reference for candidate in self.candidates]
+
+    @property
+    def other_registries(self) -> tuple[str, ...]:
+        """The registries that are read beside the target's, each once, in order."""
+        names = dict.fromkeys(reference.registry for reference in self.references)
+        return tuple(name for name in names if name != self.target.registry)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """The repositories that are read, each once, in order."""
+        return tuple(dict.fromkeys(reference.repository for reference in self.references))
+
+    def repositories_in(self, registry: str) -> tuple[str, ...]:
+        """Return those of the repositories that are in one registry."""
+        here = [reference for reference in self.references if reference.registry == registry]
+        return tuple(dict.fromkeys(reference.repository for reference in here))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reference that a template gives, and the known platforms that give it.
+
+    Attributes:
+        reference: where an image may be.
+        platforms: one or more; several where the template leaves a part of them out.
+    """
+
+    reference: Reference
+    platforms: tuple[Platform, ...]

@@ -1,0 +1,159 @@
+"""The plan of a merge: what will be written where. Pure; nothing here talks to a registry.
+
+It is made in two parts, since blobs are mounted while configs are still being read:
+``plan_transfers`` needs only the manifests, ``plan_index`` needs the platforms as well.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from oci_merge._text import printable
+from oci_merge.errors import DuplicatePlatformError, PlanError
+from oci_merge.model import media_types
+from oci_merge.model.index import IndexDocument, IndexEntry, encode_index
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference
+from oci_merge.planning.component import Component
+from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT, ListFormat
+from oci_merge.planning.transfers import Transfers
+
+#: What attestations say that they run on; an entry has to say something.
+_UNKNOWN = Platform("unknown", "unknown")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Everything that a merge writes.
+
+    Attributes:
+        target: the target, with its tag.
+        index: the index.
+        transfers: what has to be there before the index.
+        tags: the tags to publish, the target's own first.
+        unchanged: those of the tags that already stand on this very index.
+        assumed: what has to be there too, but the target's present index lists.
+    """
+
+    target: Reference
+    index: IndexDocument
+    transfers: Transfers = field(default_factory=Transfers)
+    tags: tuple[str, ...] = ()
+    unchanged: frozenset[str] = frozenset()
+    assumed: Transfers = field(default_factory=Transfers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON values; the bytes of manifests are in base64."""
+        return {
+            "target": str(self.target),
+            "index": {
+                "mediaType": self.index.media_type,
+                "digest": self.index.digest,
+                "size": self.index.size,
+                "document": self.index.content.decode(),
+            },
+            "mounts": [
+                {
+                    "digest": mount.digest,
+                    "size": mount.size,
+                    "mediaType": mount.media_type,
+                    "from": mount.source,
+                }
+                for mount in self.transfers.mounts
+            ],
+            "copies": [
+                {
+                    "digest": copy.digest,
+                    "size": copy.size,
+                    "mediaType": copy.media_type,
+                    "from": f"{copy.registry}/{copy.source}",
+                }
+                for copy in self.transfers.copies
+            ],
+            "children": [
+                {
+                    "digest": child.manifest.digest,
+                    "size": child.manifest.size,
+                    "mediaType": child.manifest.media_type,
+                    "from": child.source,
+                    "blobs": list(child.blobs),
+                    "content": base64.b64encode(child.manifest.content).decode(),
+                }
+                for child in self.transfers.children
+            ],
+            "tags": [{"name": tag, "changed": tag not in self.unchanged} for tag in self.tags],
+        }
+
+
+def plan_index(
+    components: Sequence[tuple[Component, Platform]],
+    *,
+    list_format: ListFormat,
+    annotations: Mapping[str, str],
+) -> IndexDocument:
+    """Make the index.
+
+    Args:
+        components: what to list, in order, with the platform to publish for each; attestations
+            move behind the images.
+        list_format: the kind of index, see ``MergeRequest.format``.
+        annotations: annotations of the index.
+
+    Raises:
+        DuplicatePlatformError: two images have one platform.
+        PlanError: there are annotations, and the index turns out to be a Docker list.
+    """
+    images = [pair for pair in components if not pair[0].is_attestation]
+    attestations = [
+        (component, platform if platform.is_known else _UNKNOWN)
+        for component, platform in components
+        if component.is_attestation
+    ]
+    _check_duplicates(images)
+    media_type = _index_type([component for component, _ in components], list_format)
+    if annotations and media_type == media_types.DOCKER_LIST:
+        raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
+    entries: dict[tuple[str, Platform], IndexEntry] = {}
+    for component, platform in images + attestations:
+        entries.setdefault((component.manifest.digest, platform), _entry(component, platform))
+    return encode_index(tuple(entries.values()), media_type, annotations)
+
+
+def _check_duplicates(images: Sequence[tuple[Component, Platform]]) -> None:
+    first: dict[Platform, Component] = {}
+    for component, platform in images:
+        other = first.setdefault(platform, component)
+        if other is not component:
+            raise DuplicatePlatformError(
+                f"{other.name} and {component.name} are both {printable(str(platform))}",
+                hint="leave one of them out, or push the right image under the wrong one's name: "
+                "the platform is read from the image's config",
+            )
+
+
+def _index_type(components: Sequence[Component], list_format: ListFormat) -> str:
+    if list_format == "oci":
+        return media_types.OCI_INDEX
+    if list_format == "docker":
+        return media_types.DOCKER_LIST
+    kinds = {component.manifest.media_type for component in components}
+    return (
+        media_types.DOCKER_LIST
+        if kinds == {media_types.DOCKER_MANIFEST}
+        else (media_types.OCI_INDEX)
+    )
+
+
+def _entry(component: Component, platform: Platform) -> IndexEntry:
+    listed = component.listed
+    return IndexEntry(
+        media_type=component.manifest.media_type,
+        digest=component.manifest.digest,
+        size=component.manifest.size,
+        platform=platform,
+        annotations=(listed.annotations or {}) if listed else {},
+        artifact_type=(listed.artifact_type or "") if listed else "",
+    )

@@ -1,0 +1,122 @@
+"""What a merge gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oci_merge.model.platform import Platform
+from oci_merge.planning.component import Component
+from oci_merge.planning.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformResult:
+    """One image of the index.
+
+    Attributes:
+        platform: what it was published as.
+        digest: its manifest's digest.
+        size: its manifest's size in bytes.
+        media_type: its manifest's media type.
+        source: the reference that it came from.
+        attestations: digests of the attestation manifests that are about it.
+    """
+
+    platform: Platform
+    digest: str
+    size: int
+    media_type: str
+    source: str
+    attestations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """One tag of the target.
+
+    Attributes:
+        name: the bare tag.
+        changed: whether the merge moved it; in a dry run, whether it would. A tag that may be
+            written but not read counts as moved.
+    """
+
+    name: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergeResult:
+    """A merge that is done or, in a dry run, planned.
+
+    Attributes:
+        target: the target's reference.
+        digest: the index's digest.
+        size: the index's size in bytes.
+        media_type: the index's media type.
+        platforms: its images, in order.
+        tags: the target's tag and the others asked for.
+        warnings: what the user should know, in sentences.
+        plan: what was written, and where.
+        dry_run: whether nothing was.
+    """
+
+    target: str
+    digest: str
+    size: int
+    media_type: str
+    platforms: tuple[PlatformResult, ...]
+    tags: tuple[TagResult, ...]
+    warnings: tuple[str, ...]
+    plan: Plan
+    dry_run: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "target": self.target,
+            "digest": self.digest,
+            "size": self.size,
+            "mediaType": self.media_type,
+            "platforms": [
+                {
+                    "platform": str(image.platform),
+                    "digest": image.digest,
+                    "size": image.size,
+                    "mediaType": image.media_type,
+                    "source": image.source,
+                    "attestations": list(image.attestations),
+                }
+                for image in self.platforms
+            ],
+            "tags": [{"name": tag.name, "changed": tag.changed} for tag in self.tags],
+            "warnings": list(self.warnings),
+        }
+
+
+def platform_results(
+    decided: Sequence[tuple[Component, Platform]],
+) -> tuple[PlatformResult, ...]:
+    """Return the images among the components, each with its attestations."""
+    return tuple(
+        PlatformResult(
+            platform=platform,
+            digest=component.manifest.digest,
+            size=component.manifest.size,
+            media_type=component.manifest.media_type,
+            source=str(component.source.reference),
+            attestations=_attestations(decided, component.manifest.digest),
+        )
+        for component, platform in decided
+        if not component.is_attestation
+    )
+
+
+def _attestations(decided: Sequence[tuple[Component, Platform]], digest: str) -> tuple[str, ...]:
+    found = (
+        component.manifest.digest
+        for component, _ in decided
+        if component.listed is not None and component.listed.attests == digest
+    )
+    return tuple(dict.fromkeys(found))

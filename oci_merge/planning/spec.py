@@ -1,0 +1,87 @@
+"""Specs: a target and its images, as manifest-tool is told them. ``spec_file`` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from oci_merge._text import listed, printable
+from oci_merge.errors import InvalidPlatformError, TemplateError
+from oci_merge.model.platform import Platform
+
+_PLACEHOLDERS = ("ARCH", "OS", "VARIANT")
+
+
+@dataclass(frozen=True, slots=True)
+class SpecImage:
+    """One image of a spec.
+
+    Attributes:
+        image: its reference.
+        platform: the platform to publish it as; None where its config says it.
+    """
+
+    image: str
+    platform: Platform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A target and the images to join under it.
+
+    Attributes:
+        image: the target's reference.
+        manifests: the images, in order.
+        tags: more tags to publish, as bare names.
+        annotations: annotations of the index.
+    """
+
+    image: str
+    manifests: tuple[SpecImage, ...]
+    tags: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def spec_from_template(
+    *,
+    platforms: Sequence[str],
+    template: str,
+    target: str,
+    tags: Sequence[str] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> Spec:
+    """Make the spec that manifest-tool makes of its ``from-args`` command.
+
+    Unlike in ``template.expand``, the first occurrence of ARCH, OS and VARIANT is replaced, in
+    that order, each in what the one before has given.
+
+    Args:
+        platforms: ``os/architecture[/variant]`` each.
+        template: one reference for all platforms.
+        target: the target's reference.
+        tags: more tags, as bare names.
+        annotations: annotations of the index.
+
+    Raises:
+        InvalidPlatformError: a platform has another shape.
+        TemplateError: the template has no placeholder, but there are several platforms.
+    """
+    if len(platforms) > 1 and not any(word in template for word in _PLACEHOLDERS):
+        raise TemplateError(
+            f"the template {printable(template)!r} has none of {listed(_PLACEHOLDERS)}, "
+            "so all platforms would get one image",
+            hint="write it like reg.example/app-ARCH:1.0",
+        )
+    images = []
+    for text in platforms:
+        parts = text.strip().split("/")
+        if len(parts) not in (2, 3) or not all(parts[:2]):
+            raise InvalidPlatformError(
+                f"{printable(text)!r} is not a platform",
+                hint="a platform is os/architecture or os/architecture/variant",
+            )
+        os, architecture, variant = (*parts, "")[:3]
+        image = template.replace("ARCH", architecture, 1).replace("OS", os, 1)
+        image = image.replace("VARIANT", variant, 1)
+        images.append(SpecImage(image, Platform(os, architecture, variant)))
+    return Spec(target, tuple(images), tuple(tags), annotations or {})

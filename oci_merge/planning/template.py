@@ -1,0 +1,110 @@
+"""Templates: one reference for each platform, from ARCH, OS and VARIANT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from oci_merge.errors import InvalidReferenceError, TemplateError
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.planning.job import Candidate
+
+_PLACEHOLDER = re.compile("ARCH|OS|VARIANT")
+
+_LINUX = (
+    Platform("linux", "amd64"),
+    Platform("linux", "arm64"),
+    Platform("linux", "arm", "v7"),
+    Platform("linux", "arm", "v6"),
+    Platform("linux", "arm", "v5"),
+    Platform("linux", "386"),
+    Platform("linux", "ppc64le"),
+    Platform("linux", "s390x"),
+    Platform("linux", "riscv64"),
+    Platform("linux", "loong64"),
+    Platform("linux", "mips64le"),
+)
+_WINDOWS = (Platform("windows", "amd64"), Platform("windows", "arm64"))
+
+
+def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Reference:
+    """Return the reference that a template gives for a platform.
+
+    Every occurrence of a placeholder in the repository and in the tag is replaced, in one pass;
+    the registry's name is left alone.
+
+    Args:
+        template: for example ``reg.example/app-ARCHVARIANT:1.0``.
+        platform: the platform, as the user wrote it.
+        aliases: architecture names to write otherwise, such as ``{"amd64": "x86_64"}``.
+
+    Raises:
+        TemplateError: there is no placeholder, an empty VARIANT leaves a separator behind, or
+            the outcome is no reference.
+    """
+    check_template(template)
+    registry, path = _split_registry(template)
+    values = {
+        "ARCH": aliases.get(platform.architecture, platform.architecture),
+        "OS": platform.os,
+        "VARIANT": platform.variant,
+    }
+    if not platform.variant:
+        _check_separators(template, path, platform)
+    text = registry + _PLACEHOLDER.sub(lambda match: values[match[0]], path)
+    try:
+        return parse_reference(text)
+    except InvalidReferenceError as error:
+        raise TemplateError(
+            f"the template {template!r} gives {text!r} for {platform}: {error.message}",
+            hint=error.hint,
+        ) from error
+
+
+def candidates(template: str, aliases: Mapping[str, str]) -> tuple[Candidate, ...]:
+    """Return the distinct references that the known platforms give, in their order.
+
+    Windows is among them only where OS stands in the template.
+
+    Raises:
+        TemplateError: as ``expand`` does.
+    """
+    check_template(template)
+    _, path = _split_registry(template)
+    known = _LINUX + _WINDOWS if "OS" in _PLACEHOLDER.findall(path) else _LINUX
+    found: dict[Reference, tuple[Platform, ...]] = {}
+    for platform in known:
+        reference = expand(template, platform, aliases)
+        found[reference] = (*found.get(reference, ()), platform)
+    return tuple(Candidate(reference, platforms) for reference, platforms in found.items())
+
+
+def check_template(template: str) -> None:
+    """Check that a template has a placeholder in its repository or tag.
+
+    Raises:
+        TemplateError: it has none.
+    """
+    if not _PLACEHOLDER.search(_split_registry(template)[1]):
+        raise TemplateError(
+            f"the template {template!r} has none of the placeholders ARCH, OS and VARIANT",
+            hint="write it like reg.example/app-ARCH:1.0, or name the images with --source",
+        )
+
+
+def _split_registry(template: str) -> tuple[str, str]:
+    """Split a template after its registry; unlike in a reference, upper case is no sign of one."""
+    first, slash, rest = template.partition("/")
+    if slash and (set(first) & set(".:[") or first == "localhost"):
+        return first + slash, rest
+    return "", template
+
+
+def _check_separators(template: str, path: str, platform: Platform) -> None:
+    """Refuse an empty VARIANT that would leave a separator with nothing on its one side."""
+    if re.search(r"(?:^|[^A-Za-z0-9])VARIANT(?:$|[^A-Za-z0-9])", path):
+        raise TemplateError(
+            f"{platform} has no variant, so VARIANT leaves a separator behind in {template!r}",
+            hint="write ARCHVARIANT, which gives armv7 and amd64, or give every platform a variant",
+        )

@@ -1,0 +1,153 @@
+"""What to do about a refusal, in each registry's own words. Pure.
+
+Registries refuse what is not there, or not allowed, with codes that say little; what helps is a
+command or a setting of that registry. It is told by the registry's name and what it answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oci_merge.errors import RegistryError
+from oci_merge.model.host import DOCKER_HUB
+
+_MISSING_CODES = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "NOT_FOUND", "PROJECT_NOT_FOUND"})
+_IMMUTABLE = re.compile(
+    r"immutab|cannot be overwritten|does not allow updating|not allow.{0,20}redeploy"
+    r"|tag.{0,40}already exists",
+    re.IGNORECASE,
+)
+_ECR = re.compile(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a registry said no to, and how.
+
+    Attributes:
+        registry: the registry's name.
+        repository: the repository that was to be written to.
+        status: the reply's status.
+        codes: the registry's error codes.
+        message: what the registry said.
+    """
+
+    registry: str
+    repository: str
+    status: int
+    codes: Sequence[str] = ()
+    message: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the repository, or what it belongs to, seems not to be there."""
+        return self.status == 404 or not _MISSING_CODES.isdisjoint(self.codes)
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the credentials seem not to be enough."""
+        return self.status in (401, 403)
+
+
+def remedy(refusal: Refusal) -> str:
+    """Return what to do about a refused write, or an empty string where nothing special helps."""
+    for find in (_ecr, _ecr_public, _docker_hub, _ghcr, _gitlab, _google, _harbor):
+        if found := find(refusal):
+            return found
+    return ""
+
+
+def is_immutable(error: RegistryError) -> bool:
+    """Say whether a refusal to move a tag is because it may not move."""
+    if error.status == 412:
+        return True
+    said = [error.message, *(detail.message for detail in error.details)]
+    return error.status < 500 and any(_IMMUTABLE.search(text) for text in said)
+
+
+def _ecr(refusal: Refusal) -> str:
+    match = _ECR.fullmatch(refusal.registry)
+    if not match or not refusal.is_missing:
+        return ""
+    return (
+        "ECR makes no repository by itself: run aws ecr create-repository "
+        f"--repository-name {refusal.repository} --region {match['region']}"
+    )
+
+
+def _ecr_public(refusal: Refusal) -> str:
+    if refusal.registry != "public.ecr.aws" or not refusal.is_missing:
+        return ""
+    name = refusal.repository.partition("/")[2] or refusal.repository
+    return (
+        "ECR Public makes no repository by itself: run aws ecr-public create-repository "
+        f"--repository-name {name} --region us-east-1"
+    )
+
+
+def _docker_hub(refusal: Refusal) -> str:
+    if refusal.registry != DOCKER_HUB:
+        return ""
+    if refusal.repository.count("/") > 1:
+        first, *rest = refusal.repository.split("/")
+        return (
+            "Docker Hub has names of two parts only: "
+            f"push to {first}/{'-'.join(rest)} instead of {refusal.repository}"
+        )
+    if refusal.is_denied:
+        return (
+            "on Docker Hub the account has to own the namespace or be a collaborator of the "
+            f"repository {refusal.repository}, and an access token needs the right to write"
+        )
+    return ""
+
+
+def _ghcr(refusal: Refusal) -> str:
+    if refusal.registry != "ghcr.io" or not (refusal.is_denied or refusal.is_missing):
+        return ""
+    return (
+        "give the token the right to write packages (permissions: packages: write in the "
+        "workflow); where the package was first pushed by somebody else, add this repository "
+        "under its Package settings, Manage Actions access, with the role Write"
+    )
+
+
+def _gitlab(refusal: Refusal) -> str:
+    labels = refusal.registry.partition(":")[0].split(".")
+    if "gitlab" not in labels or not (refusal.is_denied or refusal.is_missing):
+        return ""
+    return (
+        "a GitLab job token pushes to the registry of its own project alone: name a target "
+        "below $CI_REGISTRY_IMAGE, or use a deploy token or a project access token with "
+        "write_registry; the container registry of the project has to be enabled"
+    )
+
+
+def _google(refusal: Refusal) -> str:
+    if not refusal.registry.endswith("-docker.pkg.dev"):
+        return ""
+    parts = refusal.repository.split("/")
+    if len(parts) < 3:
+        return "Artifact Registry has names of PROJECT/REPOSITORY/IMAGE"
+    if not refusal.is_missing:
+        return ""
+    location = refusal.registry.removesuffix("-docker.pkg.dev")
+    return (
+        "Artifact Registry makes no repository by itself: run gcloud artifacts repositories "
+        f"create {parts[1]} --repository-format=docker --location={location} --project={parts[0]}"
+    )
+
+
+def _harbor(refusal: Refusal) -> str:
+    """Harbor has no name of its own; it is known by its sentence."""
+    project, _, rest = refusal.repository.partition("/")
+    if re.search(r"project \S+ not found", refusal.message) or "PROJECT_NOT_FOUND" in refusal.codes:
+        return (
+            f"the project {project} has to be there first: create it in Harbor, under Projects, "
+            "New Project, and give the robot account the right to push to it"
+        )
+    if not rest and "invalid repository name" in refusal.message:
+        return f"Harbor's names begin with a project: push to PROJECT/{refusal.repository}"
+    return ""

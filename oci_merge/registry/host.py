@@ -1,0 +1,87 @@
+"""What is kept of one registry from one run to the next: connections, and how it asks who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from oci_merge.auth.identities import Logins
+from oci_merge.credentials import Credential, CredentialSearch
+from oci_merge.errors import TransportError
+from oci_merge.http.transport import Transport
+from oci_merge.options import Connection
+
+
+class Endpoint:
+    """A registry, for as many runs as there are; nothing is sent until one of them asks.
+
+    Args:
+        name: the authority, or ``docker.io``.
+        credential: what the caller gave; others are looked for when the registry asks.
+        docker_config: the file to look into instead of the usual ones.
+        plain_http: speak plain HTTP.
+        insecure: do not verify the certificate.
+        connection: how to reach it.
+        environ: the environment to find credentials in; the process's own where it is left out.
+
+    Attributes:
+        opening: held by the request that goes ahead while the protocol is not known.
+        proving: held by the request that tries a password.
+        has_put_tags: whether a run has put several tags, each by a request of its own.
+        takes_tags: whether it takes several tags in one request; None as long as nobody knows.
+
+    Raises:
+        UsageError, TransportError: a file of certificates cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        credential: Credential | None = None,
+        docker_config: Path | None = None,
+        plain_http: bool = False,
+        insecure: bool = False,
+        connection: Connection | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.connection = connection or Connection()
+        self.transport = Transport(
+            name, plain_http=plain_http, insecure=insecure, connection=self.connection
+        )
+        self.logins = Logins(
+            CredentialSearch(name, credential, environ=environ, docker_config=docker_config)
+        )
+        self.opening = asyncio.Lock()
+        self.proving = asyncio.Lock()
+        self.has_put_tags = False
+        self.takes_tags: bool | None = None
+        self._unreachable: tuple[float, TransportError] | None = None
+
+    async def __aenter__(self) -> Endpoint:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.transport.aclose()
+
+    def note_unreachable(self, error: TransportError, now: float) -> None:
+        """Note that the request that went ahead got no answer, for those that wait for it."""
+        self._unreachable = now, error
+
+    def unreachable_since(self, began: float) -> TransportError | None:
+        """Return why the registry could not be reached after ``began``, if it could not."""
+        if self._unreachable is None or self._unreachable[0] < began:
+            return None
+        return self._unreachable[1]

@@ -1,0 +1,53 @@
+"""What registries say beside their answers (OCI distribution spec, "Warnings"). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from oci_merge._text import printable
+
+#: ``299 - "text"``; a proxy may have put a date behind it (RFC 7234, section 5.5).
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_MOST = 10
+
+
+def parse_warnings(headers: Iterable[str]) -> list[str]:
+    """Read ``Warning`` headers.
+
+    Args:
+        headers: their values; one may hold several warnings. Other codes than 299 are about
+            caches and are left out.
+
+    Returns:
+        The sentences, safe to print, each once; no more than ten.
+    """
+    found: dict[str, None] = {}
+    for header in headers:
+        for match in _WARNING.finditer(header):
+            text = re.sub(r"\\(.)", r"\1", match[1]).strip()
+            if text:
+                found[printable(text)] = None
+    return list(found)[:_MOST]
+
+
+class WarningsOnce:
+    """Tells of each warning of a registry once.
+
+    Args:
+        registry: its name.
+        tell: takes a sentence; nobody does if it is None.
+    """
+
+    def __init__(self, registry: str, tell: Callable[[str], object] | None) -> None:
+        self._registry = registry
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def note(self, headers: Iterable[str]) -> None:
+        """Look at a reply's ``Warning`` headers."""
+        for warning in parse_warnings(headers):
+            if self._tell is None or warning in self._told or len(self._told) == _MOST:
+                continue
+            self._told.add(warning)
+            self._tell(f"{self._registry} warns: {warning}")

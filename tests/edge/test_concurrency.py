@@ -1,0 +1,81 @@
+"""Coroutines side by side: results in order, one error, and nothing that goes on behind it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from oci_merge import ManifestError, OciMergeError, TransportError
+from oci_merge._concurrency import both, gather, settle
+
+pytestmark = pytest.mark.anyio
+
+
+async def _returns(value: int, seconds: float = 0) -> int:
+    await asyncio.sleep(seconds)
+    return value
+
+
+async def _raises(error: BaseException, seconds: float = 0) -> int:
+    await asyncio.sleep(seconds)
+    raise error
+
+
+async def _caused() -> int:
+    try:
+        raise OSError("the very cause")
+    except OSError as error:
+        raise TransportError("no answer") from error
+
+
+async def test_results_come_in_the_order_of_the_coroutines() -> None:
+    assert await gather([_returns(1, 0.02), _returns(2)]) == [1, 2]
+    assert await both(_returns(1, 0.02), _returns(2)) == (1, 2)
+    assert await settle([_returns(1, 0.02), _returns(2)]) == [1, 2]
+    assert await gather([]) == []
+
+
+async def test_the_first_error_is_raised_by_itself_with_its_cause() -> None:
+    with pytest.raises(TransportError, match="no answer") as gathered:
+        await gather([_returns(1, 60), _caused()])
+    with pytest.raises(TransportError, match="no answer") as paired:
+        await both(gather([_caused()]), _returns(1, 60))
+    for caught in (gathered, paired):
+        assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_what_runs_beside_a_failure_is_cancelled_and_awaited() -> None:
+    ended: list[str] = []
+
+    async def tidies_up() -> int:
+        try:
+            return await _returns(1, 60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("tidied up")
+
+    with pytest.raises(ManifestError):
+        await gather([tidies_up(), _raises(ManifestError("no"), 0.01), tidies_up()])
+    with pytest.raises(ManifestError):
+        await both(_raises(ManifestError("no"), 0.01), tidies_up())
+    assert ended == ["tidied up"] * 3
+
+
+async def test_settling_keeps_our_errors_in_their_places_and_lets_all_end() -> None:
+    no = ManifestError("no")
+    assert await settle([_raises(no), _returns(2, 0.02), _raises(no, 0.01)]) == [no, 2, no]
+
+
+async def test_settling_does_not_hide_what_is_no_error_of_ours() -> None:
+    with pytest.raises(LookupError, match="a bug"):
+        await settle([_returns(1, 60), _raises(LookupError("a bug"))])
+    assert not issubclass(LookupError, OciMergeError)
+
+
+async def test_a_cancellation_is_one_and_no_group() -> None:
+    task = asyncio.ensure_future(both(gather([_returns(1, 60)]), settle([_returns(2, 60)])))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

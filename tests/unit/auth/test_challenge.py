@@ -1,0 +1,483 @@
+"""Challenges, scopes, realms and token documents."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from oci_merge.auth.challenge import (
+    DEFAULT_LIFE,
+    Challenge,
+    Scope,
+    Token,
+    choose_challenge,
+    merge_scopes,
+    parse_challenges,
+    parse_scopes,
+    parse_token,
+    pull,
+    pull_push,
+    resolve_realm,
+)
+from oci_merge.errors import TransportError
+
+_REALM = "https://auth.example/token"
+
+
+def _bearer(**parameters: str) -> Challenge:
+    return Challenge("bearer", parameters)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (
+            'Bearer realm="https://auth.example/token",service="reg",scope="repository:a:pull"',
+            [_bearer(realm=_REALM, service="reg", scope="repository:a:pull")],
+        ),
+        ('Basic realm="Registry Realm"', [Challenge("basic", {"realm": "Registry Realm"})]),
+        ("Basic", [Challenge("basic")]),
+        ('bEaReR ReAlM="x"', [_bearer(realm="x")]),
+        ("Bearer realm=x,service=y", [_bearer(realm="x", service="y")]),
+        ("Bearer realm=https://a.example/t?x=y", [_bearer(realm="https://a.example/t?x=y")]),
+        ('Bearer realm = "x" , service = y', [_bearer(realm="x", service="y")]),
+        (
+            'Bearer realm="a,b", service="c, Basic realm=d"',
+            [_bearer(realm="a,b", service="c, Basic realm=d")],
+        ),
+        (r'Bearer realm="a\"b\\c\d"', [_bearer(realm=r'a"b\cd')]),
+        ('Bearer realm=""', [_bearer(realm="")]),
+        ('Bearer realm="x",realm="y"', [_bearer(realm="x")]),
+        (
+            'Bearer realm="x", error="insufficient_scope"',
+            [_bearer(realm="x", error="insufficient_scope")],
+        ),
+        (
+            'Basic realm="r", Bearer realm="x",service="y"',
+            [Challenge("basic", {"realm": "r"}), _bearer(realm="x", service="y")],
+        ),
+        ('Bearer realm="x",Basic', [_bearer(realm="x"), Challenge("basic")]),
+        ("Negotiate, Basic realm=r", [Challenge("negotiate"), Challenge("basic", {"realm": "r"})]),
+        (
+            'Negotiate a87421000492aa8742==, Bearer realm="x"',
+            [Challenge("negotiate"), _bearer(realm="x")],
+        ),
+        (
+            'NTLM TlRMTVNTUAAC/+~._-=,Basic realm="r"',
+            [Challenge("ntlm"), Challenge("basic", {"realm": "r"})],
+        ),
+        (
+            'Digest realm="r", qop="auth,auth-int", nonce="n", Bearer realm="x"',
+            [
+                Challenge("digest", {"realm": "r", "qop": "auth,auth-int", "nonce": "n"}),
+                _bearer(realm="x"),
+            ],
+        ),
+        (', , Bearer realm="x",, service="y",', [_bearer(realm="x", service="y")]),
+        ('  Bearer\trealm="x"', [_bearer(realm="x")]),
+        ('Bearer realm="x" service="y"', [_bearer(realm="x", service="y")]),
+        ('Bearer realm="unterminated', [_bearer(realm="")]),
+        ("", []),
+        (" , ", []),
+        ('="x"', []),
+        ('"Bearer" realm="x"', []),
+        ("Bearer; realm=x", []),
+    ],
+)
+def test_a_header_is_read_challenge_by_challenge(header: str, expected: list[Challenge]) -> None:
+    assert list(parse_challenges([header])) == expected
+
+
+def test_several_headers_are_read_one_after_another() -> None:
+    headers = ["???", 'Basic realm="r"', 'Negotiate, Bearer realm="x"']
+    assert [challenge.scheme for challenge in parse_challenges(headers)] == [
+        "basic",
+        "negotiate",
+        "bearer",
+    ]
+
+
+_TOKENS = st.text("!#$%&'*+.^_`|~-09AZaz", min_size=1, max_size=8)
+_QUOTED = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
+_CHALLENGES = st.builds(
+    lambda scheme, parameters: Challenge(scheme.lower(), parameters),
+    _TOKENS,
+    st.dictionaries(_TOKENS.map(str.lower), _QUOTED, max_size=4),
+)
+
+
+def _written(challenge: Challenge) -> str:
+    parameters = ", ".join(
+        f'{name}="{value}"'
+        for name, value in (
+            (name, value.replace("\\", "\\\\").replace('"', '\\"'))
+            for name, value in challenge.parameters.items()
+        )
+    )
+    return f"{challenge.scheme} {parameters}".strip()
+
+
+@given(st.lists(_CHALLENGES, max_size=4))
+def test_challenges_read_back_the_same_in_one_header_or_in_several(
+    challenges: list[Challenge],
+) -> None:
+    written = [_written(challenge) for challenge in challenges]
+    assert list(parse_challenges(written)) == challenges
+    assert list(parse_challenges([", ".join(written)])) == challenges
+
+
+@given(st.lists(st.one_of(st.text(), st.text('Bearer realm="x",=\\ \t')), max_size=3))
+@example(['Bearer realm="' + "\\" * 10_001])
+@example(["Bearer " + "=" * 10_000])
+@example(["a " * 5_000])
+def test_arbitrary_headers_are_read_without_an_error(headers: list[str]) -> None:
+    for challenge in parse_challenges(headers):
+        assert challenge.scheme == challenge.scheme.lower() != ""
+        assert all(name == name.lower() != "" for name in challenge.parameters)
+    choose_challenge(parse_challenges(headers))
+
+
+@pytest.mark.parametrize(
+    ("header", "scheme"),
+    [
+        ('Basic realm="r", Bearer realm="x"', "bearer"),
+        ('Bearer realm="x", Basic realm="r"', "bearer"),
+        ('Bearer service="y", Basic realm="r"', "basic"),
+        ('Bearer realm="", Basic', "basic"),
+        ('Bearer service="y", Bearer realm="x"', "bearer"),
+        ('Negotiate, Digest realm="d", Basic realm="r"', "basic"),
+    ],
+)
+def test_bearer_with_a_realm_is_preferred_then_basic(header: str, scheme: str) -> None:
+    chosen = choose_challenge(parse_challenges([header]))
+    assert chosen is not None
+    assert chosen.scheme == scheme
+    assert scheme == "basic" or chosen.parameters["realm"] == "x"
+
+
+@pytest.mark.parametrize("header", ["", "Negotiate", 'Bearer service="y"', 'Digest realm="d"'])
+def test_nothing_is_chosen_where_nothing_can_be_answered(header: str) -> None:
+    assert choose_challenge(parse_challenges([header])) is None
+
+
+_RESOURCES = st.sampled_from(
+    ["repository:a", "repository:team/b", "repository:reg.example:5000/c", "registry:catalog"]
+)
+_ACTIONS = st.lists(st.sampled_from(["pull", "push", "delete", "*"]), min_size=1, unique=True)
+_SCOPES = st.lists(st.builds(Scope, _RESOURCES, _ACTIONS.map(tuple)), max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("repository:a:pull", [Scope("repository:a", ("pull",))]),
+        ("repository:a:pull,push", [Scope("repository:a", ("pull", "push"))]),
+        (
+            "repository:a:pull,push  repository:b:pull",
+            [Scope("repository:a", ("pull", "push")), Scope("repository:b", ("pull",))],
+        ),
+        (
+            "repository:reg.example:5000/team/app:pull",
+            [Scope("repository:reg.example:5000/team/app", ("pull",))],
+        ),
+        ("registry:catalog:*", [Scope("registry:catalog", ("*",))]),
+        ("repository(plugin):a/b:pull", [Scope("repository(plugin):a/b", ("pull",))]),
+        ("repository:a:pull,,pull,", [Scope("repository:a", ("pull",))]),
+        ("repository:a:", []),
+        ("repository:a", []),
+        ("pull", []),
+        (":pull", []),
+        ("", []),
+        ("aws broken: repository:a:pull", [Scope("repository:a", ("pull",))]),
+    ],
+)
+def test_scopes_are_divided_by_spaces_and_actions_follow_the_last_colon(
+    text: str, expected: list[Scope]
+) -> None:
+    assert list(parse_scopes(text)) == expected
+
+
+@given(_SCOPES)
+def test_scopes_read_back_the_same(scopes: list[Scope]) -> None:
+    assert list(parse_scopes(" ".join(map(str, scopes)))) == scopes
+
+
+@given(st.text())
+def test_arbitrary_text_is_read_as_scopes_without_an_error(text: str) -> None:
+    for scope in parse_scopes(text):
+        assert parse_scopes(str(scope)) == (scope,)
+
+
+def _needs(scopes: tuple[Scope, ...] | list[Scope]) -> set[tuple[str, str]]:
+    return {(scope.resource, action) for scope in scopes for action in scope.actions}
+
+
+@given(_SCOPES)
+def test_merging_keeps_every_need_names_each_resource_once_and_merges_no_further(
+    scopes: list[Scope],
+) -> None:
+    merged = merge_scopes(scopes)
+    assert _needs(merged) == _needs(scopes)
+    assert len({scope.resource for scope in merged}) == len(merged)
+    assert merge_scopes(merged) == merged
+
+
+@given(_SCOPES)
+def test_merged_scopes_that_push_come_first(scopes: list[Scope]) -> None:
+    pushes = ["push" in scope.actions for scope in merge_scopes(scopes)]
+    assert pushes == sorted(pushes, reverse=True)
+
+
+def test_a_pull_does_not_hide_the_push_of_its_repository() -> None:
+    scopes = [pull("team/a"), pull_push("team/app"), pull("team/app")]
+    assert [str(scope) for scope in merge_scopes(scopes)] == [
+        "repository:team/app:pull,push",
+        "repository:team/a:pull",
+    ]
+
+
+def _resolve(realm: str, registry: str = "https://reg.example/v2/", *, plain: bool = False) -> str:
+    return resolve_realm(realm, registry_url=registry, trusts_plain=plain)
+
+
+@pytest.mark.parametrize(
+    ("realm", "expected"),
+    [
+        (_REALM, _REALM),
+        ("https://auth.example:8443/token?x=y", "https://auth.example:8443/token?x=y"),
+        ("/token", "https://reg.example/token"),
+        ("//auth.example/token", "https://auth.example/token"),
+        ("https://auth.example/token#part", "https://auth.example/token"),
+        ("https://8.8.8.8/token", "https://8.8.8.8/token"),
+        ("https://[2606:4700::1111]/token", "https://[2606:4700::1111]/token"),
+        ("https://1password.example/token", "https://1password.example/token"),
+    ],
+)
+def test_a_realm_on_another_host_is_normal_and_a_relative_one_is_the_registrys(
+    realm: str, expected: str
+) -> None:
+    assert _resolve(realm) == expected
+
+
+def test_a_realm_needs_https_unless_anyone_may_listen_to_the_registry_anyway() -> None:
+    with pytest.raises(TransportError, match=r"http://auth\.example does not use https"):
+        _resolve("http://auth.example/token")
+    assert _resolve("http://auth.example/token", plain=True) == "http://auth.example/token"
+    assert _resolve("/token", "http://reg.example", plain=True) == "http://reg.example/token"
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["https://user@auth.example/", "https://user:pass@auth.example/", "https://@auth.example/"],
+)
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_realm_with_a_user_name_is_refused_and_not_repeated(realm: str, plain: bool) -> None:
+    with pytest.raises(TransportError, match="a user name in its URL") as caught:
+        _resolve(realm, plain=plain)
+    assert "pass" not in caught.value.message
+
+
+_PRIVATE = [
+    "127.0.0.1",
+    "127.8.8.8",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "255.255.255.255",
+    "[::1]",
+    "[::]",
+    "[fe80::1]",
+    "[fd00:ec2::254]",
+    "[::ffff:10.0.0.1]",
+    "127.0.0.1.",
+    # Not how addresses are written, but how resolvers read them all the same.
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.01",
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "registry.localhost",
+]
+
+
+@pytest.mark.parametrize("host", _PRIVATE)
+@pytest.mark.parametrize("suffix", ["", ":8443"])
+def test_a_realm_on_a_private_address_is_refused(host: str, suffix: str) -> None:
+    for plain in (False, True):
+        with pytest.raises(TransportError, match="is a private address") as caught:
+            _resolve(f"https://{host}{suffix}/token", plain=plain)
+        assert "reg.example" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("realm", "registry"),
+    [
+        ("https://10.0.0.5:5000/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5:443/token", "https://10.0.0.5/v2/"),
+        ("https://10.0.0.5/token", "https://10.0.0.5:443/v2/"),
+        ("/token", "https://10.0.0.5:5000/v2/"),
+        ("https://[fd00::1]:5000/token", "https://[fd00::1]:5000/v2/"),
+        ("http://10.0.0.5:80/token", "http://10.0.0.5/v2/"),
+        ("http://10.0.0.5/token", "https://10.0.0.5/v2/"),
+        # Where both are on this machine, even another port and the clear do no harm.
+        ("http://127.0.0.1:6000/token", "http://127.0.0.1:5000/v2/"),
+        ("http://localhost:6000/token", "https://127.0.0.1:5000/v2/"),
+        ("http://[::1]:6000/token", "https://localhost:5000/v2/"),
+    ],
+)
+def test_a_private_address_may_be_the_registrys_own(realm: str, registry: str) -> None:
+    assert _resolve(realm, registry, plain=True) == urljoin(registry, realm)
+
+
+@pytest.mark.parametrize(
+    ("realm", "registry"),
+    [
+        ("https://10.0.0.6:5000/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5:5001/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.1/token", "https://127.0.0.1:5000/v2/"),
+        ("https://127.0.0.1/token", "https://10.0.0.5:5000/v2/"),
+    ],
+)
+def test_a_private_address_of_a_private_registry_is_private_nonetheless(
+    realm: str, registry: str
+) -> None:
+    with pytest.raises(TransportError, match="is a private address"):
+        _resolve(realm, registry)
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "ftp://auth.example/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "mailto:a@example",
+        "https://:443/token",
+        "https://[::1",
+        "https://auth.example:99999/",
+        "https://auth.example:port/",
+        "https://127\u30020\u30020\u30021/token",
+        "https://\uff4cocalhost/token",
+    ],
+)
+def test_what_is_no_url_for_credentials_is_refused(realm: str) -> None:
+    with pytest.raises(TransportError):
+        _resolve(realm, plain=True)
+
+
+def test_a_realm_is_shown_escaped() -> None:
+    for realm in ("https://\x1b[31m/", "ftp://a\x1bb/"):
+        with pytest.raises(TransportError) as caught:
+            _resolve(realm)
+        assert "\x1b" not in caught.value.message
+
+
+@given(
+    st.one_of(st.text(), st.text("htps:/@[].1270a%#?\\"), st.text(st.characters(codec=None))),
+    st.booleans(),
+)
+def test_an_arbitrary_realm_is_resolved_or_a_transport_error(realm: str, plain: bool) -> None:
+    with contextlib.suppress(TransportError):
+        assert _resolve(realm, plain=plain).startswith(("https://", "http://"))
+
+
+def _token(**fields: Any) -> Token:
+    return parse_token(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [
+        ({"token": "a"}, "a"),
+        ({"access_token": "b"}, "b"),
+        ({"token": "a", "access_token": "b"}, "b"),
+        ({"token": "a", "access_token": ""}, "a"),
+        ({"token": "a", "access_token": None}, "a"),
+        ({"token": "a", "issued_at": 5, "other": []}, "a"),
+    ],
+)
+def test_the_access_token_is_preferred(fields: dict[str, Any], value: str) -> None:
+    assert _token(**fields).value == value
+
+
+@pytest.mark.parametrize(
+    ("said", "life"),
+    [
+        (300, 300.0),
+        (300.5, 300.5),
+        (0.5, 0.5),
+        ("300", 300.0),
+        (30, 30.0),
+        (None, DEFAULT_LIFE),
+        (0, DEFAULT_LIFE),
+        (-5, DEFAULT_LIFE),
+        ("soon", DEFAULT_LIFE),
+        ([300], DEFAULT_LIFE),
+        (float("nan"), DEFAULT_LIFE),
+        (float("inf"), DEFAULT_LIFE),
+        (10**400, DEFAULT_LIFE),
+    ],
+)
+def test_a_token_lives_as_long_as_it_says_if_that_makes_sense(said: object, life: float) -> None:
+    assert _token(token="a", expires_in=said).life == life
+    assert _token(token="a").life == 60.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"<html>",
+        b'{"token":""}',
+        b'{"token":null}',
+        b'{"token":5}',
+        b'{"token":["a"]}',
+        b'{"token":"a b"}',
+        b'{"token":"a\\r\\nX-Evil: 1"}',
+        b'{"token":"\\u00e9"}',
+        b'{"refresh_token":"a"}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_answer_without_a_usable_token_is_refused(content: bytes) -> None:
+    with pytest.raises(TransportError, match="holds no token"):
+        parse_token(content)
+
+
+@given(
+    st.one_of(
+        st.binary(),
+        st.dictionaries(
+            st.sampled_from(["token", "access_token", "expires_in"]),
+            st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.lists(st.integers())),
+        ).map(lambda fields: json.dumps(fields).encode()),
+    )
+)
+def test_an_arbitrary_answer_is_a_token_or_a_transport_error(content: bytes) -> None:
+    with contextlib.suppress(TransportError):
+        token = parse_token(content)
+        assert token.value.isascii()
+        assert 0 < token.life < float("inf")
+
+
+def test_a_token_is_kept_out_of_repr_and_of_errors() -> None:
+    assert "s3cret" not in repr(_token(token="s3cret"))
+    with pytest.raises(TransportError) as caught:
+        _token(token="s3cret with a space")
+    assert "s3cret" not in f"{caught.value}{caught.value.hint}"

@@ -1,0 +1,375 @@
+"""What is checked before the first request."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_merge.errors import (
+    InvalidPlatformError,
+    InvalidReferenceError,
+    TemplateError,
+    UsageError,
+)
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import parse_reference
+from oci_merge.planning.job import Job, Source
+from oci_merge.planning.request import (
+    MergeRequest,
+    check_request,
+    check_spec,
+    parse_pairs,
+    split_pairs,
+)
+from oci_merge.planning.spec import Spec, SpecImage
+
+_TEMPLATE = "reg.example/app-ARCHVARIANT:1"
+_DIGEST = "sha256:" + "ab" * 32
+
+
+def _check(**changes: Any) -> Job:
+    """Check a request that is right but for ``changes``."""
+    asked: dict[str, Any] = {"target": "reg.example/app:latest"}
+    if "sources" not in changes:
+        asked |= {"template": _TEMPLATE, "platforms": ["linux/amd64", "linux/arm/v7"]}
+    return check_request(MergeRequest(**asked | changes))
+
+
+def test_a_template_becomes_a_source_for_each_platform_in_their_order() -> None:
+    job = _check()
+    assert job.target == parse_reference("reg.example/app:latest")
+    assert job.tags == ("latest",)
+    assert job.sources == (
+        Source(parse_reference("reg.example/app-amd64:1"), Platform("linux", "amd64")),
+        Source(parse_reference("reg.example/app-armv7:1"), Platform("linux", "arm", "v7")),
+    )
+    assert job.candidates == ()
+    assert job.warnings == ()
+    assert (job.as_written, job.ignore_missing) == (False, False)
+
+
+def test_a_template_without_platforms_becomes_candidates() -> None:
+    job = _check(platforms=[])
+    assert job.sources == ()
+    assert str(job.candidates[0].reference) == "reg.example/app-amd64:1"
+
+
+def test_sources_by_tag_or_digest_are_kept_in_order_and_ask_for_no_platform() -> None:
+    job = _check(sources=["reg.example/b:1", f"reg.example/a@{_DIGEST}"])
+    assert [str(source.reference) for source in job.sources] == [
+        "reg.example/b:1",
+        f"reg.example/a@{_DIGEST}",
+    ]
+    assert [source.platform for source in job.sources] == [None, None]
+    assert job.warnings == ()
+
+
+def test_the_targets_tag_comes_first_and_each_tag_once() -> None:
+    assert _check(tags=["1.0", "latest", "1", "1.0"]).tags == ("latest", "1.0", "1")
+
+
+def test_the_repositories_that_are_read_are_each_named_once() -> None:
+    assert _check().repositories == ("app-amd64", "app-armv7")
+    assert _check(template="reg.example/app:ARCH").repositories == ("app",)
+    assert "app-s390x" in _check(platforms=[]).repositories
+
+
+def test_one_registry_may_be_written_in_two_ways() -> None:
+    job = _check(target="team/app:1", sources=["index.docker.io/team/a:1", "docker.io/team/b:1"])
+    assert {source.reference.registry for source in job.sources} == {"docker.io"}
+    _check(target="REG.example/app:1", sources=["reg.EXAMPLE/a:1"])
+
+
+def test_an_untagged_source_means_latest_and_is_warned_of() -> None:
+    job = _check(sources=["reg.example/a", "reg.example/b:1"])
+    assert [str(source.reference) for source in job.sources] == [
+        "reg.example/a:latest",
+        "reg.example/b:1",
+    ]
+    assert job.warnings == ("reg.example/a has no tag; latest is used",)
+
+
+@pytest.mark.parametrize("platforms", [["linux/amd64", "linux/arm64"], []])
+def test_an_untagged_template_is_warned_of_once(platforms: list[str]) -> None:
+    job = _check(template="reg.example/app-ARCH", platforms=platforms)
+    references = [source.reference for source in job.sources]
+    references += [candidate.reference for candidate in job.candidates]
+    assert {reference.tag for reference in references} == {"latest"}
+    assert job.warnings == ("reg.example/app-ARCH has no tag; latest is used",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"target": "reg.example/app"}, InvalidReferenceError, "has no tag"),
+        ({"target": f"reg.example/app@{_DIGEST}"}, InvalidReferenceError, "has a digest"),
+        ({"target": f"reg.example/app:1@{_DIGEST}"}, InvalidReferenceError, "has a digest"),
+        ({"target": ""}, InvalidReferenceError, "is empty"),
+        ({"target": "reg.example/App:1"}, InvalidReferenceError, "not an image reference"),
+        ({"target": "https://reg.example/app:1"}, InvalidReferenceError, "scheme"),
+        ({"target": "other.example/app:1"}, UsageError, "is in the registry reg.example"),
+        ({"target": "reg.example:443/app:1"}, UsageError, "is in the registry reg.example"),
+        ({"tags": ["1", "-1"]}, InvalidReferenceError, "'-1' is not a tag"),
+        ({"tags": ["reg.example/app:1"]}, InvalidReferenceError, "is not a tag"),
+        ({"tags": [""]}, InvalidReferenceError, "is not a tag"),
+        ({"template": None}, UsageError, "either by a template or by sources"),
+        ({"template": None, "sources": []}, UsageError, "either by a template or by sources"),
+        (
+            {"template": _TEMPLATE, "sources": ["reg.example/a:1"]},
+            UsageError,
+            "either by a template or by sources",
+        ),
+        ({"template": ""}, TemplateError, "none of the placeholders"),
+        ({"template": "reg.example/app:1"}, TemplateError, "none of the placeholders"),
+        ({"template": "other.example/app-ARCH:1"}, UsageError, "is in the registry other.example"),
+        (
+            {"template": "other.example/app-ARCH:1", "platforms": []},
+            UsageError,
+            "is in the registry other.example",
+        ),
+        ({"template": "app-ARCH:1"}, UsageError, "is in the registry docker.io"),
+        ({"sources": ["reg.example/a:1", "b:1"]}, UsageError, "is in the registry docker.io"),
+        ({"sources": ["reg.example/A:1"]}, InvalidReferenceError, "not an image reference"),
+        (
+            {"sources": ["reg.example/a:1"], "platforms": ["linux/amd64"]},
+            UsageError,
+            "go with a template",
+        ),
+        (
+            {"sources": ["reg.example/a:1"], "arch_aliases": {"amd64": "x86_64"}},
+            UsageError,
+            "go with a template",
+        ),
+        ({"platforms": ["linux"]}, InvalidPlatformError, "'linux' is not a platform"),
+        ({"platforms": ["linux/amd64,linux/arm64"]}, InvalidPlatformError, "is not a platform"),
+        ({"arch_aliases": {"amd64": "x86/64"}}, UsageError, "amd64=x86/64"),
+        ({"arch_aliases": {"": "x"}}, UsageError, "is not a pair of names"),
+        ({"arch_aliases": {"amd64": ""}}, UsageError, "is not a pair of names"),
+        ({"format": "OCI"}, UsageError, "'OCI' is not a format"),
+        ({"platform_check": "strict"}, UsageError, "'strict' is not a platform check"),
+        ({"format": "docker", "annotations": {"a": "b"}}, UsageError, "cannot carry annotations"),
+        ({"annotations": {"a": "\ud800"}}, UsageError, "the annotation 'a' is not text"),
+        ({"annotations": {"a\ud800": "b"}}, UsageError, "is not text"),
+        ({"annotations": {"a": 1}}, UsageError, "the annotation 'a' is not text"),
+        ({"annotations": {1: "a"}}, UsageError, "the annotation '1' is not text"),
+        ({"tags": "latest"}, UsageError, "the tags are the text 'latest'"),
+        ({"platforms": "linux/amd64"}, UsageError, "the platforms are the text 'linux/amd64'"),
+        ({"sources": "reg.example/a:1"}, UsageError, "the sources are the text"),
+    ],
+)
+def test_what_is_wrong_is_found_before_the_first_request(
+    changes: dict[str, Any], kind: type[UsageError], message: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        _check(**changes)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"target": "reg.example/app"}, "reg.example/app:latest"),
+        ({"target": f"reg.example/app:1@{_DIGEST}"}, "for example reg.example/app:1"),
+        ({"target": f"reg.example/app@{_DIGEST}"}, "for example reg.example/app:latest"),
+        ({"target": "other.example/app:1"}, "within one registry"),
+        ({"format": "OCI"}, "auto, oci, docker"),
+        ({"platform_check": "strict"}, "warn, error, off"),
+        ({"tags": "latest"}, "['latest']"),
+        ({"format": "docker", "annotations": {"a": "b"}}, "--format oci"),
+    ],
+)
+def test_the_hint_says_what_to_do(changes: dict[str, Any], hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _check(**changes)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "platforms",
+    [
+        ["linux/amd64", "linux/amd64"],
+        ["linux/amd64", "linux/arm64", "linux/amd64"],
+        ["linux/amd64", "linux/x86_64"],
+        ["linux/amd64", "Linux/AMD64"],
+        ["linux/arm64", "linux/aarch64"],
+        ["linux/arm64/v8", "linux/aarch64/8"],
+        ["linux/armhf", "linux/arm/v7"],
+    ],
+)
+def test_a_platform_is_asked_for_once_whatever_its_name(platforms: list[str]) -> None:
+    with pytest.raises(UsageError, match="asked for twice") as caught:
+        _check(template="reg.example/app:ARCH", platforms=platforms)
+    twice = f"the platform {platforms[-1]} is asked for twice"
+    also = "" if platforms[0] == platforms[-1] else f", also as {platforms[0]}"
+    assert caught.value.message == twice + also
+
+
+@pytest.mark.parametrize(
+    "platforms",
+    [
+        ["linux/arm/v6", "linux/arm/v7"],
+        # The first takes its variant from the image, and that need not be v7.
+        ["linux/arm", "linux/arm/v7"],
+        ["linux/arm64", "linux/arm64/v8"],
+        ["linux/amd64", "linux/amd64/v3"],
+        ["linux/amd64", "windows/amd64"],
+    ],
+)
+def test_platforms_that_may_differ_may_stand_side_by_side(platforms: list[str]) -> None:
+    job = _check(template="reg.example/app:OS-ARCHVARIANT", platforms=platforms)
+    assert len(job.sources) == 2
+
+
+def test_annotations_are_for_an_index_of_oci_or_one_still_to_be_chosen() -> None:
+    for list_format in ("oci", "auto"):
+        job = _check(annotations={"k": "v=1", "empty": ""}, format=list_format)
+        assert job.annotations == {"k": "v=1", "empty": ""}
+
+
+def test_aliases_reach_the_template() -> None:
+    job = _check(arch_aliases={"amd64": "x86_64"}, template="reg.example/app:ARCHVARIANT")
+    assert job.sources[0] == Source(
+        parse_reference("reg.example/app:x86_64"), Platform("linux", "amd64")
+    )
+
+
+def test_a_job_does_not_change_with_the_callers_annotations() -> None:
+    annotations = {"a": "1"}
+    job = _check(annotations=annotations)
+    annotations["a"] = "2"
+    assert job.annotations == {"a": "1"}
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.lists(st.text(max_size=20), max_size=2))
+def test_arbitrary_text_is_a_job_or_a_usage_error(
+    target: str, template: str, words: list[str]
+) -> None:
+    for request in (
+        MergeRequest(target=target, template=template, platforms=words),
+        MergeRequest(target="reg.example/app:1", sources=words, tags=[target]),
+        MergeRequest(
+            target="reg.example/app:1",
+            template=_TEMPLATE,
+            arch_aliases={target: template},
+            annotations={target: template},
+        ),
+    ):
+        with contextlib.suppress(UsageError):
+            check_request(request)
+
+
+def test_a_platform_with_an_unknown_name_is_warned_of_once() -> None:
+    job = _check(platforms=["linux/amd46", "linux/amd64"])
+    assert job.warnings == ("linux/amd46 is not a platform that is known; did you mean amd64?",)
+
+
+_SPEC_IMAGE = SpecImage("reg.example/a:1", Platform("Linux", "AMD64", "", "10.0.1", ("x",)))
+
+
+def _check_spec(**changes: Any) -> Job:
+    """Check a spec that is right but for ``changes``."""
+    fields: dict[str, Any] = {"image": "reg.example/app:latest", "manifests": (_SPEC_IMAGE,)}
+    options: dict[str, Any] = {
+        "format": changes.pop("format", "docker"),
+        "platform_check": changes.pop("platform_check", "warn"),
+    }
+    return check_spec(Spec(**fields | changes), ignore_missing=True, **options)
+
+
+def test_a_specs_platforms_are_kept_as_they_are_written() -> None:
+    job = _check_spec(tags=("1", "latest"))
+    assert job.sources == (Source(parse_reference("reg.example/a:1"), _SPEC_IMAGE.platform),)
+    assert job.tags == ("latest", "1")
+    assert (job.as_written, job.ignore_missing, job.candidates) == (True, True, ())
+
+
+def test_an_image_of_a_spec_may_be_named_by_digest() -> None:
+    job = _check_spec(manifests=(SpecImage(f"reg.example/a@{_DIGEST}"),))
+    assert job.sources == (Source(parse_reference(f"reg.example/a@{_DIGEST}")),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"image": "reg.example/app"}, InvalidReferenceError, "has no tag"),
+        ({"image": "other.example/app:1"}, UsageError, "is in the registry reg.example"),
+        ({"tags": ("-",)}, InvalidReferenceError, "'-' is not a tag"),
+        (
+            {"manifests": (SpecImage("reg.example/a"),)},
+            InvalidReferenceError,
+            "has neither a tag nor a digest",
+        ),
+        (
+            {"manifests": (SpecImage("reg.example/A:1"),)},
+            InvalidReferenceError,
+            "not an image reference",
+        ),
+        ({"annotations": {"a": "b"}}, UsageError, "cannot carry annotations"),
+        ({"format": "OCI"}, UsageError, "'OCI' is not a format"),
+        ({"platform_check": ""}, UsageError, "'' is not a platform check"),
+        (
+            {"manifests": (SpecImage("reg.example/a:1", Platform("linux", "\ud800")),)},
+            InvalidPlatformError,
+            r"linux/\\ud800",
+        ),
+        (
+            {"manifests": (SpecImage("reg.example/a:1", Platform("", "", "", "", ("\x1b",))),)},
+            InvalidPlatformError,
+            "is not a platform",
+        ),
+    ],
+)
+def test_a_spec_is_checked_before_the_first_request(
+    changes: dict[str, Any], kind: type[UsageError], message: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        _check_spec(**changes)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a=1,b=2", ["a=1", "b=2"]),
+        ("a=hello, world,b=2", ["a=hello, world", "b=2"]),
+        ("a=b=c", ["a=b=c"]),
+        ("a=,b=", ["a=", "b="]),
+        ("a=1,,b=2", ["a=1,", "b=2"]),
+        ("", [""]),
+        ("x,a=1", ["x", "a=1"]),
+    ],
+)
+def test_a_comma_divides_only_where_a_pair_follows(text: str, words: list[str]) -> None:
+    assert split_pairs(text) == words
+
+
+@given(st.text("ab=, "))
+def test_splitting_loses_nothing(text: str) -> None:
+    assert ",".join(split_pairs(text)) == text
+
+
+def test_pairs_are_split_at_their_first_equals_sign() -> None:
+    pairs = parse_pairs(["a=b=c", " k = v ", "empty="], what="annotation")
+    assert pairs == {"a": "b=c", "k": " v ", "empty": ""}
+
+
+def test_a_pair_may_be_said_twice_but_not_in_two_ways() -> None:
+    assert parse_pairs(["a=1", "a=1"], what="annotation") == {"a": "1"}
+    with pytest.raises(UsageError, match="the annotation 'a' is given twice"):
+        parse_pairs(["a=1", "a=2"], what="annotation")
+
+
+@pytest.mark.parametrize("word", ["", "a", "=b", " =b"])
+def test_a_word_that_is_no_pair_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="not of the form key=value"):
+        parse_pairs([word], what="annotation")
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z.]{1,8}", fullmatch=True), st.text(max_size=8)))
+def test_pairs_read_back_the_same(pairs: dict[str, str]) -> None:
+    words = [f"{key}={value}" for key, value in pairs.items()]
+    assert parse_pairs(words, what="annotation") == pairs
