@@ -28,7 +28,7 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     return [task.result() for task in tasks]
 
 
-async def both(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> tuple[_T, _U]:
+async def gather_two(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> tuple[_T, _U]:
     """Run two coroutines of different kinds together, as ``gather`` does."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -39,7 +39,7 @@ async def both(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> 
     return first.result(), second.result()
 
 
-async def settle(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T | OciMergeError]:
+async def gather_settled(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T | OciMergeError]:
     """Run coroutines together to their ends; an error of ours stands in its result's place."""
     return await gather(_caught(coroutine) for coroutine in coroutines)
 
@@ -52,7 +52,7 @@ async def _caught(coroutine: Coroutine[Any, Any, _T]) -> _T | OciMergeError:
 
 
 @asynccontextmanager
-async def beside(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     """Run a coroutine while the block runs; it is cancelled at its end, and its errors are ours
     to forget, since what it prepares is found wanting where it is used.
     """

@@ -21,8 +21,8 @@ from oci_merge.planning.job import Job, ListFormat, PlatformCheck
 from oci_merge.planning.request import MergeRequest, check_request, check_spec
 from oci_merge.planning.result import MergeResult
 from oci_merge.planning.spec import Spec
-from oci_merge.registry.client import Registry
-from oci_merge.registry.host import Endpoint
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.host import RegistryHost
 
 #: How many of a client's operations are under way at once.
 DEFAULT_CONCURRENCY = 16
@@ -80,7 +80,7 @@ class AsyncClient:
         self._plain_http = plain_http, source_plain_http
         self._insecure = insecure, source_insecure
         self._connection = connection or Connection()
-        self._endpoints: dict[tuple[str, bool], Endpoint] = {}
+        self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._turns = asyncio.Semaphore(concurrency)
         self._is_closed = False
 
@@ -98,8 +98,8 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close every connection; the client is of no use any more."""
         self._is_closed = True
-        for endpoint in self._endpoints.values():
-            await endpoint.aclose()
+        for host in self._hosts.values():
+            await host.aclose()
 
     async def merge(
         self,
@@ -169,8 +169,8 @@ class AsyncClient:
         """
         parsed = check_inspected(reference)
         async with self._turns:
-            registry = Registry(
-                self._endpoint(parsed.registry),
+            registry = RegistryClient(
+                self._host(parsed.registry),
                 reads=(parsed.repository,),
                 deadline=Deadline(self._connection.deadline),
                 on_event=on_event,
@@ -183,8 +183,8 @@ class AsyncClient:
             deadline = Deadline(self._connection.deadline)
             home = job.target.registry
             registries = {
-                name: Registry(
-                    self._endpoint(name, is_other=name != home),
+                name: RegistryClient(
+                    self._host(name, is_other=name != home),
                     reads=job.repositories_in(name),
                     writes=(job.target.repository,) if name == home else (),
                     deadline=deadline,
@@ -195,14 +195,14 @@ class AsyncClient:
             }
             return await run.run(registries, dry_run=dry_run)
 
-    def _endpoint(self, name: str, *, is_other: bool = False) -> Endpoint:
+    def _host(self, name: str, *, is_other: bool = False) -> RegistryHost:
         """Return a registry; as one that has but images it gets none of the target's secrets."""
         if self._is_closed:
             raise RuntimeError("the client is closed; make another one")
         key = name, is_other
-        if key not in self._endpoints:
+        if key not in self._hosts:
             path = docker_config_file(self._docker_config) if self._docker_config else None
-            self._endpoints[key] = Endpoint(
+            self._hosts[key] = RegistryHost(
                 name,
                 credential=None if is_other else self._credential,
                 docker_config=path,
@@ -211,7 +211,7 @@ class AsyncClient:
                 connection=_without_files(self._connection) if is_other else self._connection,
                 environ=_without_login(os.environ) if is_other else None,
             )
-        return self._endpoints[key]
+        return self._hosts[key]
 
 
 def _without_files(connection: Connection) -> Connection:

@@ -205,4 +205,4 @@ class ServerError(RegistryError):
 
 
 class TransportError(OciMergeError):
-    """No usable answer came: refused connections, DNS, TLS, time-outs, broken replies."""
+    """No usable answer came: refused connections, DNS, TLS, time-outs, broken responses."""

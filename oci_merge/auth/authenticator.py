@@ -1,4 +1,4 @@
-"""One request in one run, asked as whoever may: challenges are answered until a reply comes."""
+"""One request in one run, asked as whoever may: challenges are answered until a response comes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Scope
 from oci_merge.auth.identities import Authenticator
 from oci_merge.errors import TransportError
-from oci_merge.http.message import Reply, Request
-from oci_merge.http.session import Sender
-from oci_merge.registry.host import Endpoint
+from oci_merge.http.message import Request, Response
+from oci_merge.http.session import Session
+from oci_merge.registry.host import RegistryHost
 
 #: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
 _MAX_ANSWERS = 4
@@ -24,12 +24,12 @@ class Outcome:
     """What came of a request.
 
     Attributes:
-        reply: the reply.
+        response: the response.
         had_token: whether a token had been sent for it.
         answer: with what to ask again, where it is a challenge.
     """
 
-    reply: Reply
+    response: Response
     had_token: bool
     answer: Authorization | None = None
 
@@ -40,15 +40,15 @@ class Asker:
     Over TLS one request alone goes ahead, and answers the challenge for all.
 
     Args:
-        endpoint: the registry.
-        sender: the run's way there.
+        host: the registry.
+        session: the run's way there.
         auth: who the run is there.
     """
 
-    def __init__(self, endpoint: Endpoint, sender: Sender, auth: Authenticator) -> None:
-        self._endpoint = endpoint
-        self._transport = endpoint.transport
-        self._sender = sender
+    def __init__(self, host: RegistryHost, session: Session, auth: Authenticator) -> None:
+        self._host = host
+        self._transport = host.transport
+        self._session = session
         self._auth = auth
 
     async def ask(self, request: Request, scopes: Sequence[Scope]) -> Outcome:
@@ -63,7 +63,7 @@ class Asker:
 
         Raises:
             RegistryError: a token server refused.
-            TransportError: no usable reply came.
+            TransportError: no usable response came.
             CredentialError: credentials are configured but cannot be read.
         """
         began = time.monotonic()
@@ -77,10 +77,10 @@ class Asker:
     async def _open(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send a first time."""
         if not self._transport.is_settled:
-            reply = await self._sender.send_in_clear(request)
-            if reply is not None:
-                return await self._judge(reply, scopes, None, began)
-            async with self._endpoint.opening:
+            response = await self._session.send_in_clear(request)
+            if response is not None:
+                return await self._judge(response, scopes, None, began)
+            async with self._host.opening:
                 if not self._transport.is_settled:
                     return await self._ahead(request, scopes, began)
         used = await self._auth.current(scopes, began)
@@ -88,7 +88,7 @@ class Asker:
 
     async def _ahead(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send what goes ahead; where nobody answers it, those who wait do not try again."""
-        if error := self._endpoint.unreachable_since(began):
+        if error := self._host.unreachable_since(began):
             raise error.with_traceback(None)
         used = await self._auth.current(scopes, began)
         try:
@@ -96,7 +96,7 @@ class Asker:
         except TransportError as error:
             if not self._transport.is_settled:
                 self._transport.start_over()
-                self._endpoint.note_unreachable(error, time.monotonic())
+                self._host.note_unreachable(error, time.monotonic())
             raise
 
     async def _as(
@@ -105,7 +105,7 @@ class Asker:
         """Send with an authorization; one request at a time tries a password for all."""
         trial = used.trial if used else None
         if trial and trial.is_open:
-            async with self._endpoint.proving:
+            async with self._host.proving:
                 if trial.is_open:
                     return await self._try(used, request, scopes, began)
         return await self._try(used, request, scopes, began)
@@ -116,22 +116,22 @@ class Asker:
         if used and used.trial and used.trial.verdict:
             return Outcome(used.trial.verdict, had_token=False)
         authorization = used.value if used else None
-        reply = await self._sender.send(replace(request, authorization=authorization))
-        return await self._judge(reply, scopes, used, began)
+        response = await self._session.send(replace(request, authorization=authorization))
+        return await self._judge(response, scopes, used, began)
 
     async def _judge(
-        self, reply: Reply, scopes: Sequence[Scope], used: Authorization | None, began: float
+        self, response: Response, scopes: Sequence[Scope], used: Authorization | None, began: float
     ) -> Outcome:
         """Answer a challenge, if this is one."""
         had_token = used is not None and bool(used.scopes)
-        if reply.status != 401 or reply.foreign:
-            if used and used.trial and _says_who(reply.status):
+        if response.status != 401 or response.cross_origin:
+            if used and used.trial and _says_who(response.status):
                 used.trial.is_accepted = True
-            return Outcome(reply, had_token)
-        answer = await self._auth.answer(reply, scopes, used, began)
-        return Outcome(reply, had_token, answer)
+            return Outcome(response, had_token)
+        answer = await self._auth.answer(response, scopes, used, began)
+        return Outcome(response, had_token, answer)
 
 
 def _says_who(status: int) -> bool:
-    """Say whether a reply shows that a password was looked at; a busy server may not have."""
+    """Say whether a response shows that a password was looked at; a busy server may not have."""
     return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from oci_merge.auth.challenge import DEFAULT_LIFE, Scope
 from oci_merge.credentials import Credential
 from oci_merge.errors import RegistryError
-from oci_merge.http.message import Reply
+from oci_merge.http.message import Response
 
 #: A token is not used in its last seconds, when it might end on the way.
 _MARGIN = 10.0
@@ -33,10 +33,10 @@ class Trial:
     """
 
     is_accepted: bool = False
-    refusals: list[Reply] = field(default_factory=list)
+    refusals: list[Response] = field(default_factory=list)
 
     @property
-    def verdict(self) -> Reply | None:
+    def verdict(self) -> Response | None:
         """The 401 that says that it is wrong, so that it is not sent again."""
         is_wrong = not self.is_accepted and len(self.refusals) >= MAX_REFUSALS
         return self.refusals[-1] if is_wrong else None

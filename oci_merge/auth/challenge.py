@@ -109,7 +109,7 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
 
 
 def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:
-    """Parse all ``WWW-Authenticate`` headers of a reply.
+    """Parse all ``WWW-Authenticate`` headers of a response.
 
     Several challenges may stand in one header; what cannot be read ends that header's parsing.
 
@@ -187,14 +187,14 @@ def parse_token(content: bytes) -> Token:
         TransportError: there is no token in it.
     """
     try:
-        reply = _TokenReply.model_validate_json(content)
+        response = _TokenReply.model_validate_json(content)
     except ValidationError:
-        reply = _TokenReply()
-    texts = (text for text in (reply.access_token, reply.token) if isinstance(text, str))
+        response = _TokenReply()
+    texts = (text for text in (response.access_token, response.token) if isinstance(text, str))
     value = next(filter(None, texts), "")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise TransportError("the token server's answer holds no token")
-    return Token(value, _life(reply.expires_in))
+    return Token(value, _life(response.expires_in))
 
 
 class _TokenReply(BaseModel):

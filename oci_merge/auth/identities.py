@@ -17,8 +17,8 @@ from oci_merge.auth.challenge import Challenge, Scope, parse_challenges
 from oci_merge.auth.token_cache import Identity
 from oci_merge.credentials import Credential, CredentialSearch
 from oci_merge.errors import CredentialError, RegistryError
-from oci_merge.http.message import Reply
-from oci_merge.http.session import Sender
+from oci_merge.http.message import Response
+from oci_merge.http.session import Session
 
 _SCHEMES = frozenset({"basic", "bearer"})
 #: What a challenge says of the request that it answers, rather than of the registry.
@@ -91,13 +91,13 @@ class Authenticator:
     Wherever scopes are given, those of the repository that a request is for come first.
 
     Args:
-        sender: the run's way to the registry; token servers are asked through it too.
+        session: the run's way to the registry; token servers are asked through it too.
         scopes: all that the run will do there.
         logins: what other runs have found out.
     """
 
-    def __init__(self, sender: Sender, scopes: Sequence[Scope], logins: Logins) -> None:
-        self._sender = sender
+    def __init__(self, session: Session, scopes: Sequence[Scope], logins: Logins) -> None:
+        self._session = session
         self._run = tuple(scopes)
         self._logins = logins
         self._asked_before = bool(logins.challenges)
@@ -141,12 +141,12 @@ class Authenticator:
         return known.current(scopes) if known else None
 
     async def answer(
-        self, reply: Reply, scopes: Sequence[Scope], used: Authorization | None, began: float
+        self, response: Response, scopes: Sequence[Scope], used: Authorization | None, began: float
     ) -> Authorization | None:
         """Answer a 401.
 
         Args:
-            reply: the 401.
+            response: the 401.
             scopes: what the refused request needs.
             used: what it carried.
             began: when its operation began, on the monotonic clock.
@@ -160,8 +160,8 @@ class Authenticator:
             CredentialError: the credentials cannot be read.
         """
         if used is not None and used.trial is not None and used.trial.is_open:
-            used.trial.refusals.append(reply)
-        challenges = parse_challenges(reply.headers.get_list("www-authenticate"))
+            used.trial.refusals.append(response)
+        challenges = parse_challenges(response.headers.get_list("www-authenticate"))
         if _SCHEMES.isdisjoint(challenge.scheme for challenge in challenges):
             return None
         self._logins.note(challenges)
@@ -184,7 +184,7 @@ class Authenticator:
         """Make an identity; one that writes reads everything too, since it mounts from there."""
         mine = [scope for scope in self._run if found.get(_repository(scope)) is login]
         writes = any("push" in scope.actions for scope in mine)
-        return Identity(self._sender, login, self._run if writes else mine)
+        return Identity(self._session, login, self._run if writes else mine)
 
 
 def _repository(scope: Scope) -> str:

@@ -21,7 +21,7 @@ from oci_merge.auth.challenge import (
 )
 from oci_merge.auth.token_client import TokenClient
 from oci_merge.errors import AuthenticationError, RegistryError
-from oci_merge.http.session import Sender
+from oci_merge.http.session import Session
 
 _Key = frozenset[Scope]
 
@@ -30,14 +30,14 @@ class Identity:
     """Answers challenges as one user.
 
     Args:
-        sender: the run's way to the registry.
+        session: the run's way to the registry.
         login: who this is.
         run: all that the run will do as this user.
     """
 
-    def __init__(self, sender: Sender, login: Login, run: Sequence[Scope] = ()) -> None:
+    def __init__(self, session: Session, login: Login, run: Sequence[Scope] = ()) -> None:
         self.login = login
-        self._client = TokenClient(sender, login.credential)
+        self._client = TokenClient(session, login.credential)
         self._run = tuple(run)
         self._tokens: dict[_Key, Authorization] = {}
         self._answers: dict[_Key, Authorization] = {}

@@ -8,9 +8,9 @@ from urllib.parse import urlencode, urlsplit
 from oci_merge._text import listed, printable, shown_host
 from oci_merge.auth.challenge import Challenge, Scope, Token, parse_token, resolve_realm
 from oci_merge.credentials import Credential
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
-from oci_merge.http.session import Sender
+from oci_merge.http.session import Session
 
 _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
@@ -26,13 +26,13 @@ class TokenClient:
     as well, that is sent by GET, as it is where there is nothing else.
 
     Args:
-        sender: the way to the registry; token servers are asked through it too.
+        session: the way to the registry; token servers are asked through it too.
         credential: who asks; None for an anonymous user.
     """
 
-    def __init__(self, sender: Sender, credential: Credential | None) -> None:
-        self._sender = sender
-        self._transport = sender.transport
+    def __init__(self, session: Session, credential: Credential | None) -> None:
+        self._session = session
+        self._transport = session.transport
         self._credential = credential
         self._posts = bool(credential and credential.identity_token)
 
@@ -51,19 +51,19 @@ class TokenClient:
         """
         realm = self._resolve(challenge.parameters["realm"])
         method = "POST" if self._posts else "GET"
-        reply = await (self._post if self._posts else self._get)(realm, challenge, scopes)
-        if self._posts and reply.status in _TAKES_NO_POST and self._password_is_left:
-            method, reply = "GET", await self._get(realm, challenge, scopes)
-            self._posts = reply.status != 200
-        if reply.status != 200:
-            raise error_from(reply, self._attempt(realm, method, scopes))
-        return parse_token(reply.content)
+        response = await (self._post if self._posts else self._get)(realm, challenge, scopes)
+        if self._posts and response.status in _TAKES_NO_POST and self._password_is_left:
+            method, response = "GET", await self._get(realm, challenge, scopes)
+            self._posts = response.status != 200
+        if response.status != 200:
+            raise error_from(response, self._attempt(realm, method, scopes))
+        return parse_token(response.content)
 
     @property
     def _password_is_left(self) -> bool:
         return bool(self._credential and self._credential.password)
 
-    async def _post(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Reply:
+    async def _post(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Response:
         """Change the identity token for another; a redirect is not followed."""
         assert self._credential is not None
         form = [
@@ -74,10 +74,10 @@ class TokenClient:
             ("refresh_token", self._credential.identity_token),
         ]
         content = urlencode(form).encode()
-        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, is_secret=True)
-        return await self._sender.send(request)
+        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True)
+        return await self._session.send(request)
 
-    async def _get(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Reply:
+    async def _get(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Response:
         """Ask with the password, or without a credential; a redirect is checked like the realm."""
         login = self._credential if self._credential and self._credential.has_password else None
         query = [
@@ -87,7 +87,7 @@ class TokenClient:
         ]
         if login and login.username:
             query.append(("account", login.username))
-        return await self._sender.send(
+        return await self._session.send(
             Request(
                 "GET",
                 _with_query(realm, urlencode(query)),

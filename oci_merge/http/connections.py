@@ -32,7 +32,7 @@ _ANSWER_SECONDS = 60.0
 _STREAM_SECONDS = 300.0
 
 #: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
-#: TLS at all; ``foreign`` is for other hosts, and has none of the registry's TLS settings.
+#: TLS at all; ``cross_origin`` is for other hosts, and has none of the registry's TLS settings.
 #: Bodies of any length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream``
 #: to others: some registries end an HTTP/2 connection under a long upload.
 Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]

@@ -21,7 +21,7 @@ _TRY_AGAIN = "try again; if it stays so, ask whether the registry or a proxy is 
 def outage(
     what: str, host: str, proxy: str, error: Exception, *, is_first: bool = False
 ) -> TransportError:
-    """Return the error of ours for a reply that did not come.
+    """Return the error of ours for a response that did not come.
 
     Args:
         what: the request, in words that are safe to show.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 
-class Pace:
+class RateLimiter:
     """Gives each request the moment at which it may be sent.
 
     Args:

@@ -1,4 +1,4 @@
-"""From an error reply to an error of ours that says what happened and what to do."""
+"""From an error response to an error of ours that says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oci_merge.errors import (
     RegistryError,
     ServerError,
 )
-from oci_merge.http.message import Reply
+from oci_merge.http.message import Response
 from oci_merge.http.retry import is_pull_limit, pull_limit_window
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -30,7 +30,7 @@ _MIN_SECRET = 4
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was being done when a reply came, in the user's words.
+    """What was being done when a response came, in the user's words.
 
     Attributes:
         action: a verb, for example ``read``.
@@ -39,7 +39,7 @@ class Attempt:
         method: the request's method.
         user: who asked, for example ``ci (from the docker config …)``.
         server: who answered, where that is not the registry itself.
-        secrets: what must not be repeated, should the reply hold it.
+        secrets: what must not be repeated, should the response hold it.
     """
 
     action: str
@@ -51,22 +51,22 @@ class Attempt:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def error_from(reply: Reply, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
-    """Return the error for a reply whose status is not what was hoped for.
+def error_from(response: Response, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
+    """Return the error for a response whose status is not what was hoped for.
 
     Args:
-        reply: the reply.
+        response: the response.
         attempt: what it answers.
         had_token: whether a token had just been given out for this; then a 401 is a denial.
     """
     secrets = [secret for secret in attempt.secrets if len(secret) >= _MIN_SECRET]
-    details = parse_details(reply.content, sorted(secrets, key=len, reverse=True))
-    kind, sentence, hint = _describe(reply, attempt, details, had_token)
+    details = parse_details(response.content, sorted(secrets, key=len, reverse=True))
+    kind, sentence, hint = _describe(response, attempt, details, had_token)
     reason = "; ".join(_reason(detail) for detail in details[:3])
-    parts = urlsplit(reply.url)
+    parts = urlsplit(response.url)
     return kind(
         f"{sentence}: {reason}" if reason else sentence,
-        status=reply.status,
+        status=response.status,
         method=attempt.method,
         url=printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"),
         details=details,
@@ -131,13 +131,13 @@ def _reason(detail: ErrorDetail) -> str:
 
 
 def _describe(
-    reply: Reply, attempt: Attempt, details: Sequence[ErrorDetail], had_token: bool
+    response: Response, attempt: Attempt, details: Sequence[ErrorDetail], had_token: bool
 ) -> tuple[type[RegistryError], str, str]:
     """Choose the class, the sentence without the registry's reason, and the hint."""
-    what, status = f"{attempt.action} {attempt.subject}", reply.status
+    what, status = f"{attempt.action} {attempt.subject}", response.status
     server = attempt.server or attempt.registry
-    if reply.foreign:
-        host = printable(urlsplit(reply.url).netloc)
+    if response.cross_origin:
+        host = printable(urlsplit(response.url).netloc)
         return (
             ServerError if status >= 500 else RegistryError,
             f"{server} redirected to {host} to {what}, which answered {status}",
@@ -159,12 +159,13 @@ def _describe(
             f"use credentials that may {need} there; "
             "some registries say the same of what does not exist",
         )
-    if is_pull_limit(status, reply.headers, reply.content):
+    if is_pull_limit(status, response.headers, response.content):
         return (
             RateLimitedError,
             f"{server} allows {attempt.user} no more pulls now, so it did not {what}",
             f"log in with docker login {attempt.registry}: a login has a higher limit than an "
-            f"anonymous run; or wait, as pulls are counted over {pull_limit_window(reply.headers)}",
+            "anonymous run; or wait, as pulls are counted over "
+            f"{pull_limit_window(response.headers)}",
         )
     if status == 429:
         return (

@@ -39,7 +39,7 @@ class RetryPolicy:
     retries: int = DEFAULT_RETRIES
 
     def wait_after_loss(self, failures: int) -> float | None:
-        """Return how long to wait after a reply that did not come, or None to give up.
+        """Return how long to wait after a response that did not come, or None to give up.
 
         Args:
             failures: how often the request has failed by now.
@@ -49,7 +49,7 @@ class RetryPolicy:
         longest = min(_FIRST_WAIT * 2.0 ** min(failures - 1, 32), LONGEST_WAIT)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
-    def wait_after_reply(
+    def wait_after_response(
         self,
         failures: int,
         status: int,
@@ -57,11 +57,11 @@ class RetryPolicy:
         content: bytes,
         now: datetime | None = None,
     ) -> float | None:
-        """Return how long to wait after a reply, or None where that is the answer.
+        """Return how long to wait after a response, or None where that is the answer.
 
         Args:
             failures: how often the request will have failed if this is a failure, too.
-            status: the reply's status.
+            status: the response's status.
             headers: its headers, by lower-case name.
             content: its body.
             now: the time of day; the clock's where it is left out.
@@ -98,7 +98,7 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
 
 
 def is_pull_limit(status: int, headers: Mapping[str, str], content: bytes) -> bool:
-    """Say whether a reply says that no pulls are left for hours, as Docker Hub does."""
+    """Say whether a response says that no pulls are left for hours, as Docker Hub does."""
     if status != 429:
         return False
     remaining = headers.get("ratelimit-remaining", "").partition(";")[0].strip()

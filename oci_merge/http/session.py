@@ -16,7 +16,7 @@ from oci_merge._text import shown_host, shown_path
 from oci_merge.errors import TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
 from oci_merge.http.deadline import Deadline
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import DEFAULT_RETRIES, RetryPolicy
 from oci_merge.http.transport import NotInClearError, Transport
 
@@ -25,10 +25,10 @@ _sleep = asyncio.sleep
 #: What does no more if it is done twice; a PATCH would append its chunk once more.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 
-_Attempt = Callable[[Request], Awaitable[Reply]]
+_Attempt = Callable[[Request], Awaitable[Response]]
 
 
-class Sender:
+class Session:
     """Sends a run's requests.
 
     Args:
@@ -51,23 +51,23 @@ class Sender:
         self._deadline = deadline or Deadline(None)
         self._on_event = on_event
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request) -> Response:
         """Send a request, follow redirects (``Request.is_followed``), and try again what may pass.
 
         Raises:
-            TransportError: no usable reply came.
-            ManifestError: the reply is larger than the request's limit.
+            TransportError: no usable response came.
+            ManifestError: the response is larger than the request's limit.
         """
         return await self._repeated(request, self.transport.once)
 
-    async def send_in_clear(self, request: Request) -> Reply | None:
+    async def send_in_clear(self, request: Request) -> Response | None:
         """Try a loopback registry in the clear.
 
         All first requests may try at once: none of them carries a credential, as no challenge
         has come yet.
 
         Returns:
-            The reply, or None if the registry is on another machine or does not speak plain HTTP.
+            The response, or None if the registry is on another machine or speaks no plain HTTP.
 
         Raises:
             TransportError, ManifestError: as ``send`` does.
@@ -79,14 +79,14 @@ class Sender:
         except NotInClearError:
             return None
 
-    async def _repeated(self, request: Request, attempt: _Attempt) -> Reply:
+    async def _repeated(self, request: Request, attempt: _Attempt) -> Response:
         """Make attempts until one comes to something, or no more are allowed."""
         failures = 0
         while True:
             await self._turn(request, is_first=failures == 0)
             failures += 1
             try:
-                reply = await self._in_time(request, attempt)
+                response = await self._in_time(request, attempt)
             except TransportError as error:
                 passing = self.transport.may_pass(error)
                 wait = self._policy.wait_after_loss(failures) if passing else None
@@ -94,14 +94,14 @@ class Sender:
                     raise
                 reason = error.message
             else:
-                wait = self._policy.wait_after_reply(
-                    failures, reply.status, reply.headers, reply.content
+                wait = self._policy.wait_after_response(
+                    failures, response.status, response.headers, response.content
                 )
                 if wait is None or not self._affords(request, wait):
-                    return reply
-                status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
-                reason = f"{shown_host(reply.url)} answered {status}"
-                if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not reply.foreign:
+                    return response
+                status = f"{response.status} {HTTPStatus(response.status).phrase}"
+                reason = f"{shown_host(response.url)} answered {status}"
+                if response.status == HTTPStatus.TOO_MANY_REQUESTS and not response.cross_origin:
                     self._hold(request, wait)
             self._on_event(Retrying(f"{request.method} {shown_path(request.url)}", reason, wait))
             await _sleep(wait)
@@ -109,29 +109,29 @@ class Sender:
 
     async def _turn(self, request: Request, *, is_first: bool) -> None:
         """Wait until the registry may be asked; other hosts have limits of their own."""
-        pace = self.transport.pace
-        if pace.is_free(time.monotonic()) or not self.transport.is_own(request.url):
+        rate_limiter = self.transport.rate_limiter
+        if rate_limiter.is_free(time.monotonic()) or not self.transport.is_own(request.url):
             return
         async with self._deadline.kept(f"its turn to ask {shown_host(self._url(request))}"):
             if is_first:  # what is sent again has waited for itself
                 await self._while_held()
             now = time.monotonic()
-            wait = pace.reserve(now) - now
+            wait = rate_limiter.reserve(now) - now
             if wait > 0:
                 await _sleep(wait)
                 await self._while_held()
 
     async def _while_held(self) -> None:
-        held = self.transport.pace.held(time.monotonic())
+        held = self.transport.rate_limiter.held(time.monotonic())
         if held > 0:  # they shall not all come back at once
             await _sleep(held * random.uniform(1, 1.25))  # noqa: S311
 
     def _hold(self, request: Request, wait: float) -> None:
         """Let every request wait that one is told to wait for."""
         if self.transport.is_own(request.url):
-            self.transport.pace.hold(time.monotonic() + wait)
+            self.transport.rate_limiter.hold(time.monotonic() + wait)
 
-    async def _in_time(self, request: Request, attempt: _Attempt) -> Reply:
+    async def _in_time(self, request: Request, attempt: _Attempt) -> Response:
         url = self._url(request)
         asked = f"{request.method} {shown_path(url)}"
         async with self._deadline.kept(f"the answer of {shown_host(url)} to {asked}"):

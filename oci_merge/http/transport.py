@@ -17,8 +17,8 @@ from oci_merge._text import printable, shown_host, shown_path
 from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.http.connections import CONNECTIONS, Clients, Kind
 from oci_merge.http.errors import may_pass, outage, speaks_no_tls
-from oci_merge.http.message import MAX_ERROR_BODY, Reply, Request
-from oci_merge.http.rate_limit import Pace
+from oci_merge.http.message import MAX_ERROR_BODY, Request, Response
+from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.model.host import DEFAULT_PORTS, is_loopback, registry_endpoint
 from oci_merge.options import Connection
 
@@ -37,7 +37,7 @@ class Transport:
     """Connections to one registry, opened when they are first needed.
 
     A registry on a loopback address is spoken to in the clear if it answers so, else over TLS.
-    Over TLS the first reply tells whether HTTP/2 was chosen; if not, everything after it goes
+    Over TLS the first response tells whether HTTP/2 was chosen; if not, everything after it goes
     through a client that speaks HTTP/1.1 alone, as httpx would queue requests on one connection
     that might still become HTTP/2.
 
@@ -48,7 +48,7 @@ class Transport:
         connection: how to reach it.
 
     Attributes:
-        pace: how fast its requests go.
+        rate_limiter: how fast its requests go.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -76,7 +76,7 @@ class Transport:
         self._settling = asyncio.Event()
         if plain_http:
             self._settling.set()
-        self.pace = Pace(connection.rate)
+        self.rate_limiter = RateLimiter(connection.rate)
         self._tls_ahead: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
@@ -118,7 +118,7 @@ class Transport:
 
     @property
     def base_url(self) -> str:
-        """The registry's URL; its scheme is known once a first reply has come."""
+        """The registry's URL; its scheme is known once a first response has come."""
         return f"{self._scheme}://{self._authority}"
 
     @property
@@ -146,12 +146,12 @@ class Transport:
         is_open = self._settled in (None, "plain") and self._may_be_plain
         return may_pass(error) or (is_open and speaks_no_tls(error))
 
-    async def once(self, request: Request) -> Reply:
+    async def once(self, request: Request) -> Response:
         """Send a request and follow redirects (``Request.is_followed``).
 
         Raises:
-            TransportError: no usable reply came.
-            ManifestError: the reply is larger than the request's limit.
+            TransportError: no usable response came.
+            ManifestError: the response is larger than the request's limit.
         """
         if self._settled is None:
             async with self._first:
@@ -159,7 +159,7 @@ class Transport:
                     return await self._follow(request, await self._settle_protocol(request))
         return await self._follow(request, await self._exchange(request, self._url(request)))
 
-    async def once_more(self, request: Request) -> Reply:
+    async def once_more(self, request: Request) -> Response:
         """Send again what failed, in the clear too as long as nothing came of either scheme.
 
         Raises:
@@ -170,7 +170,7 @@ class Transport:
                 return await self.in_clear(request)
         return await self.once(request)
 
-    async def in_clear(self, request: Request) -> Reply:
+    async def in_clear(self, request: Request) -> Response:
         """Send a request in the clear.
 
         Raises:
@@ -180,18 +180,18 @@ class Transport:
         if self._tls_ahead is None:
             self._tls_ahead = asyncio.create_task(self._open_tls_ahead())
         try:
-            reply = await self._exchange(request, url, "plain")
+            response = await self._exchange(request, url, "plain")
         except TransportError as error:
             if self._settled == "plain":
                 raise
             self._try_plain = False
             raise NotInClearError from error
-        if _is_tls_servers(reply):
+        if _is_tls_servers(response):
             self._try_plain = self._may_be_plain = False
             raise NotInClearError
         self._scheme = "http"
         self._settle("plain")
-        return await self._follow(request, reply)
+        return await self._follow(request, response)
 
     async def _open_tls_ahead(self) -> None:
         """Have a connection with TLS at hand, should it turn out that the clear is not spoken."""
@@ -200,58 +200,63 @@ class Transport:
             with contextlib.suppress(OciMergeError):  # it will be raised where it is asked for
                 self._clients.open_ahead("h2", 1)
 
-    async def _settle_protocol(self, request: Request) -> Reply:
-        """Send the first request over TLS and learn from its reply how to go on."""
-        reply = await self._exchange(request, self._url(request), "h2")
-        self._settle("h2" if reply.protocol == "HTTP/2" else "http/1.1")
-        _logger.debug("%s speaks %s", self._authority, reply.protocol)
-        return reply
+    async def _settle_protocol(self, request: Request) -> Response:
+        """Send the first request over TLS and learn from its response how to go on."""
+        response = await self._exchange(request, self._url(request), "h2")
+        self._settle("h2" if response.protocol == "HTTP/2" else "http/1.1")
+        _logger.debug("%s speaks %s", self._authority, response.protocol)
+        return response
 
     def _settle(self, kind: Kind) -> None:
         self._settled = kind
         self._settling.set()
 
-    async def _follow(self, request: Request, reply: Reply) -> Reply:
+    async def _follow(self, request: Request, response: Response) -> Response:
         """Follow redirects by hand, so that credentials stay where they belong."""
         for followed in range(_MAX_REDIRECTS + 1):
-            location = reply.headers.get("location")
-            if not request.is_followed(reply.status) or not location:
-                return reply
+            location = response.headers.get("location")
+            if not request.is_followed(response.status) or not location:
+                return response
             if followed < _MAX_REDIRECTS:
-                reply = await self._exchange(request, _redirected(request, reply, location))
+                response = await self._exchange(request, _redirected(request, response, location))
         raise TransportError(
             f"{self._authority} redirects {request.method} {shown_path(request.url)} "
             f"more than {_MAX_REDIRECTS} times",
             hint="the registry, or a proxy before it, is misconfigured",
         )
 
-    async def _exchange(self, request: Request, url: str, kind: Kind | None = None) -> Reply:
-        """Send one request and read its reply, without following anything."""
-        foreign = _origin(url) != _origin(self._url(request)) and kind is None
+    async def _exchange(self, request: Request, url: str, kind: Kind | None = None) -> Response:
+        """Send one request and read its response, without following anything."""
+        cross_origin = _origin(url) != _origin(self._url(request)) and kind is None
         headers = dict(request.headers)
-        if request.authorization and not foreign:
+        if request.authorization and not cross_origin:
             headers["Authorization"] = request.authorization
         client = self._clients.client(kind or self._kind(url, request), url)
-        body = request.pieces() if request.pieces else request.content
+        body = request.body_stream() if request.body_stream else request.content
         what, host = f"{request.method} {shown_path(url)}", shown_host(url)
         async with self._slots:
             try:
                 built = client.build_request(request.method, url, headers=headers, content=body)
-                response = await client.send(built, stream=True)
+                received = await client.send(built, stream=True)
                 try:
-                    content = await _read(response, request)
+                    content = await _read(received, request)
                 finally:
-                    await response.aclose()
+                    await received.aclose()
             except OciMergeError:
                 raise
-            except Exception as error:  # whatever an HTTP stack makes of a broken reply
+            except Exception as error:  # whatever an HTTP stack makes of a broken response
                 proxy = self._clients.proxy_of(url)
                 raise outage(what, host, proxy, error, is_first=kind == "h2") from error
-        _logger.debug("%s: %d", what, response.status_code)
-        if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        _logger.debug("%s: %d", what, received.status_code)
+        if received.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             self._refuse_proxy_login(url)
-        return Reply(
-            response.status_code, response.headers, content, url, foreign, response.http_version
+        return Response(
+            received.status_code,
+            received.headers,
+            content,
+            url,
+            cross_origin,
+            received.http_version,
         )
 
     def _refuse_proxy_login(self, url: str) -> None:
@@ -275,38 +280,38 @@ class NotInClearError(Exception):
     """The registry did not answer as plain HTTP has it."""
 
 
-async def _read(response: httpx.Response, request: Request) -> bytes:
+async def _read(received: httpx.Response, request: Request) -> bytes:
     """Read a body that may be as long as it likes only if nobody wants it."""
-    if request.sink is not None and response.status_code == 200:
-        await request.sink(response.aiter_raw())
+    if request.write_to is not None and received.status_code == 200:
+        await request.write_to(received.aiter_raw())
         return b""
-    is_error = response.status_code >= 400
+    is_error = received.status_code >= 400
     limit = MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in received.aiter_raw():
         content += chunk
         if len(content) > limit:
             if is_error:
                 return bytes(content[:limit])
             raise ManifestError(
-                f"{response.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
+                f"{received.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
                 hint="no manifest, config or token is that large; nothing more of it was read",
             )
     return bytes(content)
 
 
-def _is_tls_servers(reply: Reply) -> bool:
-    """Say whether a reply in the clear is a TLS server's complaint; its body is often cut off."""
-    hinted = reply.protocol == "HTTP/1.0" or any(hint in reply.content for hint in _TLS_HINTS)
-    return reply.status == 400 and hinted
+def _is_tls_servers(response: Response) -> bool:
+    """Say whether a response in the clear is a TLS server's complaint; its body may be cut."""
+    hinted = response.protocol == "HTTP/1.0" or any(hint in response.content for hint in _TLS_HINTS)
+    return response.status == 400 and hinted
 
 
-def _redirected(request: Request, reply: Reply, location: str) -> str:
+def _redirected(request: Request, response: Response, location: str) -> str:
     """Return where a redirect leads, without user name and password."""
-    asked = urlsplit(reply.url)
+    asked = urlsplit(response.url)
     hint = "the registry, or a proxy before it, is misconfigured"
     try:
-        url = urljoin(reply.url, location)
+        url = urljoin(response.url, location)
         parts = urlsplit(url)
         is_usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets or a port that are none

@@ -149,7 +149,7 @@ def parse_manifest(content: bytes, *, content_type: str, digest: str, what: str)
 
     Args:
         content: the bytes, whose digest has been verified or computed by the caller.
-        content_type: the reply's Content-Type.
+        content_type: the response's Content-Type.
         digest: the digest of ``content``.
         what: names the image in errors.
 

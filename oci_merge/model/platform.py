@@ -75,7 +75,7 @@ def parse_platform(text: str) -> Platform:
         text: for example ``linux/arm/v7``.
 
     Returns:
-        The platform as written, not normalised.
+        The platform as written, not normalized.
 
     Raises:
         InvalidPlatformError: the text has another shape.
@@ -90,7 +90,7 @@ def parse_platform(text: str) -> Platform:
     return Platform(parts[0], parts[1], parts[2] if len(parts) == 3 else "")
 
 
-def normalise(platform: Platform) -> Platform:
+def normalize(platform: Platform) -> Platform:
     """Return the platform in containerd's normal form.
 
     ``linux/x86_64`` becomes ``linux/amd64``, ``linux/arm64/v8`` becomes ``linux/arm64``, and
@@ -119,19 +119,19 @@ def agrees(asked: Platform, found: Platform) -> bool:
     Both are compared in their normal form. A variant that was not asked for may be any; the
     version of the operating system is not compared.
     """
-    want, have = normalise(asked), normalise(found)
+    want, have = normalize(asked), normalize(found)
     if (want.os, want.architecture) != (have.os, have.architecture):
         return False
     return not says_variant(asked) or want.variant == have.variant
 
 
-def settle(asked: Platform, found: Platform) -> Platform:
+def resolve_platform(asked: Platform, found: Platform) -> Platform:
     """Return the platform to publish for an image of platform ``found`` that was asked for so.
 
     What was asked stands; what it leaves open is filled from the image, as far as the image is
     of that operating system and architecture.
     """
-    want, have = normalise(asked), normalise(found)
+    want, have = normalize(asked), normalize(found)
     if want.os != have.os:
         return want
     same_architecture = want.architecture == have.architecture
@@ -144,7 +144,7 @@ def settle(asked: Platform, found: Platform) -> Platform:
     )
 
 
-def settle_as_written(asked: Platform, found: Platform) -> Platform:
+def resolve_platform_as_written(asked: Platform, found: Platform) -> Platform:
     """Return the platform to publish as manifest-tool does: nothing is put into normal form.
 
     What was asked stands as it was written; what it leaves open is filled from the image as that
@@ -152,8 +152,8 @@ def settle_as_written(asked: Platform, found: Platform) -> Platform:
     """
     os = asked.os or found.os
     architecture = asked.architecture or found.architecture
-    of_one_kind = normalise(Platform(os, architecture)).architecture == (
-        normalise(found).architecture
+    of_one_kind = normalize(Platform(os, architecture)).architecture == (
+        normalize(found).architecture
     )
     return Platform(
         os,
@@ -170,7 +170,7 @@ def unknown_platform(platform: Platform) -> str:
     Platforms are not limited to a list, as new ones come before new versions of this do; but a
     name close to a known one is most likely misspelt.
     """
-    normal = normalise(platform)
+    normal = normalize(platform)
     checked = ((normal.os, _KNOWN_SYSTEMS), (normal.architecture, _KNOWN_ARCHITECTURES))
     strange = [(name, known) for name, known in checked if name and name not in known]
     if not strange or normal.os == normal.architecture == "unknown":

@@ -11,11 +11,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from oci_merge._concurrency import both
+from oci_merge._concurrency import gather_two
 from oci_merge.errors import OciMergeError, RegistryError, ServerError, TransportError
 from oci_merge.events import BlobCopied, CopyAdvanced, CopyStarted, OnEvent
 from oci_merge.model.digest import Verifier
-from oci_merge.registry.blobs import Blobs
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
 
 #: As many blobs at once as docker pulls.
@@ -45,13 +45,13 @@ class Copier:
         emit: told of progress.
     """
 
-    def __init__(self, target: Blobs, emit: OnEvent) -> None:
+    def __init__(self, target: BlobClient, emit: OnEvent) -> None:
         self._target = target
         self._emit = emit
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def copy(
-        self, digest: str, size: int, source: Blobs, upload: Upload | None = None
+        self, digest: str, size: int, source: BlobClient, upload: Upload | None = None
     ) -> None:
         """Copy a blob, unless it is there.
 
@@ -84,8 +84,8 @@ class _Copy:
 
     def __init__(
         self,
-        target: Blobs,
-        source: Blobs,
+        target: BlobClient,
+        source: BlobClient,
         digest: str,
         size: int,
         emit: OnEvent,
@@ -131,7 +131,7 @@ class _Copy:
         upload = await self._session()
         self._emit(CopyStarted(self._digest, self._size, self._source.name))
         try:
-            await both(self._source.read(self._digest, pipe.fill), put(upload, pipe))
+            await gather_two(self._source.read(self._digest, pipe.fill), put(upload, pipe))
         except (RegistryError, TransportError):
             await self.give_up()
             raise

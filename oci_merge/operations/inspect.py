@@ -11,7 +11,7 @@ from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
-from oci_merge.registry.client import Registry
+from oci_merge.registry.client import RegistryClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class InspectedImage:
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
         content: its manifest's exact bytes.
-        platform: what it runs on, as the index says, else its config; not normalised.
+        platform: what it runs on, as the index says, else its config; not normalized.
         layers: its layers, lowest first.
         is_attestation: whether it is an attestation of another image.
         attests: the digest of that image, or an empty string.
@@ -115,7 +115,7 @@ def check_inspected(text: str) -> Reference:
 
 
 async def inspect_reference(
-    registry: Registry, reference: Reference, text: str, *, shallow: bool = False
+    registry: RegistryClient, reference: Reference, text: str, *, shallow: bool = False
 ) -> Inspection:
     """Read what a reference stands for, and the manifests that an index lists.
 
@@ -143,7 +143,7 @@ async def inspect_reference(
 
 
 async def _deepened(
-    found: Inspection, registry: Registry, reference: Reference, manifest: Manifest
+    found: Inspection, registry: RegistryClient, reference: Reference, manifest: Manifest
 ) -> Inspection:
     """Add what an index lists, or what an image's config says."""
     document = manifest.document
@@ -162,7 +162,9 @@ async def _deepened(
     return replace(found, images=(image,), config=config)
 
 
-async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor) -> InspectedImage:
+async def _inspect_entry(
+    registry: RegistryClient, index: Reference, entry: Descriptor
+) -> InspectedImage:
     reference = Reference(index.registry, index.repository, digest=entry.digest)
     manifest = await registry.get_manifest(reference)
     document = manifest.document
@@ -181,7 +183,7 @@ async def _inspect_entry(registry: Registry, index: Reference, entry: Descriptor
     )
 
 
-async def _config(registry: Registry, reference: Reference, document: ImageManifest) -> bytes:
+async def _config(registry: RegistryClient, reference: Reference, document: ImageManifest) -> bytes:
     """Read a container image's config; what is no container image has none to read."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
         return b""

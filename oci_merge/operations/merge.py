@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
-from oci_merge._concurrency import beside, both
+from oci_merge._concurrency import background, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
 from oci_merge.model.index import IndexDocument
 from oci_merge.model.platform import Platform
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.resolve import (
     Registries,
-    Standing,
-    check_unseen,
+    TargetState,
+    check_unreadable,
     fetch_components,
     pinning_platforms,
     probe,
@@ -64,20 +64,24 @@ class Merge:
             self.warn(warning)
         try:
             home = registries[job.target.registry]
-            async with beside(home.open_ahead(0 if dry_run else self._expected)):
-                (components, found), standing = await both(
+            async with background(home.open_ahead(0 if dry_run else self._expected)):
+                (components, found), target_state = await gather_two(
                     self._components(registries), read_target(home, job.target, job.tags)
                 )
-            unseen = check_unseen(home, job.target, standing)
-            if unseen and dry_run:
-                self.warn(unseen)
-            transfers, assumed = self._transfers(components, standing.children)
-            (decided, index), lost = await both(
+            unreadable = check_unreadable(home, job.target, target_state)
+            if unreadable and dry_run:
+                self.warn(unreadable)
+            transfers, expected = self._transfers(components, target_state.children)
+            (decided, index), missing_children = await gather_two(
                 self._index(registries, components, found),
-                publisher.find_lost(assumed) if dry_run else publisher.transfer(transfers, assumed),
+                publisher.find_missing_children(expected)
+                if dry_run
+                else publisher.transfer(transfers, expected),
             )
-            transfers, assumed = self._transfers(components, standing.children - lost)
-            plan = self._plan(standing, transfers, assumed, index)
+            transfers, expected = self._transfers(
+                components, target_state.children - missing_children
+            )
+            plan = self._plan(target_state, transfers, expected, index)
             unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
             await publisher.close()
@@ -124,11 +128,15 @@ class Merge:
         """Return what has to be brought, and what else would have to be, were nothing present."""
         target = self._job.target
         plan = partial(plan_transfers, components, target.repository, registry=target.registry)
-        lacking = plan(present)
-        return lacking, plan({child.manifest.digest for child in lacking.children})
+        missing = plan(present)
+        return missing, plan({child.manifest.digest for child in missing.children})
 
     def _plan(
-        self, standing: Standing, transfers: Transfers, assumed: Transfers, index: IndexDocument
+        self,
+        target_state: TargetState,
+        transfers: Transfers,
+        expected: Transfers,
+        index: IndexDocument,
     ) -> Plan:
         digest = index.digest
         return Plan(
@@ -136,8 +144,10 @@ class Merge:
             index=index,
             transfers=transfers,
             tags=self._job.tags,
-            unchanged=frozenset(tag for tag in self._job.tags if standing.tags.get(tag) == digest),
-            assumed=assumed,
+            unchanged=frozenset(
+                tag for tag in self._job.tags if target_state.tags.get(tag) == digest
+            ),
+            expected=expected,
         )
 
     def _result(

@@ -7,15 +7,15 @@ import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 
-from oci_merge._concurrency import both, gather, settle
+from oci_merge._concurrency import gather, gather_settled, gather_two
 from oci_merge._text import listed
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
 from oci_merge.model.reference import Reference
-from oci_merge.operations.transfer import SETTLING, Carrier
+from oci_merge.operations.transfer import SETTLING, TransferRunner
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.transfers import Transfers
-from oci_merge.registry.client import Registry
+from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.verified_put import misses_content, put_manifest
 
 #: What Quay says of a manifest that is just being put under another tag.
@@ -36,7 +36,7 @@ class Publisher:
 
     def __init__(
         self,
-        registries: Mapping[str, Registry],
+        registries: Mapping[str, RegistryClient],
         target: Reference,
         emit: OnEvent,
         *,
@@ -45,31 +45,33 @@ class Publisher:
         self._registry = registries[target.registry]
         self._target = target
         self._emit = emit
-        self._carrier = Carrier(registries, target, emit, copy_layers=copy_layers)
+        self._transfers = TransferRunner(registries, target, emit, copy_layers=copy_layers)
         self._unchanged: set[str] = set()
 
-    async def transfer(self, transfers: Transfers, assumed: Transfers) -> frozenset[str]:
-        """Bring in blobs and children, as ``Carrier.carry`` does, and those that are lost.
+    async def transfer(self, transfers: Transfers, expected: Transfers) -> frozenset[str]:
+        """Bring in blobs and children, as ``TransferRunner.carry`` does, and those that are lost.
 
         Args:
             transfers: what the repository lacks.
-            assumed: what it has, by its present index.
+            expected: what it has, by its present index.
 
         Returns:
             The children that were lost of the latter.
         """
-        _, lost = await both(self._carrier.carry(transfers), self.find_lost(assumed))
-        if lost:
-            await self._carrier.carry(assumed.only(lost))
-        return lost
+        _, missing_children = await gather_two(
+            self._transfers.run(transfers), self.find_missing_children(expected)
+        )
+        if missing_children:
+            await self._transfers.run(expected.only(missing_children))
+        return missing_children
 
-    async def find_lost(self, assumed: Transfers) -> frozenset[str]:
+    async def find_missing_children(self, expected: Transfers) -> frozenset[str]:
         """Look which children are gone that the present index lists, as after a clean-up.
 
         Registries differ in whether they take an index that lists such a child.
         """
         target = self._target
-        digests = [child.manifest.digest for child in assumed.children]
+        digests = [child.manifest.digest for child in expected.children]
         are_lost = await gather(
             self._registry.lacks_manifest(
                 Reference(target.registry, target.repository, digest=digest)
@@ -108,7 +110,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Let what was sent come to its end, so that no upload session is left open."""
-        await self._carrier.close()
+        await self._transfers.close()
 
     async def _tag_at_once(self, plan: Plan, tags: list[str]) -> list[str]:
         """Move tags by one request, where that may do, and return those that are left."""
@@ -129,7 +131,7 @@ class Publisher:
 
     async def _move(self, plan: Plan, tags: Sequence[str]) -> _Failures:
         """Put the index under tags and return the errors of those that failed."""
-        outcomes = await settle(self._put_tag(plan, tag) for tag in tags)
+        outcomes = await gather_settled(self._put_tag(plan, tag) for tag in tags)
         return {
             tag: outcome for tag, outcome in zip(tags, outcomes, strict=True) if outcome is not None
         }
@@ -138,11 +140,11 @@ class Publisher:
         """Try again where the registry misses children: bring them, or let it find them."""
         if not failures or not all(map(misses_content, failures.values())):
             return failures
-        if not plan.assumed.children and not plan.transfers.children:
+        if not plan.expected.children and not plan.transfers.children:
             return failures
-        if plan.assumed.children:
+        if plan.expected.children:
             # It does not have what the present index lists, or not with all its blobs.
-            await self._carrier.carry(plan.assumed)
+            await self._transfers.run(plan.expected)
         if plan.transfers.children:
             await asyncio.sleep(SETTLING)
         return await self._move(plan, list(failures))

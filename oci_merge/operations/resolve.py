@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from oci_merge._concurrency import both, gather, settle
+from oci_merge._concurrency import gather, gather_settled, gather_two
 from oci_merge._text import listed, printable
 from oci_merge.errors import (
     AccessDeniedError,
@@ -25,30 +25,30 @@ from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.platform_selection import decide_platform, select
-from oci_merge.registry.client import Registry
+from oci_merge.registry.client import RegistryClient
 
 #: How deep indexes within indexes are followed, and how much they may list altogether.
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 1000
 
 #: The registries that are read, by name.
-Registries = Mapping[str, Registry]
+Registries = Mapping[str, RegistryClient]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetState:
     """What the target's repository holds now.
 
     Attributes:
         tags: the digest that a tag stands on; tags that do not exist are left out.
         children: digests of the manifests that the target's present index lists.
-        unseen: the tags that may not be looked at, with what the registry said. They are taken to
-            stand nowhere, as some registries say the same of what is not there.
+        unreadable: the tags that may not be read, with what the registry said. They count as
+            absent, since some registries say the same of what is not there.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
-    unseen: Mapping[str, RegistryError] = field(default_factory=dict)
+    unreadable: Mapping[str, RegistryError] = field(default_factory=dict)
 
 
 async def probe(
@@ -64,7 +64,7 @@ async def probe(
         RegistryError, TransportError: one could not be looked for.
     """
     emit(StageStarted("probe", len(candidates)))
-    outcomes = await settle(
+    outcomes = await gather_settled(
         registries[candidate.reference.registry].head_manifest(candidate.reference)
         for candidate in candidates
     )
@@ -116,7 +116,7 @@ async def fetch_components(
     """
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
-    outcomes = await settle(_fetch(registries, reference, emit) for reference in references)
+    outcomes = await gather_settled(_fetch(registries, reference, emit) for reference in references)
     fetched = dict(zip(references, outcomes, strict=True))
     if ignore_missing:
         _leave_out_missing(fetched, emit)
@@ -159,35 +159,37 @@ async def read_platforms(
     return decided
 
 
-async def read_target(registry: Registry, target: Reference, tags: Sequence[str]) -> Standing:
+async def read_target(
+    registry: RegistryClient, target: Reference, tags: Sequence[str]
+) -> TargetState:
     """Read what the target's tags stand on: its own by GET, the others by HEAD.
 
     Returns:
-        What was read; a tag that may not be is unseen, and all are where a login is refused.
-        ``check_unseen`` says whether a run may go on with that.
+        What was read; a tag that may not be is unreadable, and all are where a login is refused.
+        ``check_unreadable`` says whether a run may go on with that.
 
     Raises:
         RegistryError, TransportError: one could not be read.
     """
     others = [tag for tag in tags if tag != target.tag]
     try:
-        (own, children), rest = await both(
+        (own, children), rest = await gather_two(
             _standing(registry, target),
             gather(_standing_digest(registry, target.with_tag(tag)) for tag in others),
         )
     except AuthenticationError as error:
         # No tag more is looked at: a wrong password that is sent often may lock its user out.
-        return Standing(unseen=dict.fromkeys(tags, error))
+        return TargetState(unreadable=dict.fromkeys(tags, error))
     outcomes = {str(target.tag): own} | dict(zip(others, rest, strict=True))
-    return Standing(
+    return TargetState(
         {tag: digest for tag, digest in outcomes.items() if isinstance(digest, str) and digest},
         children,
         {tag: error for tag, error in outcomes.items() if isinstance(error, RegistryError)},
     )
 
 
-def check_unseen(registry: Registry, target: Reference, standing: Standing) -> str:
-    """Say which tags are unseen and why, once the images are read.
+def check_unreadable(registry: RegistryClient, target: Reference, target_state: TargetState) -> str:
+    """Say which tags are unreadable and why, once the images are read.
 
     Returns:
         A sentence; empty if all tags were seen.
@@ -196,14 +198,14 @@ def check_unseen(registry: Registry, target: Reference, standing: Standing) -> s
         AuthenticationError: the registry wants a login. Where it has taken one, for the images,
             its 401 says of the target what others say by 403.
     """
-    if not standing.unseen:
+    if not target_state.unreadable:
         return ""
-    first = next(iter(standing.unseen.values()))
+    first = next(iter(target_state.unreadable.values()))
     if isinstance(first, AuthenticationError) and registry.wants_login(target.repository):
         raise first
     return (
-        f"{listed(list(standing.unseen))} of {target.name} could not be looked at, so it is not "
-        f"known whether anything stands there: {first.message}"
+        f"{listed(list(target_state.unreadable))} of {target.name} could not be looked at, "
+        f"so it is not known whether anything stands there: {first.message}"
     )
 
 
@@ -276,7 +278,9 @@ def _leave_out_missing(
         )
 
 
-async def _flatten(registry: Registry, source: Source, manifest: Manifest) -> tuple[Component, ...]:
+async def _flatten(
+    registry: RegistryClient, source: Source, manifest: Manifest
+) -> tuple[Component, ...]:
     if not isinstance(manifest.document, ImageIndex):
         return (Component(source, manifest),)
     leaves = await _Walk(registry, source).leaves(manifest.document)
@@ -298,7 +302,7 @@ class _Walk:
         entries: how many entries the indexes met so far list altogether.
     """
 
-    registry: Registry
+    registry: RegistryClient
     source: Source
     entries: int = 0
 
@@ -329,7 +333,7 @@ class _Walk:
 
 
 async def _read_config(
-    registry: Registry, component: Component, emit: OnEvent | None = None
+    registry: RegistryClient, component: Component, emit: OnEvent | None = None
 ) -> Platform:
     """Read what an image says of itself; what is no image says nothing, if it may keep silent."""
     config = component.document.config
@@ -350,7 +354,7 @@ async def _read_config(
 
 
 async def _standing(
-    registry: Registry, target: Reference
+    registry: RegistryClient, target: Reference
 ) -> tuple[str | AccessDeniedError, frozenset[str]]:
     """Return the digest that a tag stands on and what its index lists; whatever stands there."""
     try:
@@ -370,7 +374,9 @@ async def _standing(
     return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
 
 
-async def _standing_digest(registry: Registry, reference: Reference) -> str | AccessDeniedError:
+async def _standing_digest(
+    registry: RegistryClient, reference: Reference
+) -> str | AccessDeniedError:
     try:
         return await registry.head_manifest(reference)
     except AccessDeniedError as denial:

@@ -15,20 +15,20 @@ from oci_merge.events import OnEvent, StageAdvanced, StageStarted
 from oci_merge.model.reference import Reference
 from oci_merge.operations.copy_blob import Copier
 from oci_merge.planning.transfers import Child, Copy, Mount, Transfers
-from oci_merge.registry.blobs import Blobs
-from oci_merge.registry.client import Registry
-from oci_merge.registry.hints import Refusal, remedy
+from oci_merge.registry.blobs import BlobClient
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.hints import Refusal, registry_hint
 from oci_merge.registry.types import RefusedMount, Upload
-from oci_merge.registry.verified_put import misses_content, put_manifest, with_remedy
+from oci_merge.registry.verified_put import add_hint, misses_content, put_manifest
 
 #: How long requests under way may take to end after a run was broken off, in seconds.
 _GRACE = 2.0
 #: How long a registry that does not see yet what it has just taken is left alone, in seconds.
 SETTLING = 1.0
-_Standing = dict[str, asyncio.Future[RefusedMount | None]]
+_Mounted = dict[str, asyncio.Future[RefusedMount | None]]
 
 
-class Carrier:
+class TransferRunner:
     """Carries what the target's repository lacks into it.
 
     Args:
@@ -40,7 +40,7 @@ class Carrier:
 
     def __init__(
         self,
-        registries: Mapping[str, Registry],
+        registries: Mapping[str, RegistryClient],
         target: Reference,
         emit: OnEvent,
         *,
@@ -51,13 +51,13 @@ class Carrier:
         self._repository = target.repository
         self._emit = emit
         self._copy_layers = copy_layers
-        self._blobs = Blobs(self._registry, target.repository, may_leave=copy_layers)
+        self._blobs = BlobClient(self._registry, target.repository, may_leave=copy_layers)
         self._copier = Copier(self._blobs, emit)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._copying: set[asyncio.Task[Any]] = set()
         self._is_broken_off = False
 
-    async def carry(self, transfers: Transfers) -> None:
+    async def run(self, transfers: Transfers) -> None:
         """Mount or copy the blobs, and put each child as soon as its own blobs stand.
 
         Raises:
@@ -71,18 +71,18 @@ class Carrier:
         future = asyncio.get_running_loop().create_future
         digests = [blob.digest for blob in transfers.mounts]
         digests += [blob.digest for blob in transfers.copies]
-        standing: _Standing = {digest: future() for digest in digests}
+        mounted: _Mounted = {digest: future() for digest in digests}
         await gather(
             [
-                *(self._mount(mount, standing) for mount in transfers.mounts),
-                *(self._copy(copy, standing) for copy in transfers.copies),
-                *(self._put_child(child, standing) for child in transfers.children),
+                *(self._mount(mount, mounted) for mount in transfers.mounts),
+                *(self._copy(copy, mounted) for copy in transfers.copies),
+                *(self._put_child(child, mounted) for child in transfers.children),
             ]
         )
         refused = {
             mount: outcome
             for mount in transfers.mounts
-            if (outcome := standing[mount.digest].result()) is not None
+            if (outcome := mounted[mount.digest].result()) is not None
         }
         if refused:
             raise self._refused(refused)
@@ -95,7 +95,7 @@ class Carrier:
         for task in late:
             task.cancel()
 
-    async def _mount(self, mount: Mount, standing: _Standing) -> None:
+    async def _mount(self, mount: Mount, mounted: _Mounted) -> None:
         """Mount a blob in a task of its own: a mount that was sent comes to its end."""
         task = asyncio.ensure_future(self._mount_or_copy(mount))
         self._under_way.add(task)
@@ -107,7 +107,7 @@ class Carrier:
             if task in self._copying:
                 task.cancel()
             raise
-        standing[mount.digest].set_result(refusal)
+        mounted[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
     async def _mount_or_copy(self, mount: Mount) -> RefusedMount | None:
@@ -129,7 +129,7 @@ class Carrier:
     async def _copied_instead(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:
         """Copy a blob; without leave to copy layers, a failure leaves the refusal as it was."""
         upload = Upload(refusal.upload, refusal.least_chunk) if refusal.upload else None
-        source = Blobs(self._registry, mount.source)
+        source = BlobClient(self._registry, mount.source)
         try:
             await self._copier.copy(mount.digest, mount.size, source, upload)
         except OciMergeError as error:
@@ -137,25 +137,25 @@ class Carrier:
                 reason = f"{refusal.reason}; it could not be copied either: {error.message}"
                 return replace(refusal, reason=reason)
             if isinstance(error, RegistryError) and error.method != "GET":
-                with_remedy(error, self._registry.name, self._repository)
+                add_hint(error, self._registry.name, self._repository)
             raise
         return None
 
     def _may_copy(self, mount: Mount) -> bool:
         return self._copy_layers or mount.is_document
 
-    async def _copy(self, copy: Copy, standing: _Standing) -> None:
-        source = Blobs(self._registries[copy.registry], copy.source)
+    async def _copy(self, copy: Copy, mounted: _Mounted) -> None:
+        source = BlobClient(self._registries[copy.registry], copy.source)
         try:
             await self._copier.copy(copy.digest, copy.size, source)
         except RegistryError as error:
             if error.method != "GET":  # those are of the source, whose remedies are others
-                with_remedy(error, self._registry.name, self._repository)
+                add_hint(error, self._registry.name, self._repository)
             raise
-        standing[copy.digest].set_result(None)
+        mounted[copy.digest].set_result(None)
 
-    async def _put_child(self, child: Child, standing: _Standing) -> None:
-        outcomes = [await standing[digest] for digest in child.blobs]
+    async def _put_child(self, child: Child, mounted: _Mounted) -> None:
+        outcomes = [await mounted[digest] for digest in child.blobs]
         if any(outcome is not None for outcome in outcomes):
             return
         try:
@@ -186,7 +186,7 @@ class Carrier:
             for source in sources
         ]
         first = next(iter(refused.values()))
-        found = remedy(
+        found = registry_hint(
             Refusal(self._registry.name, self._repository, first.status, first.codes, first.reason)
         )
         return MountRefusedError(

@@ -35,7 +35,7 @@ class Plan:
         transfers: what has to be there before the index.
         tags: the tags to publish, the target's own first.
         unchanged: those of the tags that already stand on this very index.
-        assumed: what has to be there too, but the target's present index lists.
+        expected: what has to be there too, but the target's present index lists.
     """
 
     target: Reference
@@ -43,7 +43,7 @@ class Plan:
     transfers: Transfers = field(default_factory=Transfers)
     tags: tuple[str, ...] = ()
     unchanged: frozenset[str] = frozenset()
-    assumed: Transfers = field(default_factory=Transfers)
+    expected: Transfers = field(default_factory=Transfers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values; the bytes of manifests are in base64."""

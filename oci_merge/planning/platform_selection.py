@@ -13,10 +13,10 @@ from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFo
 from oci_merge.model.platform import (
     Platform,
     agrees,
-    normalise,
+    normalize,
+    resolve_platform,
+    resolve_platform_as_written,
     says_variant,
-    settle,
-    settle_as_written,
     unknown_platform,
 )
 from oci_merge.model.reference import Reference
@@ -105,8 +105,8 @@ def decide_platform(
 
 def _published(asked: Platform | None, said: Platform, *, as_written: bool) -> Platform:
     if as_written:
-        return settle_as_written(asked or Platform("", ""), said)
-    return normalise(said) if asked is None else settle(asked, said)
+        return resolve_platform_as_written(asked or Platform("", ""), said)
+    return normalize(said) if asked is None else resolve_platform(asked, said)
 
 
 def _unknown_warning(component: Component, said: Platform) -> str:
@@ -123,7 +123,7 @@ def _matching(
     exact = [
         image
         for image in fitting
-        if image.said and normalise(image.said).variant == normalise(asked).variant
+        if image.said and normalize(image.said).variant == normalize(asked).variant
     ]
     if exact or fitting:
         return exact or fitting
@@ -135,7 +135,7 @@ def _matching(
 
 
 def _variant_warning(component: Component, said: Platform) -> str:
-    if normalise(said).architecture != "arm" or says_variant(said):
+    if normalize(said).architecture != "arm" or says_variant(said):
         return ""
     return (
         f"{component.name} is for {printable(said.os)}/arm and does not say which variant; "

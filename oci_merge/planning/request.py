@@ -15,7 +15,7 @@ from oci_merge.errors import (
 )
 from oci_merge.model.platform import (
     Platform,
-    normalise,
+    normalize,
     parse_platform,
     says_variant,
     unknown_platform,
@@ -280,7 +280,7 @@ def _check_distinct(platforms: Sequence[Platform]) -> None:
     first: dict[tuple[Platform, bool], Platform] = {}
     for platform in platforms:
         # linux/arm64 may yet be filled from a config; linux/arm64/v8 and linux/aarch64/8 may not.
-        other = first.setdefault((normalise(platform), says_variant(platform)), platform)
+        other = first.setdefault((normalize(platform), says_variant(platform)), platform)
         if other is not platform:
             also = "" if other == platform else f", also as {other}"
             raise UsageError(f"the platform {platform} is asked for twice{also}")

@@ -112,37 +112,37 @@ def plan_transfers(
         that live in the target's repository. Blobs are mounted if any component of the target's
         registry has them, else copied. Layers that live outside registries are left alone.
     """
-    near = [component for component in components if _is_near(component, registry)]
-    at_home = [component for component in near if _repository(component) == repository]
-    blobs_at_home = {blob.digest for component in at_home for blob, _ in _blobs(component)}
-    settled = present | {component.manifest.digest for component in at_home}
-    lacking = _lacking(components, near, settled)
+    in_registry = [component for component in components if _is_in_registry(component, registry)]
+    in_target = [component for component in in_registry if _repository(component) == repository]
+    blobs_in_target = {blob.digest for component in in_target for blob, _ in _blobs(component)}
+    standing = present | {component.manifest.digest for component in in_target}
+    missing = _missing(components, in_registry, standing)
     mounts: dict[str, Mount] = {}
     copies: dict[str, Copy] = {}
-    for component in lacking:
+    for component in missing:
         for blob, role in _blobs(component):
-            if blob.digest in blobs_at_home:
+            if blob.digest in blobs_in_target:
                 continue
-            if _is_near(component, registry):
+            if _is_in_registry(component, registry):
                 mounts.setdefault(blob.digest, _mount(component, blob, role))
             else:
                 copies.setdefault(blob.digest, _copy(component, blob))
     return Transfers(
         tuple(mounts.values()),
-        tuple(_child(component, registry, blobs_at_home) for component in lacking),
+        tuple(_child(component, registry, blobs_in_target) for component in missing),
         tuple(copy for copy in copies.values() if copy.digest not in mounts),
     )
 
 
-def _lacking(
-    components: Sequence[Component], near: Sequence[Component], settled: AbstractSet[str]
+def _missing(
+    components: Sequence[Component], in_registry: Sequence[Component], standing: AbstractSet[str]
 ) -> list[Component]:
-    """Return the components that have to be put, each once, rather from near than from far."""
+    """Return the components that have to be put, each once, preferably from the registry."""
     chosen: dict[str, Component] = {}
-    for component in (*near, *components):
+    for component in (*in_registry, *components):
         chosen.setdefault(component.manifest.digest, component)
     digests = dict.fromkeys(component.manifest.digest for component in components)
-    return [chosen[digest] for digest in digests if digest not in settled]
+    return [chosen[digest] for digest in digests if digest not in standing]
 
 
 def _mount(component: Component, blob: Descriptor, role: BlobRole) -> Mount:
@@ -154,12 +154,12 @@ def _copy(component: Component, blob: Descriptor) -> Copy:
     return Copy(blob.digest, blob.size, blob.media_type, at.registry, at.repository)
 
 
-def _child(component: Component, registry: str | None, blobs_at_home: AbstractSet[str]) -> Child:
+def _child(component: Component, registry: str | None, blobs_in_target: AbstractSet[str]) -> Child:
     source = _repository(component)
-    if not _is_near(component, registry):
+    if not _is_in_registry(component, registry):
         source = f"{component.source.reference.registry}/{source}"
     digests = dict.fromkeys(blob.digest for blob, _ in _blobs(component))
-    blobs = tuple(digest for digest in digests if digest not in blobs_at_home)
+    blobs = tuple(digest for digest in digests if digest not in blobs_in_target)
     return Child(component.manifest, source, blobs)
 
 
@@ -167,7 +167,7 @@ def _repository(component: Component) -> str:
     return component.source.reference.repository
 
 
-def _is_near(component: Component, registry: str | None) -> bool:
+def _is_in_registry(component: Component, registry: str | None) -> bool:
     return registry is None or component.source.reference.registry == registry
 
 

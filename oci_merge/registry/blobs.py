@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
 from oci_merge.errors import RegistryError, TransportError
-from oci_merge.http.message import Reply, Request
-from oci_merge.registry.client import Registry
+from oci_merge.http.message import Request, Response
+from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.types import Upload, chunk_length, located
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 _RANGE = re.compile(r"(?:bytes[ =])?0-(\d{1,18})")
 
 
-class Blobs:
+class BlobClient:
     """The blobs of a repository.
 
     Args:
@@ -28,7 +28,9 @@ class Blobs:
             without credentials.
     """
 
-    def __init__(self, registry: Registry, repository: str, *, may_leave: bool = False) -> None:
+    def __init__(
+        self, registry: RegistryClient, repository: str, *, may_leave: bool = False
+    ) -> None:
         self._registry = registry
         self._may_leave = may_leave
         self._repository = repository
@@ -49,27 +51,27 @@ class Blobs:
             TransportError: it did not answer.
         """
         try:
-            reply = await self._write(Request("HEAD", self._path(digest)), "look for", digest)
+            response = await self._write(Request("HEAD", self._path(digest)), "look for", digest)
         except RegistryError as error:
             if error.status >= 500 or error.status == 429:
                 raise
             return False
-        return reply.status == 200
+        return response.status == 200
 
     async def read(
-        self, digest: str, sink: Callable[[AsyncIterator[bytes]], Awaitable[None]]
+        self, digest: str, write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]]
     ) -> None:
         """Read a blob in pieces, from where it is redirected to.
 
         Args:
             digest: the blob.
-            sink: takes the pieces, unchecked; it is not called where the registry refuses.
+            write_to: takes the pieces, unchecked; it is not called where the registry refuses.
 
         Raises:
             RegistryError: the registry refused.
             TransportError: it did not answer, or broke off.
         """
-        request = Request("GET", self._path(digest), sink=sink)
+        request = Request("GET", self._path(digest), write_to=write_to)
         subject = f"{digest} from {self.name}"
         await self._registry.exchange(request, "read", subject, reads=self._repository)
 
@@ -99,7 +101,7 @@ class Blobs:
             TransportError: it did not answer.
         """
         headers = _BYTES | {"Content-Length": str(size)}
-        request = Request("PUT", self._end(upload, digest), headers=headers, pieces=pieces)
+        request = Request("PUT", self._end(upload, digest), headers=headers, body_stream=pieces)
         await self._write(request, "upload", digest)
 
     async def append(self, upload: Upload, digest: str, offset: int, chunk: bytes) -> Upload:
@@ -154,21 +156,21 @@ class Blobs:
         url = self._at(upload)
         return f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe='')}"
 
-    async def _write(self, request: Request, action: str, digest: str) -> Reply:
+    async def _write(self, request: Request, action: str, digest: str) -> Response:
         subject = f"{digest} {'in' if action == 'look for' else 'to'} {self.name}"
         return await self._registry.exchange(request, action, subject, writes=self._repository)
 
-    def _upload(self, reply: Reply, before: Upload | None = None) -> Upload:
-        location = located(reply.url, reply.headers.get("location"))
+    def _upload(self, response: Response, before: Upload | None = None) -> Upload:
+        location = located(response.url, response.headers.get("location"))
         if not location and before is None:
             raise TransportError(
                 f"{self._registry.name} opened an upload to {self.name} without saying where",
                 hint="the registry, or a proxy before it, is misconfigured",
             )
-        match = _RANGE.fullmatch(reply.headers.get("range", ""))
+        match = _RANGE.fullmatch(response.headers.get("range", ""))
         return Upload(
             location or (before.url if before else ""),
-            chunk_length(reply.headers.get("oci-chunk-min-length"))
+            chunk_length(response.headers.get("oci-chunk-min-length"))
             or (before.least_chunk if before else 0),
             int(match[1]) + 1 if match else None,
         )

@@ -1,6 +1,6 @@
 """One registry's endpoints, a method each (OCI distribution spec 1.1).
 
-Each method says what it needs, sends, and turns an error reply into an error that names the image.
+Each method says what it needs, sends, and turns an error response into an error of ours.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from oci_merge.errors import (
 )
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
-from oci_merge.http.session import Sender
+from oci_merge.http.session import Session
 from oci_merge.model.digest import check_digest, sha256_digest, verify_digest
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.model.media_types import ACCEPT_MANIFESTS
 from oci_merge.model.reference import Reference
-from oci_merge.registry.host import Endpoint
+from oci_merge.registry.host import RegistryHost
 from oci_merge.registry.types import RawManifest, RefusedMount, chunk_length, located
 from oci_merge.registry.warnings import WarningsOnce
 
@@ -43,11 +43,11 @@ _SUCCESSES = frozenset({200, 201, 202, 204})
 _KNOWS_NO_TAGS = frozenset({400, 403, 404, 405})
 
 
-class Registry:
+class RegistryClient:
     """A registry, for one run.
 
     Args:
-        endpoint: what is kept of it between runs.
+        host: what is kept of it between runs.
         reads: the repositories that the run reads.
         writes: the repositories that it reads and writes.
         deadline: when the run has to be over.
@@ -57,7 +57,7 @@ class Registry:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        host: RegistryHost,
         *,
         reads: Sequence[str] = (),
         writes: Sequence[str] = (),
@@ -65,18 +65,18 @@ class Registry:
         on_event: OnEvent = ignore,
         on_warning: Callable[[str], object] | None = None,
     ) -> None:
-        self.name = endpoint.name
-        self._endpoint = endpoint
-        self._transport = endpoint.transport
-        self._sender = Sender(
-            endpoint.transport,
-            retries=endpoint.connection.retries,
+        self.name = host.name
+        self._host = host
+        self._transport = host.transport
+        self._session = Session(
+            host.transport,
+            retries=host.connection.retries,
             deadline=deadline,
             on_event=on_event,
         )
         scopes = [*map(pull_push, writes), *map(pull, reads)]
-        self._auth = Authenticator(self._sender, scopes, endpoint.logins)
-        self._asker = Asker(endpoint, self._sender, self._auth)
+        self._auth = Authenticator(self._session, scopes, host.logins)
+        self._asker = Asker(host, self._session, self._auth)
         self._warnings = WarningsOnce(self.name, on_warning)
 
     async def open_ahead(self, requests: int) -> None:
@@ -102,15 +102,15 @@ class Registry:
         """Fetch a manifest's bytes; as ``get_manifest``, but whatever they say."""
         request = Request("GET", _manifest_path(reference), headers=_ACCEPT, limit=MAX_DOCUMENT)
         doing = _Doing("read", str(reference), [pull(reference.repository)])
-        reply = await self._send(request, doing)
-        self._expect(reply, {200}, request, doing)
-        digest = reference.digest or reply.headers.get("docker-content-digest", "")
+        response = await self._send(request, doing)
+        self._expect(response, {200}, request, doing)
+        digest = reference.digest or response.headers.get("docker-content-digest", "")
         if _can_verify(digest):
-            verify_digest(reply.content, digest, what=f"the manifest of {reference}")
+            verify_digest(response.content, digest, what=f"the manifest of {reference}")
         return RawManifest(
-            reply.headers.get("content-type", ""),
-            reference.digest or sha256_digest(reply.content),
-            reply.content,
+            response.headers.get("content-type", ""),
+            reference.digest or sha256_digest(response.content),
+            response.content,
         )
 
     async def head_manifest(self, reference: Reference) -> str:
@@ -124,14 +124,14 @@ class Registry:
         request = Request("HEAD", _manifest_path(reference), headers=_ACCEPT)
         doing = _Doing("read", str(reference), [pull(reference.repository)])
         try:
-            reply = await self._send(request, doing)
+            response = await self._send(request, doing)
         except (AuthenticationError, AccessDeniedError):
             return (await self.get_raw_manifest(reference)).digest
-        digest: str = reply.headers.get("docker-content-digest", "")
-        if reply.status == 200 and _can_verify(digest):
+        digest: str = response.headers.get("docker-content-digest", "")
+        if response.status == 200 and _can_verify(digest):
             return digest
-        if reply.status == 404:
-            self._expect(reply, {200}, request, doing)
+        if response.status == 404:
+            self._expect(response, {200}, request, doing)
         return (await self.get_raw_manifest(reference)).digest
 
     async def lacks_manifest(self, reference: Reference) -> bool:
@@ -142,10 +142,10 @@ class Registry:
         request = Request("HEAD", _manifest_path(reference), headers=_ACCEPT, repeatable=False)
         doing = _Doing("read", str(reference), [pull(reference.repository)])
         try:
-            reply = await self._send(request, doing)
+            response = await self._send(request, doing)
         except (RegistryError, TransportError):
             return False
-        return reply.status == 404 and not reply.foreign
+        return response.status == 404 and not response.cross_origin
 
     async def get_config(self, repository: str, config: Descriptor, *, what: str) -> bytes:
         """Fetch an image's config ("Pulling blobs"); it may be redirected to an object store.
@@ -167,10 +167,10 @@ class Registry:
             )
         request = Request("GET", f"/v2/{repository}/blobs/{config.digest}", limit=MAX_DOCUMENT)
         doing = _Doing("read", f"the config of {what}", [pull(repository)])
-        reply = await self._send(request, doing)
-        self._expect(reply, {200}, request, doing)
-        verify_digest(reply.content, config.digest, what=f"the config of {what}")
-        return reply.content
+        response = await self._send(request, doing)
+        self._expect(response, {200}, request, doing)
+        verify_digest(response.content, config.digest, what=f"the config of {what}")
+        return response.content
 
     async def mount_blob(self, repository: str, digest: str, source: str) -> RefusedMount | None:
         """Mount a blob from another repository ("Mounting a blob from another repository").
@@ -188,18 +188,18 @@ class Registry:
         subject = f"{digest} from {self.name}/{source}"
         doing = _Doing("mount", subject, [pull_push(repository), pull(source)])
         try:
-            reply = await self._send(request, doing)
-            self._expect(reply, {201, 202}, request, doing)
+            response = await self._send(request, doing)
+            self._expect(response, {201, 202}, request, doing)
         except RegistryError as error:
             if error.status >= 500 or error.status == 429:
                 raise
             return RefusedMount(error.message, status=error.status, codes=error.codes)
-        if reply.status == 201:
+        if response.status == 201:
             return None
         return RefusedMount(
             "it offered an upload instead",
-            located(reply.url, reply.headers.get("location")),
-            chunk_length(reply.headers.get("oci-chunk-min-length")),
+            located(response.url, response.headers.get("location")),
+            chunk_length(response.headers.get("oci-chunk-min-length")),
         )
 
     async def cancel_upload(self, repository: str, upload: str) -> None:
@@ -240,15 +240,15 @@ class Registry:
         separator = "@" if ":" in identifier else ":"
         subject = f"{self.name}/{repository}{separator}{identifier}"
         path = f"/v2/{repository}/manifests/{identifier}"
-        reply = await self._put(path, subject, repository, media_type, content)
-        stored = reply.headers.get("docker-content-digest", "")
+        response = await self._put(path, subject, repository, media_type, content)
+        stored = response.headers.get("docker-content-digest", "")
         expected = sha256_digest(content)
         if stored != expected and stored.startswith("sha256:"):
             raise DigestMismatchError(
                 f"{self.name} was sent {expected} for {subject}, but stored {printable(stored)}",
                 hint="the registry, or a proxy before it, alters manifests",
             )
-        return reply.status == 201 or bool(stored)
+        return response.status == 201 or bool(stored)
 
     @property
     def may_take_tags(self) -> bool:
@@ -256,8 +256,8 @@ class Registry:
 
         It takes a request to find out, which in a single run would be a step for nothing.
         """
-        known = self._endpoint.takes_tags
-        return self._endpoint.has_put_tags if known is None else known
+        known = self._host.takes_tags
+        return self._host.has_put_tags if known is None else known
 
     async def put_tags(
         self, repository: str, tags: Sequence[str], media_type: str, content: bytes
@@ -282,33 +282,33 @@ class Registry:
         path = f"/v2/{repository}/manifests/{digest}?{query}"
         subject = f"{self.name}/{repository}:{listed(list(tags))}"
         try:
-            reply = await self._put(path, subject, repository, media_type, content)
+            response = await self._put(path, subject, repository, media_type, content)
         except RegistryError as error:
             if error.status in _KNOWS_NO_TAGS:
-                self._endpoint.takes_tags = False
+                self._host.takes_tags = False
             raise
-        named = ",".join(reply.headers.get_list("oci-tag")).split(",")
+        named = ",".join(response.headers.get_list("oci-tag")).split(",")
         confirmed = frozenset(tag.strip() for tag in named) & frozenset(tags)
-        self._endpoint.takes_tags = bool(confirmed)
+        self._host.takes_tags = bool(confirmed)
         return confirmed
 
     def note_tags(self) -> None:
         """Note that several tags were put, so that the next time one request may do."""
-        self._endpoint.has_put_tags = True
+        self._host.has_put_tags = True
 
     async def _put(
         self, path: str, subject: str, repository: str, media_type: str, content: bytes
-    ) -> Reply:
+    ) -> Response:
         headers = {"Content-Type": media_type}
         request = Request("PUT", path, headers=headers, content=content)
         doing = _Doing("push", subject, [pull_push(repository)])
-        reply = await self._send(request, doing)
-        self._expect(reply, {200, 201, 202}, request, doing)
-        return reply
+        response = await self._send(request, doing)
+        self._expect(response, {200, 201, 202}, request, doing)
+        return response
 
     async def exchange(
         self, request: Request, action: str, subject: str, *, writes: str = "", reads: str = ""
-    ) -> Reply:
+    ) -> Response:
         """Send any other request; ``blobs`` has the rest of the endpoints.
 
         Args:
@@ -324,9 +324,9 @@ class Registry:
         """
         scope = pull_push(writes) if writes else pull(reads)
         doing = _Doing(action, subject, [scope])
-        reply = await self._send(request, doing)
-        self._expect(reply, _SUCCESSES, request, doing)
-        return reply
+        response = await self._send(request, doing)
+        self._expect(response, _SUCCESSES, request, doing)
+        return response
 
     def wants_login(self, repository: str) -> bool:
         """Say whether it asked a repository's user to log in, and has taken no login of theirs."""
@@ -351,30 +351,30 @@ class Registry:
             what="upload address",
         )
 
-    async def _send(self, request: Request, doing: _Doing) -> Reply:
+    async def _send(self, request: Request, doing: _Doing) -> Response:
         """Send a request, answer challenges, and pass on what the registry warns of.
 
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
         if not self._transport.is_own(request.url):
-            return replace(await self._sender.send(request), foreign=True)
+            return replace(await self._session.send(request), cross_origin=True)
         outcome = await self._asker.ask(request, doing.scopes)
-        reply = outcome.reply
-        if reply.status == 401 and not reply.foreign:
-            raise self._error(reply, request, doing, had_token=outcome.had_token)
-        if not reply.foreign:
-            self._warnings.note(reply.headers.get_list("warning"))
-        return reply
+        response = outcome.response
+        if response.status == 401 and not response.cross_origin:
+            raise self._error(response, request, doing, had_token=outcome.had_token)
+        if not response.cross_origin:
+            self._warnings.note(response.headers.get_list("warning"))
+        return response
 
     def _expect(
-        self, reply: Reply, statuses: AbstractSet[int], request: Request, doing: _Doing
+        self, response: Response, statuses: AbstractSet[int], request: Request, doing: _Doing
     ) -> None:
-        if reply.status not in statuses:
-            raise self._error(reply, request, doing, had_token=False)
+        if response.status not in statuses:
+            raise self._error(response, request, doing, had_token=False)
 
     def _error(
-        self, reply: Reply, request: Request, doing: _Doing, *, had_token: bool
+        self, response: Response, request: Request, doing: _Doing, *, had_token: bool
     ) -> RegistryError:
         attempt = Attempt(
             action=doing.action,
@@ -384,7 +384,7 @@ class Registry:
             user=self._auth.user(doing.scopes),
             secrets=self._auth.secrets,
         )
-        return error_from(reply, attempt, had_token=had_token)
+        return error_from(response, attempt, had_token=had_token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Refusal:
     Attributes:
         registry: the registry's name.
         repository: the repository that was to be written to.
-        status: the reply's status.
+        status: the response's status.
         codes: the registry's error codes.
         message: what the registry said.
     """
@@ -51,7 +51,7 @@ class Refusal:
         return self.status in (401, 403)
 
 
-def remedy(refusal: Refusal) -> str:
+def registry_hint(refusal: Refusal) -> str:
     """Return what to do about a refused write, or an empty string where nothing special helps."""
     for find in (_ecr, _ecr_public, _docker_hub, _ghcr, _gitlab, _google, _harbor):
         if found := find(refusal):

@@ -14,7 +14,7 @@ from oci_merge.http.transport import Transport
 from oci_merge.options import Connection
 
 
-class Endpoint:
+class RegistryHost:
     """A registry, for as many runs as there are; nothing is sent until one of them asks.
 
     Args:
@@ -61,7 +61,7 @@ class Endpoint:
         self.takes_tags: bool | None = None
         self._unreachable: tuple[float, TransportError] | None = None
 
-    async def __aenter__(self) -> Endpoint:
+    async def __aenter__(self) -> RegistryHost:
         return self
 
     async def __aexit__(

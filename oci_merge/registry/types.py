@@ -14,7 +14,7 @@ class RawManifest:
     """A manifest's bytes, whatever they say.
 
     Attributes:
-        media_type: the reply's Content-Type.
+        media_type: the response's Content-Type.
         digest: the digest of ``content``.
         content: the bytes.
     """
@@ -32,7 +32,7 @@ class RefusedMount:
         reason: what the registry said.
         upload: the URL of the upload session that it opened instead, or an empty string.
         least_chunk: the fewest bytes of a chunk of that upload, or 0.
-        status: the reply's status.
+        status: the response's status.
         codes: the registry's error codes.
     """
 
@@ -66,7 +66,7 @@ def chunk_length(header: str | None) -> int:
 
 
 def located(url: str, location: str | None) -> str:
-    """Return where a reply's ``Location`` points, as text; what is no URL stays as it is."""
+    """Return where a response's ``Location`` points, as text; what is no URL stays as it is."""
     try:
         return urljoin(url, location) if location else ""
     except ValueError:

@@ -11,14 +11,16 @@ from oci_merge.errors import (
 )
 from oci_merge.model.digest import sha256_digest
 from oci_merge.model.reference import Reference
-from oci_merge.registry.client import Registry
-from oci_merge.registry.hints import Refusal, is_immutable, remedy
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.hints import Refusal, is_immutable, registry_hint
 
 #: What registries say of an index whose children, or children whose blobs, they do not have.
 _CHILD_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
 
 
-async def put_manifest(registry: Registry, at: Reference, media_type: str, content: bytes) -> bool:
+async def put_manifest(
+    registry: RegistryClient, at: Reference, media_type: str, content: bytes
+) -> bool:
     """Put a manifest under a tag or its digest.
 
     Where that fails, what stands there is read: an answer may get lost after the manifest was
@@ -43,14 +45,14 @@ async def put_manifest(registry: Registry, at: Reference, media_type: str, conte
         if not await registry.put_manifest(at.repository, str(at.identifier), media_type, content):
             await _check_stored(registry, at, sha256_digest(content))
     except (RegistryError, TransportError) as error:
-        standing = await _standing(registry, at, error)
-        if standing == sha256_digest(content):
+        stored = await _read_digest(registry, at, error)
+        if stored == sha256_digest(content):
             return isinstance(error, TransportError) or error.status >= 500
         if not isinstance(error, RegistryError):
             raise
         if at.tag and is_immutable(error):
-            raise _immutable(error, at, standing) from error
-        with_remedy(error, at.registry, at.repository)
+            raise _immutable(error, at, stored) from error
+        add_hint(error, at.registry, at.repository)
         raise
     return True
 
@@ -60,24 +62,24 @@ def misses_content(error: OciMergeError) -> bool:
     return isinstance(error, RegistryError) and not _CHILD_UNKNOWN.isdisjoint(error.codes)
 
 
-def with_remedy(error: RegistryError, registry: str, repository: str) -> None:
+def add_hint(error: RegistryError, registry: str, repository: str) -> None:
     """Put into an error's hint what helps at this registry against a refused write."""
-    found = remedy(Refusal(registry, repository, error.status, error.codes, error.message))
+    found = registry_hint(Refusal(registry, repository, error.status, error.codes, error.message))
     error.hint = found or error.hint
 
 
-async def _check_stored(registry: Registry, at: Reference, digest: str) -> None:
+async def _check_stored(registry: RegistryClient, at: Reference, digest: str) -> None:
     """Check that a manifest stands there, as its push got an answer that no registry gives."""
-    standing = await registry.head_manifest(at)
-    if standing != digest and standing.startswith("sha256:"):
+    stored = await registry.head_manifest(at)
+    if stored != digest and stored.startswith("sha256:"):
         raise DigestMismatchError(
             f"{at.registry} was sent {digest} for {at} and said nothing against it, "
-            f"but {standing} stands there",
+            f"but {stored} stands there",
             hint="a proxy before the registry may have answered in its place",
         )
 
 
-async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> str:
+async def _read_digest(registry: RegistryClient, at: Reference, error: OciMergeError) -> str:
     """Return the digest that stands there now; empty if nothing does, or nobody can say."""
     if isinstance(error, RegistryError) and error.status in (404, 413, 429):
         return ""
@@ -89,8 +91,8 @@ async def _standing(registry: Registry, at: Reference, error: OciMergeError) -> 
         return ""
 
 
-def _immutable(error: RegistryError, at: Reference, standing: str) -> ImmutableTagError:
-    place = f" and stands on {standing}" if standing else ""  # which may not be readable
+def _immutable(error: RegistryError, at: Reference, stored: str) -> ImmutableTagError:
+    place = f" and stands on {stored}" if stored else ""  # which may not be readable
     return ImmutableTagError(
         f"the tag {at.tag} of {at.name} is immutable{place}: {error.message}",
         status=error.status,

@@ -45,7 +45,7 @@ class WarningsOnce:
         self._told: set[str] = set()
 
     def note(self, headers: Iterable[str]) -> None:
-        """Look at a reply's ``Warning`` headers."""
+        """Look at a response's ``Warning`` headers."""
         for warning in parse_warnings(headers):
             if self._tell is None or warning in self._told or len(self._told) == _MOST:
                 continue

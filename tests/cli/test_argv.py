@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.compat.argv import Level, level_of, names_command, normalise
+from oci_merge_cli.compat.argv import Level, level_of, names_command, normalize
 
 PROGRAM: Any = get_command(app)
 LEVEL = level_of(PROGRAM)
@@ -23,7 +23,7 @@ SWITCHED_OFF = ["0", "f", "F", "false", "FALSE", "False"]
 
 def normalised(arguments: Sequence[str]) -> list[str]:
     """Return the arguments as typer gets them."""
-    return normalise(arguments, LEVEL, SHARED_OPTIONS)
+    return normalize(arguments, LEVEL, SHARED_OPTIONS)
 
 
 def level_at(path: Sequence[str]) -> Level:

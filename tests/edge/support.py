@@ -23,10 +23,10 @@ from fixtures.tokens import Account, TokenService
 from oci_merge import Connection, MergeResult, Reference, parse_reference
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
-from oci_merge.http.session import Sender
+from oci_merge.http.session import Session
 from oci_merge.http.transport import Transport
-from oci_merge.registry.client import Registry
-from oci_merge.registry.host import Endpoint
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.host import RegistryHost
 
 REPOSITORY = "team/app"
 AMD64 = build_image("linux", "amd64")
@@ -91,18 +91,18 @@ def reference(name: str = "team/app:1.0", host: str = "reg.test") -> Reference:
 @asynccontextmanager
 async def opened(
     name: str, *, reads: Sequence[str] = (), on_event: OnEvent = ignore, **options: Any
-) -> AsyncIterator[Registry]:
+) -> AsyncIterator[RegistryClient]:
     """Give a registry for one run; ``options`` are those of its endpoint."""
-    async with Endpoint(name, **options) as endpoint:
-        yield Registry(endpoint, reads=reads, on_event=on_event)
+    async with RegistryHost(name, **options) as endpoint:
+        yield RegistryClient(endpoint, reads=reads, on_event=on_event)
 
 
 def sender(
     host: str, *, connection: Connection | None = None, on_event: OnEvent = ignore, **options: Any
-) -> Sender:
+) -> Session:
     """Return one run's way to a registry; ``options`` are those of its transport."""
     connection = connection or Connection()
-    return Sender(
+    return Session(
         Transport(host, connection=connection, **options),
         retries=connection.retries,
         deadline=Deadline(connection.deadline),

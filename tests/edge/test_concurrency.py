@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from oci_merge import ManifestError, OciMergeError, TransportError
-from oci_merge._concurrency import both, gather, settle
+from oci_merge._concurrency import gather, gather_settled, gather_two
 
 pytestmark = pytest.mark.anyio
 
@@ -31,8 +31,8 @@ async def _caused() -> int:
 
 async def test_results_come_in_the_order_of_the_coroutines() -> None:
     assert await gather([_returns(1, 0.02), _returns(2)]) == [1, 2]
-    assert await both(_returns(1, 0.02), _returns(2)) == (1, 2)
-    assert await settle([_returns(1, 0.02), _returns(2)]) == [1, 2]
+    assert await gather_two(_returns(1, 0.02), _returns(2)) == (1, 2)
+    assert await gather_settled([_returns(1, 0.02), _returns(2)]) == [1, 2]
     assert await gather([]) == []
 
 
@@ -40,7 +40,7 @@ async def test_the_first_error_is_raised_by_itself_with_its_cause() -> None:
     with pytest.raises(TransportError, match="no answer") as gathered:
         await gather([_returns(1, 60), _caused()])
     with pytest.raises(TransportError, match="no answer") as paired:
-        await both(gather([_caused()]), _returns(1, 60))
+        await gather_two(gather([_caused()]), _returns(1, 60))
     for caught in (gathered, paired):
         assert isinstance(caught.value.__cause__, OSError)
 
@@ -58,23 +58,25 @@ async def test_what_runs_beside_a_failure_is_cancelled_and_awaited() -> None:
     with pytest.raises(ManifestError):
         await gather([tidies_up(), _raises(ManifestError("no"), 0.01), tidies_up()])
     with pytest.raises(ManifestError):
-        await both(_raises(ManifestError("no"), 0.01), tidies_up())
+        await gather_two(_raises(ManifestError("no"), 0.01), tidies_up())
     assert ended == ["tidied up"] * 3
 
 
 async def test_settling_keeps_our_errors_in_their_places_and_lets_all_end() -> None:
     no = ManifestError("no")
-    assert await settle([_raises(no), _returns(2, 0.02), _raises(no, 0.01)]) == [no, 2, no]
+    assert await gather_settled([_raises(no), _returns(2, 0.02), _raises(no, 0.01)]) == [no, 2, no]
 
 
 async def test_settling_does_not_hide_what_is_no_error_of_ours() -> None:
     with pytest.raises(LookupError, match="a bug"):
-        await settle([_returns(1, 60), _raises(LookupError("a bug"))])
+        await gather_settled([_returns(1, 60), _raises(LookupError("a bug"))])
     assert not issubclass(LookupError, OciMergeError)
 
 
 async def test_a_cancellation_is_one_and_no_group() -> None:
-    task = asyncio.ensure_future(both(gather([_returns(1, 60)]), settle([_returns(2, 60)])))
+    task = asyncio.ensure_future(
+        gather_two(gather([_returns(1, 60)]), gather_settled([_returns(2, 60)]))
+    )
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -42,7 +42,7 @@ def level_of(command: Any) -> Level:
     return Level(options, {name: level_of(inner) for name, inner in commands.items()})
 
 
-def normalise(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
+def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
     """Write arguments as typer takes them.
 
     ``-name`` gets its second dash, ``--flag=true`` loses its value, ``--flag=false`` takes back

@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.compat.argv import level_of, names_command, normalise
+from oci_merge_cli.compat.argv import level_of, names_command, normalize
 from oci_merge_cli.output.stdout import stdout_error
 from oci_merge_cli.runtime.failures import reported
 
@@ -27,7 +27,7 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     """
     program = get_command(app)
     level = level_of(program)
-    words = normalise(arguments, level, SHARED_OPTIONS)
+    words = normalize(arguments, level, SHARED_OPTIONS)
     is_command = names_command(words, level)
     as_json = "--output=json" in words or ("--output", "json") in pairwise(words)
     try:

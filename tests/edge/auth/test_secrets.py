@@ -19,7 +19,7 @@ from fixtures.tokens import Account
 from oci_merge import OciMergeError
 from oci_merge.auth.authorization import Authorization
 from oci_merge.credentials import Credential
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from tests.edge.support import (
     CI,
     PASSWORD,
@@ -188,7 +188,9 @@ def test_the_values_that_hold_a_secret_do_not_show_it() -> None:
         Credential("ci", PASSWORD),
         Authorization(f"Bearer {PASSWORD}"),
         Request("GET", "/v2/", authorization=f"Basic {_BASIC}"),
-        Reply(200, headers, PASSWORD.encode(), f"https://s3.test/?sig={PASSWORD}", True, "HTTP/2"),
+        Response(
+            200, headers, PASSWORD.encode(), f"https://s3.test/?sig={PASSWORD}", True, "HTTP/2"
+        ),
     ]
     _assert_clean("\n".join(map(repr, values)))
 

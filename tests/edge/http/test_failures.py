@@ -24,7 +24,8 @@ from oci_merge import (
     NotFoundError,
     TransportError,
 )
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request
+from oci_merge.http.message import Response as Answer
 from tests.edge.support import (
     IMAGES,
     OLD,
@@ -45,7 +46,7 @@ _IMPATIENT = Connection(timeout=0.2, retries=0)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-async def _ask(host: str, connection: Connection | None = None) -> Reply:
+async def _ask(host: str, connection: Connection | None = None) -> Answer:
     asked = sender(host, plain_http=True, connection=connection)
     try:
         return await asked.send(_PING)

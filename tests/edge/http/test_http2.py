@@ -11,7 +11,7 @@ from h2.connection import H2Connection
 from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from tests.edge.support import says, sender, speaking
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ def _offering(tls: ServerTLS, *protocols: str) -> ssl.SSLContext:
     return context
 
 
-async def _ask(host: str, count: int) -> list[Reply]:
+async def _ask(host: str, count: int) -> list[Response]:
     transport = sender(host)
     try:
         first = await transport.send(_PING)

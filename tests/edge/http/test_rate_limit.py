@@ -79,7 +79,7 @@ async def test_another_host_s_429_holds_nobody_up(
     made = sender("reg.test", plain_http=True)
     await made.send(Request("GET", f"{server.url}/token"))
     assert waits == [5.0]
-    assert made.transport.pace.held(time.monotonic()) == 0
+    assert made.transport.rate_limiter.held(time.monotonic()) == 0
     await made.transport.aclose()
 
 

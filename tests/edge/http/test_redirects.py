@@ -7,7 +7,7 @@ import pytest
 import respx
 
 from oci_merge import TransportError
-from oci_merge.http.message import Reply, Request
+from oci_merge.http.message import Request, Response
 from tests.edge.support import sender
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +19,7 @@ def _to(location: str, status: int = 307) -> httpx.Response:
     return httpx.Response(status, headers={"location": location})
 
 
-async def _ask(method: str = "GET", *, plain_http: bool = False) -> Reply:
+async def _ask(method: str = "GET", *, plain_http: bool = False) -> Response:
     transport = sender("reg.test", plain_http=plain_http)
     try:
         return await transport.send(Request(method, _PATH, authorization="Bearer t0ken"))
@@ -39,7 +39,7 @@ async def test_what_reads_is_followed_with_its_method(
     web.request(method, f"https://reg.test{_PATH}").mock(return_value=_to("/there", status))
     web.request(method, "https://reg.test/there").mock(return_value=httpx.Response(200))
     reply = await _ask(method)
-    assert (reply.status, reply.url, reply.foreign) == (200, "https://reg.test/there", False)
+    assert (reply.status, reply.url, reply.cross_origin) == (200, "https://reg.test/there", False)
     assert web.calls.last.request.headers["authorization"] == "Bearer t0ken"
 
 
@@ -114,7 +114,7 @@ async def test_authorization_stays_at_its_origin(location: str, web: respx.MockR
     web.get(f"https://reg.test{_PATH}").mock(return_value=_to(location))
     web.get(path="/x").mock(return_value=httpx.Response(200))
     reply = await _ask()
-    assert reply.foreign
+    assert reply.cross_origin
     assert "authorization" not in web.calls.last.request.headers
 
 
@@ -122,7 +122,7 @@ async def test_an_origin_that_is_written_otherwise_is_the_same(web: respx.MockRo
     web.get(f"https://reg.test{_PATH}").mock(return_value=_to("HTTPS://REG.test:443/x"))
     web.get(path="/x").mock(return_value=httpx.Response(200))
     reply = await _ask()
-    assert not reply.foreign
+    assert not reply.cross_origin
     assert web.calls.last.request.headers["authorization"] == "Bearer t0ken"
 
 
@@ -130,7 +130,7 @@ async def test_a_way_from_plain_http_to_https_is_another_origin(web: respx.MockR
     web.get(f"http://reg.test{_PATH}").mock(return_value=_to(f"https://reg.test{_PATH}"))
     web.get(f"https://reg.test{_PATH}").mock(return_value=httpx.Response(200))
     reply = await _ask(plain_http=True)
-    assert (reply.status, reply.foreign) == (200, True)
+    assert (reply.status, reply.cross_origin) == (200, True)
     assert "authorization" not in web.calls.last.request.headers
 
 

@@ -25,7 +25,7 @@ from oci_merge import Connection, Event, MergeResult, Retrying
 from oci_merge.errors import RateLimitedError, RegistryError, ServerError, TransportError
 from oci_merge.http import session as sending
 from oci_merge.http.message import Request as Asked
-from oci_merge.http.session import Sender
+from oci_merge.http.session import Session
 from tests.edge.support import sender
 
 PASSING = [408, 429, 500, 502, 503, 504]
@@ -221,7 +221,7 @@ def test_a_request_that_must_not_be_repeated_is_not(
     assert asyncio.run(_send(sender(host, plain_http=True), asked)) == 503
 
 
-async def _send(made: Sender, request: Asked) -> int:
+async def _send(made: Session, request: Asked) -> int:
     try:
         return (await made.send(request)).status
     finally:
@@ -366,7 +366,7 @@ def test_a_registry_s_certificates_are_not_for_the_hosts_that_it_points_at(
             for options in ({"connection": Connection(ca_file=str(own))}, {"insecure": True}):
                 made = sender(here.host, **options)
                 with pytest.raises(TransportError, match=f"certificate of {there.host} is not"):
-                    asyncio.run(_send(made, Asked("GET", "/v2/", sink=sink)))
+                    asyncio.run(_send(made, Asked("GET", "/v2/", write_to=sink)))
     assert store.requests == []
     assert len(front.requests) == 2
 

@@ -27,7 +27,7 @@ from fixtures.images import BuiltImage, build_attestation, build_image, build_in
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account
 from oci_merge.operations.copy_blob import Copier
-from oci_merge.registry.blobs import Blobs
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
 
 AMD64, ARM64 = build_image("linux", "amd64"), build_image("linux", "arm64")
@@ -331,7 +331,7 @@ def test_an_upload_whose_end_did_not_arrive_is_the_error_and_is_given_up(fault: 
     assert registry.open_uploads == []
 
 
-class _HeldTarget(Blobs):
+class _HeldTarget(BlobClient):
     """Takes no blob, and holds the first request that gives an upload up."""
 
     def __init__(self) -> None:
@@ -354,7 +354,7 @@ class _HeldTarget(Blobs):
         self.given_up += 1
 
 
-class _EndlessSource(Blobs):
+class _EndlessSource(BlobClient):
     """A blob that never comes."""
 
     name = "reg.test/team/app-amd64"

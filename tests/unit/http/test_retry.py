@@ -30,14 +30,14 @@ def _real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wait_for(status: int = 503, failures: int = 1, content: bytes = b"", **headers: str) -> float:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    wait = RetryPolicy().wait_after_reply(failures, status, named, content, NOW)
+    wait = RetryPolicy().wait_after_response(failures, status, named, content, NOW)
     assert wait is not None
     return wait
 
 
 @pytest.mark.parametrize("status", sorted({*range(100, 600)} - PASSING_STATUSES))
 def test_a_status_that_will_not_pass_is_an_answer(status: int) -> None:
-    assert RetryPolicy().wait_after_reply(1, status, {"retry-after": "1"}, b"") is None
+    assert RetryPolicy().wait_after_response(1, status, {"retry-after": "1"}, b"") is None
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -56,7 +56,7 @@ def test_a_request_is_tried_five_times_unless_the_caller_says_otherwise() -> Non
     assert RetryPolicy().wait_after_loss(4) is not None
     assert RetryPolicy().wait_after_loss(5) is None
     assert RetryPolicy(0).wait_after_loss(1) is None
-    assert RetryPolicy(0).wait_after_reply(1, 503, {"retry-after": "1"}, b"") is None
+    assert RetryPolicy(0).wait_after_response(1, 503, {"retry-after": "1"}, b"") is None
 
 
 def test_waits_without_advice_have_a_bound_too() -> None:
@@ -121,7 +121,7 @@ def test_no_server_makes_anybody_wait_for_longer_than_two_minutes(value: str) ->
 )
 def test_a_pull_limit_is_not_waited_for(headers: dict[str, str], content: bytes) -> None:
     assert is_pull_limit(429, headers, content)
-    assert RetryPolicy().wait_after_reply(1, 429, headers, content) is None
+    assert RetryPolicy().wait_after_response(1, 429, headers, content) is None
 
 
 def test_other_limits_pass_by_themselves() -> None:

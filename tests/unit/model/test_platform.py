@@ -12,11 +12,11 @@ from oci_merge.errors import InvalidPlatformError
 from oci_merge.model.platform import (
     Platform,
     agrees,
-    normalise,
+    normalize,
     parse_platform,
+    resolve_platform,
+    resolve_platform_as_written,
     says_variant,
-    settle,
-    settle_as_written,
     unknown_platform,
 )
 
@@ -151,7 +151,7 @@ def test_the_version_of_windows_is_shown() -> None:
 def test_architecture_and_variant_have_containerds_normal_form(
     architecture: str, variant: str, expected: tuple[str, str]
 ) -> None:
-    normal = normalise(Platform("linux", architecture, variant))
+    normal = normalize(Platform("linux", architecture, variant))
     assert (normal.architecture, normal.variant) == expected
 
 
@@ -167,19 +167,19 @@ def test_architecture_and_variant_have_containerds_normal_form(
     ],
 )
 def test_the_os_has_containerds_normal_form(os: str, expected: str) -> None:
-    assert normalise(Platform(os, "amd64")).os == expected
+    assert normalize(Platform(os, "amd64")).os == expected
 
 
 @given(_PLATFORMS)
 @example(Platform("Linux", "ARMHF", "V6"))
 def test_a_normal_form_is_its_own_normal_form(platform: Platform) -> None:
-    normal = normalise(platform)
-    assert normalise(normal) == normal
+    normal = normalize(platform)
+    assert normalize(normal) == normal
 
 
 @given(_PLATFORMS)
 def test_normalising_leaves_version_and_features_alone(platform: Platform) -> None:
-    normal = normalise(platform)
+    normal = normalize(platform)
     assert normal.os_version == platform.os_version
     assert normal.os_features == platform.os_features
 
@@ -226,8 +226,8 @@ def test_another_os_architecture_or_named_variant_does_not_agree(asked: str, fou
 @given(_PLATFORMS)
 def test_every_platform_agrees_with_itself_and_with_its_normal_form(platform: Platform) -> None:
     assert agrees(platform, platform)
-    assert agrees(platform, normalise(platform))
-    assert agrees(normalise(platform), platform)
+    assert agrees(platform, normalize(platform))
+    assert agrees(normalize(platform), platform)
 
 
 def test_the_version_of_windows_is_not_compared() -> None:
@@ -255,31 +255,31 @@ def test_the_version_of_windows_is_not_compared() -> None:
 def test_what_was_asked_stands_and_what_it_leaves_open_is_filled(
     asked: Platform, found: Platform, published: str
 ) -> None:
-    assert str(settle(asked, found)) == published
+    assert str(resolve_platform(asked, found)) == published
 
 
 def test_version_and_features_of_windows_come_from_the_image() -> None:
     found = Platform("windows", "amd64", "", "10.0.20348.2227", ("win32k",))
-    assert settle(Platform("windows", "amd64"), found) == found
+    assert resolve_platform(Platform("windows", "amd64"), found) == found
 
 
 def test_version_and_features_that_were_asked_for_stand() -> None:
     asked = Platform("windows", "amd64", "", "10.0.1", ("x",))
     found = Platform("windows", "amd64", "", "10.0.2", ("win32k",))
-    assert settle(asked, found) == settle_as_written(asked, found) == asked
+    assert resolve_platform(asked, found) == resolve_platform_as_written(asked, found) == asked
 
 
 def test_nothing_is_filled_from_an_image_of_another_os() -> None:
     found = Platform("windows", "amd64", "v3", "10.0.20348.2227", ("win32k",))
-    assert settle(Platform("linux", "amd64"), found) == Platform("linux", "amd64")
+    assert resolve_platform(Platform("linux", "amd64"), found) == Platform("linux", "amd64")
 
 
 @given(_PLATFORMS, _PLATFORMS)
 def test_what_is_published_is_normal_and_is_what_was_asked(
     asked: Platform, found: Platform
 ) -> None:
-    published = settle(asked, found)
-    assert published == normalise(published)
+    published = resolve_platform(asked, found)
+    assert published == normalize(published)
     assert agrees(asked, published)
 
 
@@ -334,14 +334,14 @@ def test_a_platform_is_known_by_both_its_halves(platform: Platform) -> None:
 def test_as_written_nothing_is_put_into_normal_form(
     asked: Platform, found: Platform, published: Platform
 ) -> None:
-    assert settle_as_written(asked, found) == published
+    assert resolve_platform_as_written(asked, found) == published
 
 
 @given(_PLATFORMS, _PLATFORMS)
 def test_as_written_and_in_normal_form_a_variant_is_taken_from_the_same_images(
     asked: Platform, found: Platform
 ) -> None:
-    written = settle_as_written(asked, found)
+    written = resolve_platform_as_written(asked, found)
     assert (written.os, written.architecture) == (asked.os, asked.architecture)
     if agrees(asked, found):
         assert agrees(asked, written)

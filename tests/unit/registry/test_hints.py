@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oci_merge.errors import ErrorDetail, RegistryError
-from oci_merge.registry.hints import Refusal, is_immutable, remedy
+from oci_merge.registry.hints import Refusal, is_immutable, registry_hint
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -27,19 +27,19 @@ ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 def test_a_registry_s_own_remedy_is_named(
     registry: str, repository: str, status: int, codes: list[str], words: str
 ) -> None:
-    assert words in remedy(Refusal(registry, repository, status, codes))
+    assert words in registry_hint(Refusal(registry, repository, status, codes))
 
 
 def test_a_missing_project_of_harbor_is_known_by_its_sentence() -> None:
     refusal = Refusal("h.example", "other/app", 401, message="project other not found")
-    assert "create it in Harbor" in remedy(refusal)
+    assert "create it in Harbor" in registry_hint(refusal)
 
 
 @pytest.mark.parametrize(
     ("registry", "status"), [("reg.example", 404), ("ghcr.io", 400), (ECR, 400), ("docker.io", 500)]
 )
 def test_where_nothing_special_helps_nothing_is_said(registry: str, status: int) -> None:
-    assert remedy(Refusal(registry, "team/app", status)) == ""
+    assert registry_hint(Refusal(registry, "team/app", status)) == ""
 
 
 @pytest.mark.parametrize(
