@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from oci_merge.model.platform import Platform
     from oci_merge.model.reference import Reference, parse_reference
     from oci_merge.operations.inspect import InspectedImage, InspectedLayer, Inspection
-    from oci_merge.options import Connection
+    from oci_merge.options import RegistryOptions
     from oci_merge.planning.plan import Plan
     from oci_merge.planning.request import parse_pairs, split_pairs
     from oci_merge.planning.result import MergeResult, PlatformResult, TagResult
@@ -91,7 +91,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "CredentialSource",
         "explain_credentials",
     ),
-    "options": ("Connection",),
+    "options": ("RegistryOptions",),
     "errors": (
         "AccessDeniedError",
         "AuthenticationError",
@@ -155,7 +155,6 @@ __all__ = [
     "BlobCopied",
     "Client",
     "ComponentsFound",
-    "Connection",
     "CopyAdvanced",
     "CopyStarted",
     "CredentialError",
@@ -187,6 +186,7 @@ __all__ = [
     "RateLimitedError",
     "Reference",
     "RegistryError",
+    "RegistryOptions",
     "Retrying",
     "ServerError",
     "Spec",

@@ -11,7 +11,7 @@ from typing import Literal
 from oci_merge.client import AsyncClient
 from oci_merge.events import OnEvent, ignore
 from oci_merge.operations.inspect import Inspection
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 from oci_merge.planning.job import ListFormat, PlatformCheck
 from oci_merge.planning.result import MergeResult
 from oci_merge.planning.spec import Spec
@@ -34,7 +34,7 @@ async def merge(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
-    connection: Connection | None = None,
+    connection: RegistryOptions | None = None,
     copy_layers: bool = False,
     source_plain_http: bool = False,
     source_insecure: bool = False,
@@ -125,7 +125,7 @@ async def push(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
-    connection: Connection | None = None,
+    connection: RegistryOptions | None = None,
     copy_layers: bool = False,
     source_plain_http: bool = False,
     source_insecure: bool = False,
@@ -188,7 +188,7 @@ async def inspect(
     docker_config: str | None = None,
     plain_http: bool = False,
     insecure: bool = False,
-    connection: Connection | None = None,
+    connection: RegistryOptions | None = None,
     on_event: OnEvent = ignore,
 ) -> Inspection:
     """Look at an image or an index in its registry, without downloading layers.

@@ -9,14 +9,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Literal
 
-from oci_merge.credentials import docker_config_file, given_credential
+from oci_merge.credentials import given_credential
 from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from oci_merge.errors import UsageError
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 from oci_merge.planning.job import Job, ListFormat, PlatformCheck
 from oci_merge.planning.request import MergeRequest, check_request, check_spec
 from oci_merge.planning.result import MergeResult
@@ -66,7 +66,7 @@ class AsyncClient:
         docker_config: str | None = None,
         plain_http: bool = False,
         insecure: bool = False,
-        connection: Connection | None = None,
+        connection: RegistryOptions | None = None,
         source_plain_http: bool = False,
         source_insecure: bool = False,
         concurrency: int = DEFAULT_CONCURRENCY,
@@ -75,11 +75,25 @@ class AsyncClient:
             raise UsageError(
                 f"{concurrency} operations at once cannot be", hint="give a number from 1 on"
             )
-        self._credential = given_credential(username, password)
-        self._docker_config = docker_config
-        self._plain_http = plain_http, source_plain_http
-        self._insecure = insecure, source_insecure
-        self._connection = connection or Connection()
+        given_credential(username, password)
+        self._options = replace(
+            connection or RegistryOptions(),
+            username=username,
+            password=password,
+            docker_config=docker_config,
+            plain_http=plain_http,
+            insecure=insecure,
+        )
+        self._source_options = replace(
+            self._options,
+            username=None,
+            password=None,
+            plain_http=source_plain_http,
+            insecure=source_insecure,
+            ca_file=None,
+            client_cert=None,
+            client_key=None,
+        )
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._turns = asyncio.Semaphore(concurrency)
         self._is_closed = False
@@ -172,7 +186,7 @@ class AsyncClient:
             registry = RegistryClient(
                 self._host(parsed.registry),
                 reads=(parsed.repository,),
-                deadline=Deadline(self._connection.deadline),
+                deadline=Deadline(self._options.deadline),
                 on_event=on_event,
             )
             return await inspect_reference(registry, parsed, reference, shallow=shallow)
@@ -180,7 +194,7 @@ class AsyncClient:
     async def _run(self, job: Job, on_event: OnEvent, *, dry_run: bool) -> MergeResult:
         async with self._turns:
             run = Merge(job, on_event)
-            deadline = Deadline(self._connection.deadline)
+            deadline = Deadline(self._options.deadline)
             home = job.target.registry
             registries = {
                 name: RegistryClient(
@@ -201,21 +215,12 @@ class AsyncClient:
             raise RuntimeError("the client is closed; make another one")
         key = name, is_other
         if key not in self._hosts:
-            path = docker_config_file(self._docker_config) if self._docker_config else None
             self._hosts[key] = RegistryHost(
                 name,
-                credential=None if is_other else self._credential,
-                docker_config=path,
-                plain_http=self._plain_http[is_other],
-                insecure=self._insecure[is_other],
-                connection=_without_files(self._connection) if is_other else self._connection,
+                self._source_options if is_other else self._options,
                 environ=_without_login(os.environ) if is_other else None,
             )
         return self._hosts[key]
-
-
-def _without_files(connection: Connection) -> Connection:
-    return replace(connection, ca_file=None, client_cert=None, client_key=None)
 
 
 def _without_login(environ: Mapping[str, str]) -> dict[str, str]:

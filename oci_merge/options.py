@@ -1,19 +1,28 @@
-"""How registries are reached, as the caller wants it: patience, certificates. Data alone."""
+"""How a registry is reached, and as whom: every such parameter is declared here, once. Pure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oci_merge.errors import UsageError
-from oci_merge.http.retry import DEFAULT_RETRIES
+
+#: How often a request is sent again, where the caller does not say it.
+DEFAULT_RETRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """How a registry is reached.
+class RegistryOptions:
+    """How a registry is reached, and as whom.
 
     Attributes:
+        username: the registry's user; without one, a credential is looked for, see
+            ``explain_credentials``.
+        password: the user's password or token.
+        docker_config: a docker config, or the folder that has it, to look into instead of the
+            usual files.
+        plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
+        insecure: do not verify the registry's certificate.
         retries: how often a request is sent again after it failed in a way that may pass: the
             connection broke, or the answer was 408, 429, 500, 502, 503 or 504. 0 for never.
         timeout: how many seconds to wait for a connection, and how many for the next byte of an
@@ -29,6 +38,11 @@ class Connection:
         UsageError: a value is out of range, or a key has no certificate.
     """
 
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    docker_config: str | None = None
+    plain_http: bool = False
+    insecure: bool = False
     retries: int = DEFAULT_RETRIES
     timeout: float | None = None
     deadline: float | None = None

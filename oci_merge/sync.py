@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from oci_merge import api
 from oci_merge.client import DEFAULT_CONCURRENCY, AsyncClient
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -65,7 +65,7 @@ class Client:
         docker_config: str | None = None,
         plain_http: bool = False,
         insecure: bool = False,
-        connection: Connection | None = None,
+        connection: RegistryOptions | None = None,
         source_plain_http: bool = False,
         source_insecure: bool = False,
         concurrency: int = DEFAULT_CONCURRENCY,

@@ -18,7 +18,7 @@ from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.tls import find_trust, public_context
 from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 
 #: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
 #: needs them again.
@@ -44,24 +44,20 @@ class Clients:
 
     Args:
         registry: the authority, or ``docker.io``.
-        connection: how to reach it.
-        insecure: do not verify its certificate.
-        uses_tls: whether the registry may be spoken to over TLS, so that its files are read.
+        options: how to reach it; over plain HTTP, no file of certificates is read.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
     """
 
-    def __init__(
-        self, registry: str, connection: Connection, *, insecure: bool, uses_tls: bool
-    ) -> None:
+    def __init__(self, registry: str, options: RegistryOptions) -> None:
         self._authority = registry_endpoint(registry)
         self._proxies = find_proxies(os.environ)
-        self._trust = find_trust(registry, connection) if uses_tls else None
+        self._trust = None if options.plain_http else find_trust(registry, options)
         if self._trust is not None:
             self._trust.check()
-        self._insecure = insecure
-        self._seconds = connection.timeout
+        self._insecure = options.insecure
+        self._seconds = options.timeout
         self._clients: dict[tuple[Kind, str | None], httpx.AsyncClient] = {}
         self._dialers: dict[Kind, Dialer] = {}
 

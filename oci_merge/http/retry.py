@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from oci_merge.options import DEFAULT_RETRIES
+
 #: What a server says when it may do better in a moment.
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-DEFAULT_RETRIES = 4
 #: The longest wait, whatever a server asks for, in seconds.
 LONGEST_WAIT = 120.0
 

@@ -17,8 +17,9 @@ from oci_merge.errors import TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.message import Request, Response
-from oci_merge.http.retry import DEFAULT_RETRIES, RetryPolicy
+from oci_merge.http.retry import RetryPolicy
 from oci_merge.http.transport import NotInClearError, Transport
+from oci_merge.options import DEFAULT_RETRIES
 
 _sleep = asyncio.sleep
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oci_merge.errors import OciMergeError, TransportError, UsageError
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 
 _HOME_FOLDER = Path(".config/containers/certs.d")
 _SYSTEM_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
@@ -101,7 +101,7 @@ class Trust:
 
 
 def find_trust(
-    registry: str, connection: Connection, environ: Mapping[str, str] | None = None
+    registry: str, options: RegistryOptions, environ: Mapping[str, str] | None = None
 ) -> Trust:
     """Find what is configured for a registry.
 
@@ -111,7 +111,7 @@ def find_trust(
 
     Args:
         registry: the authority, or ``docker.io``.
-        connection: what the caller names.
+        options: what the caller names.
         environ: the environment; the process's own where it is left out.
 
     Raises:
@@ -120,13 +120,13 @@ def find_trust(
     names = _folder(registry, os.environ if environ is None else environ)
     given: set[Path] = set()
     authorities = [path for path in names if path.suffix == ".crt"]
-    if connection.ca_file is not None:
-        authorities.append(Path(connection.ca_file))
+    if options.ca_file is not None:
+        authorities.append(Path(options.ca_file))
         given.add(authorities[-1])
     client = None
-    if connection.client_cert is not None:
-        key = None if connection.client_key is None else Path(connection.client_key)
-        client = ClientCertificate(Path(connection.client_cert), key)
+    if options.client_cert is not None:
+        key = None if options.client_key is None else Path(options.client_key)
+        client = ClientCertificate(Path(options.client_cert), key)
         given.add(client.certificate)
     else:
         client = _client(names)

@@ -20,7 +20,7 @@ from oci_merge.http.errors import may_pass, outage, speaks_no_tls
 from oci_merge.http.message import MAX_ERROR_BODY, Request, Response
 from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.model.host import DEFAULT_PORTS, is_loopback, registry_endpoint
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 
 _logger = logging.getLogger(__name__)
 
@@ -43,9 +43,7 @@ class Transport:
 
     Args:
         registry: the authority, or ``docker.io``.
-        plain_http: speak plain HTTP.
-        insecure: do not verify the registry's certificate.
-        connection: how to reach it.
+        options: how to reach it.
 
     Attributes:
         rate_limiter: how fast its requests go.
@@ -54,19 +52,13 @@ class Transport:
         UsageError, TransportError: a file of certificates cannot be used.
     """
 
-    def __init__(
-        self,
-        registry: str,
-        *,
-        plain_http: bool = False,
-        insecure: bool = False,
-        connection: Connection | None = None,
-    ) -> None:
-        connection = connection or Connection()
+    def __init__(self, registry: str, options: RegistryOptions | None = None) -> None:
+        options = options or RegistryOptions()
+        plain_http = options.plain_http
         self.registry = registry
         self._authority = registry_endpoint(registry)
-        self._insecure = insecure
-        self._clients = Clients(registry, connection, insecure=insecure, uses_tls=not plain_http)
+        self._insecure = options.insecure
+        self._clients = Clients(registry, options)
         self._first = asyncio.Lock()
         # So many connections are enough, and a server has to bear them all.
         self._slots = asyncio.Semaphore(CONNECTIONS)
@@ -76,7 +68,7 @@ class Transport:
         self._settling = asyncio.Event()
         if plain_http:
             self._settling.set()
-        self.rate_limiter = RateLimiter(connection.rate)
+        self.rate_limiter = RateLimiter(options.rate)
         self._tls_ahead: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:

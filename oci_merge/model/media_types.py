@@ -27,7 +27,7 @@ SCHEMA1 = frozenset(
 #: converts it or calls it unknown.
 ACCEPT_MANIFESTS = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 
-_DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.cross_origin.diff.tar.gzip"
+_DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 _OCI_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable."
 
 

@@ -70,7 +70,7 @@ class RegistryClient:
         self._transport = host.transport
         self._session = Session(
             host.transport,
-            retries=host.connection.retries,
+            retries=host.options.retries,
             deadline=deadline,
             on_event=on_event,
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 
 from oci_merge.auth.identities import Logins
-from oci_merge.credentials import Credential, CredentialSearch
+from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
 from oci_merge.errors import TransportError
 from oci_merge.http.transport import Transport
-from oci_merge.options import Connection
+from oci_merge.options import RegistryOptions
 
 
 class RegistryHost:
@@ -19,11 +18,8 @@ class RegistryHost:
 
     Args:
         name: the authority, or ``docker.io``.
-        credential: what the caller gave; others are looked for when the registry asks.
-        docker_config: the file to look into instead of the usual ones.
-        plain_http: speak plain HTTP.
-        insecure: do not verify the certificate.
-        connection: how to reach it.
+        options: how to reach it, and as whom; without a user, a credential is looked for when the
+            registry asks.
         environ: the environment to find credentials in; the process's own where it is left out.
 
     Attributes:
@@ -39,21 +35,22 @@ class RegistryHost:
     def __init__(
         self,
         name: str,
+        options: RegistryOptions | None = None,
         *,
-        credential: Credential | None = None,
-        docker_config: Path | None = None,
-        plain_http: bool = False,
-        insecure: bool = False,
-        connection: Connection | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self.connection = connection or Connection()
-        self.transport = Transport(
-            name, plain_http=plain_http, insecure=insecure, connection=self.connection
-        )
+        self.options = options = options or RegistryOptions()
+        self.transport = Transport(name, options)
         self.logins = Logins(
-            CredentialSearch(name, credential, environ=environ, docker_config=docker_config)
+            CredentialSearch(
+                name,
+                given_credential(options.username, options.password),
+                environ=environ,
+                docker_config=docker_config_file(options.docker_config)
+                if options.docker_config
+                else None,
+            )
         )
         self.opening = asyncio.Lock()
         self.proving = asyncio.Lock()

@@ -20,7 +20,7 @@ from fixtures.embedded import EmbeddedRegistry, Hook, RequestRecord, Settings
 from fixtures.images import BuiltImage, BuiltIndex, build_image
 from fixtures.server import ServerTLS
 from fixtures.tokens import Account, TokenService
-from oci_merge import Connection, MergeResult, Reference, parse_reference
+from oci_merge import MergeResult, Reference, RegistryOptions, parse_reference
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.session import Session
@@ -92,20 +92,18 @@ def reference(name: str = "team/app:1.0", host: str = "reg.test") -> Reference:
 async def opened(
     name: str, *, reads: Sequence[str] = (), on_event: OnEvent = ignore, **options: Any
 ) -> AsyncIterator[RegistryClient]:
-    """Give a registry for one run; ``options`` are those of its endpoint."""
-    async with RegistryHost(name, **options) as endpoint:
-        yield RegistryClient(endpoint, reads=reads, on_event=on_event)
+    """Give a registry for one run; ``options`` are those of the registry."""
+    async with RegistryHost(name, RegistryOptions(**options)) as host:
+        yield RegistryClient(host, reads=reads, on_event=on_event)
 
 
-def sender(
-    host: str, *, connection: Connection | None = None, on_event: OnEvent = ignore, **options: Any
-) -> Session:
-    """Return one run's way to a registry; ``options`` are those of its transport."""
-    connection = connection or Connection()
+def session(host: str, *, on_event: OnEvent = ignore, **options: Any) -> Session:
+    """Return one run's way to a registry; ``options`` say how it is reached."""
+    reached = RegistryOptions(**options)
     return Session(
-        Transport(host, connection=connection, **options),
-        retries=connection.retries,
-        deadline=Deadline(connection.deadline),
+        Transport(host, reached),
+        retries=reached.retries,
+        deadline=Deadline(reached.deadline),
         on_event=on_event,
     )
 

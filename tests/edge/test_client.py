@@ -225,7 +225,7 @@ def test_a_merge_after_one_that_failed_is_as_good_as_the_first(
 def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
     registry: EmbeddedRegistry, tls: ServerTLS
 ) -> None:
-    connection = oci_merge.Connection(retries=0)
+    connection = oci_merge.RegistryOptions(retries=0)
 
     async def scenario(port: int) -> str:
         host = f"127.0.0.1:{port}"
@@ -244,7 +244,7 @@ def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
 def test_each_operation_has_a_deadline_of_its_own(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
-    connection = oci_merge.Connection(deadline=0.4, retries=0)
+    connection = oci_merge.RegistryOptions(deadline=0.4, retries=0)
 
     async def scenario() -> None:
         async with oci_merge.AsyncClient(connection=connection) as client:
@@ -352,7 +352,7 @@ def test_a_busy_answer_does_not_show_that_a_password_is_right(
         lambda asked: "authorization" in asked.headers, reply(status, b"{}"), times=1
     )
     registry.hooks.append(with_login)
-    connection = oci_merge.Connection(retries=0)
+    connection = oci_merge.RegistryOptions(retries=0)
     options: dict[str, Any] = {"username": "ci", "password": "wrong", "connection": connection}
     asyncio.run(_at_once(server.host, **options))
     sent = [seen for seen in registry.requests if "authorization" in seen.headers]

@@ -122,7 +122,7 @@ class _Timed:
             tags=["latest"],
             username="ci",
             password="token-password",
-            connection=oci_merge.Connection(ca_file=str(self.registry.ca_pem)),
+            connection=oci_merge.RegistryOptions(ca_file=str(self.registry.ca_pem)),
         )
         return time.monotonic() - began
 

@@ -12,7 +12,7 @@ import oci_merge
 from fixtures.distribution import Distribution
 from fixtures.forward_proxy import ForwardProxy
 from fixtures.seed import Seeder
-from oci_merge import Connection
+from oci_merge import RegistryOptions
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team
 
 PASSWORD = "pr0xy-password"
@@ -47,7 +47,7 @@ def distant_plain(docker_registry: Path) -> Iterator[Distribution]:
 
 
 def merge_team(
-    team: str, *, connection: Connection | None = None, plain_http: bool = False
+    team: str, *, connection: RegistryOptions | None = None, plain_http: bool = False
 ) -> oci_merge.MergeResult:
     return oci_merge.merge(
         f"{team}/img:1.0",
@@ -92,7 +92,7 @@ def test_files_that_the_caller_names_open_it_too(
     certificate, key = tmp_path / "client.pem", tmp_path / "key.pem"
     client.cert_chain_pems[0].write_to_path(certificate)
     client.private_key_pem.write_to_path(key)
-    connection = Connection(
+    connection = RegistryOptions(
         ca_file=str(strict.ca_pem), client_cert=str(certificate), client_key=str(key)
     )
     assert merge_team(push_team(strict), connection=connection).tags[0].changed
@@ -123,7 +123,7 @@ def test_a_tls_registry_is_reached_through_a_proxy(
     with ForwardProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("HTTP_PROXY", NOBODY)
-        assert merge_team(team, connection=Connection(ca_file=str(distant.ca_pem)))
+        assert merge_team(team, connection=RegistryOptions(ca_file=str(distant.ca_pem)))
     assert set(proxy.asked) == {f"CONNECT {distant.host} HTTP/1.1"}
 
 
@@ -144,14 +144,14 @@ def test_a_proxy_that_fails_at_first_is_asked_again(
     team = push_directly(distant, "through-later")
     with ForwardProxy(failures=2) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        assert merge_team(team, connection=Connection(ca_file=str(distant.ca_pem)))
+        assert merge_team(team, connection=RegistryOptions(ca_file=str(distant.ca_pem)))
 
 
 def test_a_proxy_s_login_is_given_and_never_shown(
     distant: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team = push_directly(distant, "through-login")
-    connection = Connection(ca_file=str(distant.ca_pem))
+    connection = RegistryOptions(ca_file=str(distant.ca_pem))
     with ForwardProxy(login=f"me:{PASSWORD}") as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://me:{PASSWORD}@127.0.0.1:{proxy.port}")
         assert merge_team(team, connection=connection).tags[0].changed

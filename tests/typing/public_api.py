@@ -8,7 +8,6 @@ from typing import Any, assert_type
 import oci_merge
 from oci_merge import (
     ComponentsFound,
-    Connection,
     CredentialExplanation,
     CredentialSource,
     Event,
@@ -22,6 +21,7 @@ from oci_merge import (
     PublishError,
     Reference,
     RegistryError,
+    RegistryOptions,
     Retrying,
     Spec,
     StageAdvanced,
@@ -68,7 +68,7 @@ def join() -> None:
         password="secret",
         plain_http=True,
         insecure=False,
-        connection=Connection(retries=0, timeout=1.5, deadline=60, ca_file="ca.pem"),
+        connection=RegistryOptions(retries=0, timeout=1.5, deadline=60, ca_file="ca.pem"),
         on_event=on_event,
     )
     assert_type(result, MergeResult)
@@ -146,7 +146,7 @@ def misuse() -> None:
 
 async def join_many(names: list[str]) -> None:
     """Join many images through one client."""
-    async with oci_merge.AsyncClient(connection=Connection(rate=10), concurrency=4) as client:
+    async with oci_merge.AsyncClient(connection=RegistryOptions(rate=10), concurrency=4) as client:
         result = await client.merge("reg.example/app:1", template="reg.example/app-ARCH:1")
         assert_type(result, MergeResult)
         assert_type(await client.inspect("reg.example/app:1"), Inspection)

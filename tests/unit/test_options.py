@@ -6,29 +6,29 @@ import math
 
 import pytest
 
-from oci_merge import Connection, UsageError
+from oci_merge import RegistryOptions, UsageError
 
 
 def test_the_usual_connection_tries_five_times_and_has_no_deadline() -> None:
-    assert Connection() == Connection(retries=4, timeout=None, deadline=None)
+    assert RegistryOptions() == RegistryOptions(retries=4, timeout=None, deadline=None)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf])
 @pytest.mark.parametrize("name", ["timeout", "deadline"])
 def test_seconds_have_to_be_a_time(name: str, seconds: float) -> None:
     with pytest.raises(UsageError) as caught:
-        Connection(**{name: seconds})  # type: ignore[arg-type]
+        RegistryOptions(**{name: seconds})  # type: ignore[arg-type]
     assert "seconds cannot be" in caught.value.message
     assert caught.value.hint
 
 
 def test_retries_are_not_negative() -> None:
-    assert Connection(retries=0).retries == 0
+    assert RegistryOptions(retries=0).retries == 0
     with pytest.raises(UsageError, match="-1 retries"):
-        Connection(retries=-1)
+        RegistryOptions(retries=-1)
 
 
 def test_a_key_needs_its_certificate() -> None:
-    assert Connection(client_cert="both.pem").client_key is None
+    assert RegistryOptions(client_cert="both.pem").client_key is None
     with pytest.raises(UsageError, match="without a client certificate"):
-        Connection(client_key="key.pem")
+        RegistryOptions(client_key="key.pem")

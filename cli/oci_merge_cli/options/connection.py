@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from oci_merge import UsageError
 
 if TYPE_CHECKING:
-    from oci_merge import Connection as Network
+    from oci_merge import RegistryOptions as Network
 
 
 class Access(TypedDict):
@@ -116,7 +116,7 @@ class Connection:
         )
 
     def _network(self) -> Network:
-        from oci_merge import Connection as Network
+        from oci_merge import RegistryOptions as Network
 
         usual = Network()
         return Network(

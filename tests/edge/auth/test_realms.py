@@ -16,13 +16,11 @@ from oci_merge import (
     TransportError,
     parse_reference,
 )
-from oci_merge.credentials import Credential
 from oci_merge.http.retry import PASSING_STATUSES
 from tests.edge.support import AMD64, PASSWORD, challenged, found, opened, reference
 
 pytestmark = pytest.mark.anyio
 
-_CREDENTIAL = Credential("ci", PASSWORD)
 _BASIC = "Basic " + base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
 _MANIFEST = "https://reg.test/v2/team/app/manifests/1.0"
 _PLAIN = "http://reg.test/v2/team/app/manifests/1.0"
@@ -40,7 +38,8 @@ async def _read(*, plain_http: bool = False, insecure: bool = False) -> None:
     async with opened(
         "reg.test",
         reads=["team/app"],
-        credential=_CREDENTIAL,
+        username="ci",
+        password=PASSWORD,
         plain_http=plain_http,
         insecure=insecure,
     ) as registry:

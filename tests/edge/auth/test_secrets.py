@@ -168,7 +168,7 @@ async def test_a_token_that_cannot_be_used_is_not_repeated(
 ) -> None:
     web.get(host="reg.test").mock(return_value=challenged('Bearer realm="https://auth.test/t"'))
     web.get(host="auth.test").mock(return_value=Found(200, json=token))
-    async with opened("reg.test", credential=Credential("ci", PASSWORD)) as asked:
+    async with opened("reg.test", username="ci", password=PASSWORD) as asked:
         with pytest.raises(OciMergeError) as caught:
             await asked.get_manifest(reference())
     _assert_clean(_said(caught.value), "t0ken-secret")

@@ -14,7 +14,6 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
 from oci_merge.auth.authorization import Authorization
-from oci_merge.credentials import Credential
 from tests.edge.support import (
     AMD64,
     ARM64,
@@ -35,7 +34,6 @@ from tests.edge.support import (
 )
 
 _CI = {"username": "ci", "password": PASSWORD}
-_CREDENTIAL = Credential("ci", PASSWORD)
 
 
 class _Clock:
@@ -121,7 +119,7 @@ async def test_a_server_that_grants_the_first_scope_alone_is_asked_again_for_eac
     tokens = with_tokens(only_first_scope=True)
     registry.settings.auth = tokens
     reads = ["team/app-amd64", "team/app-arm64"]
-    async with opened(server.host, reads=reads, credential=_CREDENTIAL) as asked:
+    async with opened(server.host, reads=reads, username="ci", password=PASSWORD) as asked:
         first = await asked.get_manifest(reference("team/app-amd64:1.0", server.host))
         second = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
         again = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))

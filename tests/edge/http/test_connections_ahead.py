@@ -22,7 +22,7 @@ from tests.edge.support import (
     asks,
     merge,
     relays,
-    sender,
+    session,
     speaking,
     stocked,
     tags,
@@ -212,7 +212,7 @@ async def test_over_http1_and_tls_they_are_opened_as_soon_as_that_is_known(
     starts: list[bytes] = []
     with serve(registry.app, tls=tls) as server:
         async with speaking(relays(server.port, starts)) as host:
-            made = sender(host)
+            made = session(host)
             assert await made.send_in_clear(_PING) is None
             starts.clear()
             opening = asyncio.create_task(made.transport.open_ahead(3))

@@ -8,6 +8,7 @@ import gzip
 import socket
 import struct
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +19,10 @@ from starlette.responses import Response
 from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import RunningServer, ServerTLS, serve
 from oci_merge import (
-    Connection,
     DigestMismatchError,
     ManifestError,
     NotFoundError,
+    RegistryOptions,
     TransportError,
 )
 from oci_merge.http.message import Request
@@ -36,18 +37,18 @@ from tests.edge.support import (
     reference,
     relays,
     says,
-    sender,
+    session,
     speaking,
     tags,
 )
 
 _PING = Request("GET", "/v2/")
-_IMPATIENT = Connection(timeout=0.2, retries=0)
+_IMPATIENT = RegistryOptions(timeout=0.2, retries=0)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-async def _ask(host: str, connection: Connection | None = None) -> Answer:
-    asked = sender(host, plain_http=True, connection=connection)
+async def _ask(host: str, **options: Any) -> Answer:
+    asked = session(host, plain_http=True, **options)
     try:
         return await asked.send(_PING)
     finally:
@@ -108,7 +109,7 @@ def test_a_network_that_is_unreachable_is_a_transport_error(
 async def test_a_registry_that_stays_silent_is_given_up() -> None:
     async with speaking(_is_silent) as host:
         with pytest.raises(TransportError, match=f"{host} did not answer GET /v2/ in time") as got:
-            await _ask(host, _IMPATIENT)
+            await _ask(host, timeout=0.2, retries=0)
     assert "try again" in got.value.hint
 
 
@@ -291,7 +292,7 @@ async def test_a_connection_that_the_registry_closes_when_idle_is_opened_again()
     heads: list[bytes] = []
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     async with speaking(says(ok, heads=heads)) as host:
-        asked = sender(host, plain_http=True)
+        asked = session(host, plain_http=True)
         for _ in range(3):
             assert (await asked.send(_PING)).status == 200
         await asked.transport.aclose()
@@ -306,7 +307,7 @@ async def test_a_tls_server_that_hangs_up_in_the_handshake_is_a_transport_error(
         await reader.read(1)
 
     async with speaking(hangs_up) as host:
-        asked = sender(host)
+        asked = session(host)
         with pytest.raises(TransportError, match=f"could not connect to {host}"):
             await asked.send(_PING)
         await asked.transport.aclose()
@@ -319,7 +320,7 @@ async def test_only_the_request_that_goes_ahead_is_alone(
     starts: list[bytes] = []
     with serve(registry.app, tls=tls) as server:
         async with speaking(relays(server.port, starts)) as host:
-            asked = sender(host)
+            asked = session(host)
             await asyncio.gather(*(asked.send(_PING) for _ in range(8)))
             await asked.transport.aclose()
     assert len(starts) <= 1 + 8

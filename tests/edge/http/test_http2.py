@@ -12,7 +12,7 @@ from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
 from oci_merge.http.message import Request, Response
-from tests.edge.support import says, sender, speaking
+from tests.edge.support import says, session, speaking
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ def _offering(tls: ServerTLS, *protocols: str) -> ssl.SSLContext:
 
 
 async def _ask(host: str, count: int) -> list[Response]:
-    transport = sender(host)
+    transport = session(host)
     try:
         first = await transport.send(_PING)
         return [first, *await asyncio.gather(*(transport.send(_PING) for _ in range(count)))]
@@ -79,7 +79,7 @@ async def test_first_requests_at_once_share_the_connection_that_the_first_of_the
 ) -> None:
     server = _Http2()
     async with speaking(server, _offering(tls, "h2")) as host:
-        transport = sender(host)
+        transport = session(host)
         await asyncio.gather(*(transport.send(_PING) for _ in range(20)))
         await transport.transport.aclose()
     assert server.connections == 1

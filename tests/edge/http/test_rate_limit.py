@@ -10,10 +10,10 @@ import pytest
 import oci_merge
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer
-from oci_merge import Connection
+from oci_merge import RegistryOptions
 from oci_merge.http import session as sending
 from oci_merge.http.message import Request
-from tests.edge.support import Answers, asks, merge, reply, sender, with_tokens
+from tests.edge.support import Answers, asks, merge, reply, session, with_tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 async def test_no_more_requests_go_in_a_second_than_the_rate(server: RunningServer) -> None:
-    made = sender(server.host, plain_http=True, connection=Connection(rate=20))
+    made = session(server.host, plain_http=True, rate=20)
     began = time.monotonic()
     await asyncio.gather(*(made.send(_PING) for _ in range(41)))
     assert 2 <= time.monotonic() - began < 4
@@ -44,7 +44,7 @@ async def test_no_more_requests_go_in_a_second_than_the_rate(server: RunningServ
 async def test_the_rate_is_one_for_all_merges_of_a_client(
     server: RunningServer, registry: EmbeddedRegistry, waits: list[float]
 ) -> None:
-    connection = Connection(rate=10)
+    connection = RegistryOptions(rate=10)
     async with oci_merge.AsyncClient(connection=connection) as client:
         await asyncio.gather(
             *(client.inspect(f"{server.host}/team/app-amd64:1.0") for _ in range(10))
@@ -60,7 +60,7 @@ async def test_where_one_request_is_told_to_wait_those_behind_it_wait_as_well(
 ) -> None:
     busy = Answers(asks("GET", "/busy/"), reply(429, b"{}", retry_after="7"), times=1)
     registry.hooks.append(busy)
-    made = sender(server.host, plain_http=True)
+    made = session(server.host, plain_http=True)
     await made.send(Request("GET", "/v2/busy/manifests/1"))
     assert waits == [7.0]
     await made.send(_PING)
@@ -76,7 +76,7 @@ async def test_another_host_s_429_holds_nobody_up(
     registry.settings.auth = tokens
     busy = Answers(asks("GET", "/token"), reply(429, b"{}", retry_after="5"), times=1)
     registry.hooks.append(busy)
-    made = sender("reg.test", plain_http=True)
+    made = session("reg.test", plain_http=True)
     await made.send(Request("GET", f"{server.url}/token"))
     assert waits == [5.0]
     assert made.transport.rate_limiter.held(time.monotonic()) == 0
@@ -86,7 +86,7 @@ async def test_another_host_s_429_holds_nobody_up(
 def test_a_turn_that_comes_after_the_deadline_is_not_waited_for(server: RunningServer) -> None:
     began = time.monotonic()
     with pytest.raises(oci_merge.TransportError, match="its turn to ask") as caught:
-        merge(server.host, connection=Connection(rate=0.1, deadline=0.3))
+        merge(server.host, connection=RegistryOptions(rate=0.1, deadline=0.3))
     assert time.monotonic() - began < 5
     assert caught.value.hint
 
@@ -94,4 +94,4 @@ def test_a_turn_that_comes_after_the_deadline_is_not_waited_for(server: RunningS
 @pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan")])
 def test_a_rate_that_cannot_be_is_wrong_usage(rate: float) -> None:
     with pytest.raises(oci_merge.UsageError, match="requests a second cannot be"):
-        Connection(rate=rate)
+        RegistryOptions(rate=rate)

@@ -8,7 +8,7 @@ import respx
 
 from oci_merge import TransportError
 from oci_merge.http.message import Request, Response
-from tests.edge.support import sender
+from tests.edge.support import session
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ def _to(location: str, status: int = 307) -> httpx.Response:
 
 
 async def _ask(method: str = "GET", *, plain_http: bool = False) -> Response:
-    transport = sender("reg.test", plain_http=plain_http)
+    transport = session("reg.test", plain_http=plain_http)
     try:
         return await transport.send(Request(method, _PATH, authorization="Bearer t0ken"))
     finally:

@@ -21,12 +21,12 @@ from fixtures.embedded import EmbeddedRegistry, Hook, Settings
 from fixtures.images import build_image
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import Connection, Event, MergeResult, Retrying
+from oci_merge import Event, MergeResult, RegistryOptions, Retrying
 from oci_merge.errors import RateLimitedError, RegistryError, ServerError, TransportError
 from oci_merge.http import session as sending
 from oci_merge.http.message import Request as Asked
 from oci_merge.http.session import Session
-from tests.edge.support import sender
+from tests.edge.support import session
 
 PASSING = [408, 429, 500, 502, 503, 504]
 #: One request of every kind that a merge sends.
@@ -163,7 +163,7 @@ def test_what_does_not_pass_is_given_up(
     stocked: EmbeddedRegistry, host: str, retries: int | None, tries: int
 ) -> None:
     stocked.hooks.append(Fails("PUT", "/manifests/1.0", times=99, reply=status(503)))
-    connection = None if retries is None else Connection(retries=retries)
+    connection = None if retries is None else RegistryOptions(retries=retries)
     with pytest.raises(ServerError) as caught:
         merge(host, connection=connection)
     assert caught.value.status == 503
@@ -218,7 +218,7 @@ def test_a_request_that_must_not_be_repeated_is_not(
     stocked: EmbeddedRegistry, host: str, asked: Asked
 ) -> None:
     stocked.hooks.append(Fails(asked.method, "/v2/", times=1, reply=status(503)))
-    assert asyncio.run(_send(sender(host, plain_http=True), asked)) == 503
+    assert asyncio.run(_send(session(host, plain_http=True), asked)) == 503
 
 
 async def _send(made: Session, request: Asked) -> int:
@@ -261,7 +261,7 @@ def test_a_local_registry_whose_first_reply_is_lost_is_not_taken_for_a_tls_serve
     first: bytes,
 ) -> None:
     async def scenario(host: str) -> int:
-        made = sender(host)
+        made = session(host)
         assert await made.send_in_clear(Asked("GET", "/v2/")) is None
         return await _send(made, Asked("GET", "/v2/"))
 
@@ -275,7 +275,7 @@ def test_a_refused_connection_is_tried_again_until_the_registry_is_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
     events: list[Event] = []
-    made = sender(host, plain_http=True, on_event=events.append)
+    made = session(host, plain_http=True, on_event=events.append)
     with pytest.raises(TransportError, match="could not connect"):
         asyncio.run(_send(made, Asked("GET", "/v2/")))
     assert [type(event) for event in events] == [Retrying] * 4
@@ -298,20 +298,23 @@ def _tls(authority: trustme.CA) -> ServerTLS:
 
 
 @pytest.mark.parametrize(
-    ("connection", "match"),
+    ("options", "match"),
     [
-        (Connection(timeout=0.2, retries=0), "did not answer GET /v2/ in time"),
-        (Connection(timeout=0.1, retries=2), "did not answer GET /v2/ in time"),
-        (Connection(deadline=0.4), r"within its 0\.4 seconds: .* the answer of .* to GET /v2/"),
-        (Connection(timeout=0.15, retries=9, deadline=0.4), "within its 0.4 seconds"),
+        ({"timeout": 0.2, "retries": 0}, "did not answer GET /v2/ in time"),
+        ({"timeout": 0.1, "retries": 2}, "did not answer GET /v2/ in time"),
+        (
+            {"deadline": 0.4},
+            r"within its 0\.4 seconds: .* the answer of .* to GET /v2/",
+        ),
+        ({"timeout": 0.15, "retries": 9, "deadline": 0.4}, "within its 0.4 seconds"),
     ],
 )
 def test_a_server_that_never_answers_fails_in_the_time_promised(
-    connection: Connection, match: str
+    options: dict[str, Any], match: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        made = sender(host, plain_http=True, connection=connection)
+        made = session(host, plain_http=True, **options)
         began = time.monotonic()
         with pytest.raises(TransportError, match=match) as caught:
             asyncio.run(_send(made, Asked("GET", "/v2/")))
@@ -326,7 +329,7 @@ def test_nobody_waits_for_a_retry_that_the_deadline_forbids(
     stocked.hooks.append(Fails("PUT", "/manifests/1.0", times=99, reply=reply))
     began = time.monotonic()
     with pytest.raises(ServerError):
-        merge(host, connection=Connection(deadline=30))
+        merge(host, connection=RegistryOptions(deadline=30))
     assert time.monotonic() - began < 20
     assert count(stocked, "PUT", "/manifests/1.0") == 1
 
@@ -340,7 +343,7 @@ def test_a_deadline_among_the_tags_says_which_moved(stocked: EmbeddedRegistry, h
 
     stocked.hooks.append(Hangs())
     with pytest.raises(oci_merge.PublishError, match="within its 2 seconds") as caught:
-        merge(host, tags=["slow"], connection=Connection(deadline=2))
+        merge(host, tags=["slow"], connection=RegistryOptions(deadline=2))
     assert caught.value.moved == ("1.0",)
     assert caught.value.failed == ("slow",)
 
@@ -363,8 +366,8 @@ def test_a_registry_s_certificates_are_not_for_the_hosts_that_it_points_at(
         reply = status(307, location=f"{there.url}/blob")
         front.hooks.append(Fails("GET", "/v2/", times=99, reply=reply))
         with serve(front.app, tls=_tls(authority)) as here:
-            for options in ({"connection": Connection(ca_file=str(own))}, {"insecure": True}):
-                made = sender(here.host, **options)
+            for options in ({"ca_file": str(own)}, {"insecure": True}):
+                made = session(here.host, **options)
                 with pytest.raises(TransportError, match=f"certificate of {there.host} is not"):
                     asyncio.run(_send(made, Asked("GET", "/v2/", write_to=sink)))
     assert store.requests == []

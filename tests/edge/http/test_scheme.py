@@ -13,7 +13,7 @@ from fixtures.embedded import BasicAuth, EmbeddedRegistry
 from fixtures.server import RunningServer, ServerTLS, serve
 from oci_merge import TransportError
 from oci_merge.http.message import Request
-from tests.edge.support import CI, PASSWORD, merge, relays, sender, server_tls, speaking, tags
+from tests.edge.support import CI, PASSWORD, merge, relays, server_tls, session, speaking, tags
 
 _CI = {"username": "ci", "password": PASSWORD}
 _PING = Request("GET", "/v2/")
@@ -80,7 +80,7 @@ async def test_every_way_in_which_a_tls_server_complains_leads_to_tls(
 ) -> None:
     with serve(registry.app, tls=tls) as server:
         async with speaking(relays(server.port, [], complaint=complaint)) as host:
-            transport = sender(host)
+            transport = session(host)
             assert await transport.send_in_clear(_PING) is None
             reply = await transport.send(_PING)
             assert (reply.status, transport.transport.base_url) == (200, f"https://{host}")
@@ -90,7 +90,7 @@ async def test_every_way_in_which_a_tls_server_complains_leads_to_tls(
 @pytest.mark.anyio
 async def test_a_400_of_a_plain_registry_does_not_lead_to_tls(web: respx.MockRouter) -> None:
     web.get("http://127.0.0.1:5000/v2/").mock(return_value=httpx.Response(400, json={}))
-    transport = sender("127.0.0.1:5000")
+    transport = session("127.0.0.1:5000")
     reply = await transport.send_in_clear(_PING)
     assert reply is not None
     assert (reply.status, transport.transport.base_url) == (400, "http://127.0.0.1:5000")
@@ -100,7 +100,7 @@ async def test_a_400_of_a_plain_registry_does_not_lead_to_tls(web: respx.MockRou
 @pytest.mark.anyio
 async def test_a_registry_elsewhere_is_never_tried_in_the_clear(web: respx.MockRouter) -> None:
     web.get("https://reg.test/v2/").mock(return_value=httpx.Response(200))
-    transport = sender("reg.test")
+    transport = session("reg.test")
     assert await transport.send_in_clear(_PING) is None
     assert web.calls.call_count == 0
     assert (await transport.send(_PING)).status == 200
@@ -110,7 +110,7 @@ async def test_a_registry_elsewhere_is_never_tried_in_the_clear(web: respx.MockR
 @pytest.mark.anyio
 async def test_plain_http_speaks_nothing_else(web: respx.MockRouter) -> None:
     web.get("http://reg.test/v2/").mock(return_value=httpx.Response(200))
-    transport = sender("reg.test", plain_http=True)
+    transport = session("reg.test", plain_http=True)
     assert transport.transport.is_settled
     assert (await transport.send(_PING)).status == 200
     await transport.transport.aclose()
@@ -162,7 +162,7 @@ async def test_insecure_is_about_the_registry_and_no_other_host(
 ) -> None:
     strange = server_tls(trustme.CA())
     with serve(registry.app, tls=tls) as server, serve(registry.app, tls=strange) as other:
-        transport = sender(server.host, insecure=True)
+        transport = session(server.host, insecure=True)
         assert (await transport.send(_PING)).status == 200
         with pytest.raises(TransportError, match=f"certificate of {other.host} is not trusted"):
             await transport.send(Request("GET", f"{other.url}/v2/"))

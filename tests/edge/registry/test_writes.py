@@ -18,7 +18,6 @@ from oci_merge import (
     ServerError,
     TransportError,
 )
-from oci_merge.credentials import Credential
 from oci_merge.http.retry import PASSING_STATUSES
 from oci_merge.registry.types import RefusedMount
 from tests.edge.support import AMD64, PASSWORD, opened
@@ -119,8 +118,7 @@ async def test_an_upload_that_cannot_be_cancelled_for_lack_of_an_answer_is_an_er
 async def test_no_other_origin_is_asked_to_cancel_an_upload(
     upload: str, web: respx.MockRouter
 ) -> None:
-    credential = Credential("ci", PASSWORD)
-    async with opened("reg.test", plain_http=True, credential=credential) as registry:
+    async with opened("reg.test", plain_http=True, username="ci", password=PASSWORD) as registry:
         await registry.cancel_upload("team/app", upload)
     assert web.calls.call_count == 0
 

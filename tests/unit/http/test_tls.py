@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from oci_merge import Connection, TransportError, UsageError
+from oci_merge import RegistryOptions, TransportError, UsageError
 from oci_merge.http import tls
 from oci_merge.http.tls import ClientCertificate, Trust, find_trust
 
@@ -52,27 +52,27 @@ def write_pair(leaf: trustme.LeafCert, certificate: Path, key: Path) -> None:
 
 
 def test_nothing_is_configured_where_there_is_no_folder(home: Path) -> None:
-    assert find_trust(HOST, Connection()) == Trust()
-    assert find_trust(HOST, Connection(), {}) == Trust()
+    assert find_trust(HOST, RegistryOptions()) == Trust()
+    assert find_trust(HOST, RegistryOptions(), {}) == Trust()
 
 
 def test_the_first_folder_of_the_registry_counts(home: Path, system: Path) -> None:
     for base in (system / "docker", system / "containers", home / ".config/containers"):
         made = folder(base)
         (made / "ca.crt").touch()
-        assert find_trust(HOST, Connection()).authorities == (made / "ca.crt",)
+        assert find_trust(HOST, RegistryOptions()).authorities == (made / "ca.crt",)
 
 
 def test_an_empty_folder_of_the_user_hides_the_system_s(home: Path, system: Path) -> None:
     (folder(system / "docker") / "ca.crt").touch()
     folder(home / ".config/containers")
-    assert find_trust(HOST, Connection()) == Trust()
+    assert find_trust(HOST, RegistryOptions()) == Trust()
 
 
 @pytest.mark.parametrize("registry", ["reg.test", "reg.test:5001", "other.test:5000", "docker.io"])
 def test_a_folder_is_for_its_registry_and_port_alone(system: Path, registry: str) -> None:
     (folder(system / "docker") / "ca.crt").touch()
-    assert find_trust(registry, Connection()) == Trust()
+    assert find_trust(registry, RegistryOptions()) == Trust()
 
 
 def test_a_folder_may_have_several_authorities_and_a_pair(
@@ -82,7 +82,7 @@ def test_a_folder_may_have_several_authorities_and_a_pair(
     for name in ("b.crt", "a.crt", "README", "ca.pem"):
         (made / name).touch()
     write_pair(leaf, made / "client.cert", made / "client.key")
-    trust = find_trust(HOST, Connection())
+    trust = find_trust(HOST, RegistryOptions())
     assert trust.authorities == (made / "a.crt", made / "b.crt")
     assert trust.client == ClientCertificate(made / "client.cert", made / "client.key")
 
@@ -94,7 +94,7 @@ def test_half_a_pair_is_an_error(system: Path, name: str, missing: str) -> None:
     made = folder(system / "docker")
     (made / name).touch()
     with pytest.raises(TransportError, match=f"{name} has no {missing} beside it") as caught:
-        find_trust(HOST, Connection())
+        find_trust(HOST, RegistryOptions())
     assert "NAME.crt" in caught.value.hint
 
 
@@ -107,7 +107,7 @@ def test_the_caller_s_authority_is_added_and_its_certificate_replaces(
     own, both = tmp_path / "ca.pem", tmp_path / "both.pem"
     authority.cert_pem.write_to_path(own)
     leaf.private_key_and_cert_chain_pem.write_to_path(both)
-    trust = find_trust(HOST, Connection(ca_file=str(own), client_cert=str(both)))
+    trust = find_trust(HOST, RegistryOptions(ca_file=str(own), client_cert=str(both)))
     assert trust.authorities == (made / "ca.crt", own)
     assert trust.client == ClientCertificate(both)
     trust.check()
@@ -122,9 +122,9 @@ def test_a_file_that_is_no_authority_is_an_error_that_names_it(
         path.write_bytes(content)
         (folder(system / "docker") / "ca.crt").write_bytes(content)
         with pytest.raises(TransportError, match=r"ca\.crt cannot be used as authorities"):
-            find_trust(HOST, Connection()).check()
+            find_trust(HOST, RegistryOptions()).check()
     with pytest.raises(UsageError, match=r"ca\.pem cannot be used as authorities") as caught:
-        find_trust("else.test", Connection(ca_file=str(path))).check()
+        find_trust("else.test", RegistryOptions(ca_file=str(path))).check()
     assert "PEM" in caught.value.hint
 
 
@@ -134,7 +134,7 @@ def test_a_key_of_another_certificate_is_an_error(
     certificate, key = tmp_path / "a.pem", tmp_path / "b.pem"
     write_pair(leaf, certificate, tmp_path / "own.pem")
     write_pair(authority.issue_cert("other.test"), tmp_path / "other.pem", key)
-    given = Connection(client_cert=str(certificate), client_key=str(key))
+    given = RegistryOptions(client_cert=str(certificate), client_key=str(key))
     with pytest.raises(UsageError, match=r"a\.pem with .*b\.pem cannot be used as a client"):
         find_trust(HOST, given).check()
 
@@ -147,7 +147,7 @@ def test_a_key_with_a_passphrase_is_an_error_rather_than_a_question(
     private = load_pem_private_key(key.read_bytes(), None)
     encryption = BestAvailableEncryption(b"secret")
     key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
-    given = Connection(client_cert=str(certificate), client_key=str(key))
+    given = RegistryOptions(client_cert=str(certificate), client_key=str(key))
     with pytest.raises(UsageError, match="the key has a passphrase"):
         find_trust(HOST, given).check()
 
@@ -159,7 +159,7 @@ def test_authorities_come_on_top_of_the_system_s(
     trustme.CA().cert_pem.write_to_path(roots)
     monkeypatch.setenv("SSL_CERT_FILE", str(roots))
     authority.cert_pem.write_to_path(folder(system / "docker") / "ca.crt")
-    assert len(find_trust(HOST, Connection()).context().get_ca_certs()) == 2
+    assert len(find_trust(HOST, RegistryOptions()).context().get_ca_certs()) == 2
     assert len(tls.public_context().get_ca_certs()) == 1
 
 

@@ -22,8 +22,8 @@ def test_all_four_kinds_are_asked_for_in_one_header() -> None:
 @pytest.mark.parametrize(
     ("media_type", "has_urls", "foreign"),
     [
-        ("application/vnd.docker.image.rootfs.cross_origin.diff.tar.gzip", True, True),
-        ("application/vnd.docker.image.rootfs.cross_origin.diff.tar.gzip", False, True),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", True, True),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", False, True),
         ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", True, True),
         ("application/vnd.oci.image.layer.nondistributable.v1.tar", True, True),
         ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", False, False),
