@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from oci_merge.errors import OciMergeError
 
+_K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 
@@ -62,6 +63,43 @@ async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[No
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+class SingleFlight(Generic[_K, _T]):
+    """Does a thing once for everybody who asks for it meanwhile; they share what comes of it.
+
+    Nothing is remembered: who asks after the end begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._flights: dict[_K, tuple[asyncio.Task[_T], list[object]]] = {}
+
+    async def run(self, key: _K, call: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Return what ``call`` returns, from the call under way for ``key`` if there is one.
+
+        The call runs in a task of its own. It goes on while anybody waits for it, and is cancelled
+        with the last who does.
+
+        Raises:
+            whatever the call raises, the same error in everybody who waits.
+        """
+        flight = self._flights.get(key)
+        # One that has just ended may still stand here until those who waited have woken.
+        if flight is None or flight[0].done():
+            flight = self._flights[key] = asyncio.ensure_future(call()), []
+        task, waiting = flight
+        me = object()
+        waiting.append(me)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            waiting.remove(me)
+            # Nobody joins a flight that is being cancelled, nor drops one that came after it.
+            if (task.done() or not waiting) and self._flights.get(key) is flight:
+                del self._flights[key]
+            if not waiting and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from oci_merge import ManifestError, OciMergeError, TransportError
-from oci_merge._concurrency import gather, gather_settled, gather_two
+from oci_merge._concurrency import SingleFlight, gather, gather_settled, gather_two
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +81,52 @@ async def test_a_cancellation_is_one_and_no_group() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_flight_is_shared_by_all_who_ask_for_it_meanwhile_and_by_nobody_later() -> None:
+    flight: SingleFlight[str, int] = SingleFlight()
+    calls: list[str] = []
+
+    async def call(name: str) -> int:
+        calls.append(name)
+        await asyncio.sleep(0.01)
+        return len(calls)
+
+    asked = [flight.run("a", lambda: call("a")) for _ in range(3)]
+    assert await gather([*asked, flight.run("b", lambda: call("b"))]) == [2, 2, 2, 2]
+    assert calls == ["a", "b"]
+    assert await flight.run("a", lambda: call("again")) == 3
+
+
+async def test_everybody_who_waits_for_a_flight_shares_its_failure() -> None:
+    flight: SingleFlight[None, int] = SingleFlight()
+    error = TransportError("no answer")
+    asked = [flight.run(None, lambda: _raises(error, 0.01)) for _ in range(2)]
+    assert await gather_settled(asked) == [error, error]
+
+
+async def test_a_flight_goes_on_while_anybody_waits_and_is_cancelled_with_the_last() -> None:
+    flight: SingleFlight[None, int] = SingleFlight()
+    ended: list[str] = []
+
+    async def call() -> int:
+        try:
+            return await _returns(7, 0.05)
+        finally:
+            ended.append("ended")
+
+    first, second = (asyncio.ensure_future(flight.run(None, call)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    assert ended == []
+    assert await second == 7
+
+    ended.clear()
+    alone = asyncio.ensure_future(flight.run(None, call))
+    await asyncio.sleep(0.01)
+    alone.cancel()
+    await asyncio.wait([alone])
+    assert alone.cancelled()
+    assert ended == ["ended"]
