@@ -5,19 +5,15 @@ Pure: text in, values out. ``auth`` sends the requests.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from oci_merge._text import printable
 from oci_merge.errors import TransportError
-from oci_merge.model.host import DEFAULT_PORTS, is_loopback
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
@@ -137,49 +133,6 @@ def choose_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
     return next((challenge for challenge in challenges if challenge.scheme == "basic"), None)
 
 
-def resolve_realm(
-    realm: str, *, registry_url: str, trusts_plain: bool, what: str = "token server"
-) -> str:
-    """Return the URL of a token server, or of an upload, if what is sent may go there.
-
-    A realm on another host is normal. It has to use https unless the registry itself is spoken
-    to in a way that anyone may listen to, and it must not point at an address that only this
-    machine or network can reach, unless that is the registry's own. Where both are on this
-    machine, what is said does not leave it, and neither matters.
-
-    Args:
-        realm: as the challenge or a redirect gives it; a relative one is resolved against
-        registry_url: the URL that was asked.
-        trusts_plain: whether the registry is spoken to over plain HTTP, or unverified.
-        what: names it in errors.
-
-    Raises:
-        TransportError: nothing may go there.
-    """
-    try:
-        url = urldefrag(urljoin(registry_url, realm)).url
-        parts, registry = urlsplit(url), urlsplit(registry_url)
-        is_own = parts.netloc == registry.netloc or _authority(parts) == _authority(registry)
-    except ValueError:
-        raise TransportError(f"the {what} {printable(realm)!r} is no URL") from None
-    shown = printable(f"{parts.scheme}://{parts.hostname or ''}")
-    goods = "credentials" if what == "token server" else "blobs"
-    hint = f"the registry {registry.netloc} names a {what} that {goods} may not go to"
-    # An ideographic full stop, too, makes an address of what is none to the check below.
-    is_host = bool(parts.hostname) and parts.netloc.isascii()
-    if parts.scheme not in ("http", "https") or not is_host:
-        raise TransportError(f"the {what} {shown} has no http or https URL", hint=hint)
-    if parts.username is not None or parts.password is not None:
-        raise TransportError(f"the {what} {shown} has a user name in its URL", hint=hint)
-    if is_loopback(registry.netloc) and is_loopback(parts.netloc):
-        return url
-    if parts.scheme == "http" and not trusts_plain:
-        raise TransportError(f"the {what} {shown} does not use https", hint=hint)
-    if _is_private(parts.hostname or "") and not is_own:
-        raise TransportError(f"the {what} {shown} is a private address", hint=hint)
-    return url
-
-
 def parse_token(content: bytes) -> Token:
     """Read a token server's answer; ``access_token`` is preferred to ``token``.
 
@@ -222,20 +175,6 @@ def _next_word(header: str, position: int) -> int:
     """Return where the next word begins; a list may have empty elements (RFC 9110 §5.6.1)."""
     separators = _SEPARATORS.match(header, position)
     return separators.end() if separators else position
-
-
-def _authority(parts: SplitResult) -> tuple[str | None, int | None]:
-    return parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
-
-
-def _is_private(host: str) -> bool:
-    host = host.rstrip(".")
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        # 127.1, 0x7f000001 and the like are no names either, and resolvers read them as addresses.
-        numeric = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2])
-        return numeric is not None or is_loopback(host)
 
 
 def _life(value: Any) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
 
 from oci_merge._text import listed, printable, shown_host
-from oci_merge.auth.challenge import Challenge, Scope, Token, parse_token, resolve_realm
+from oci_merge.auth.challenge import Challenge, Scope, Token, parse_token
 from oci_merge.credentials import Credential
 from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
 from oci_merge.http.session import Session
+from oci_merge.http.url_policy import check_token_server
 
 _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
@@ -98,11 +99,7 @@ class TokenClient:
         )
 
     def _resolve(self, realm: str) -> str:
-        return resolve_realm(
-            realm,
-            registry_url=self._transport.base_url,
-            trusts_plain=self._transport.is_plain_or_unverified,
-        )
+        return check_token_server(realm, self._transport.origin)
 
     def _attempt(self, realm: str, method: str, scopes: Sequence[Scope]) -> Attempt:
         registry = self._transport.registry

@@ -9,17 +9,18 @@ import asyncio
 import contextlib
 import logging
 from http import HTTPStatus
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import httpx
 
-from oci_merge._text import printable, shown_host, shown_path
+from oci_merge._text import shown_host, shown_path
 from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.http.connections import CONNECTIONS, Clients, Kind
 from oci_merge.http.errors import may_pass, outage, speaks_no_tls
 from oci_merge.http.message import MAX_ERROR_BODY, Request, Response
 from oci_merge.http.rate_limit import RateLimiter
-from oci_merge.model.host import DEFAULT_PORTS, is_loopback, registry_endpoint
+from oci_merge.http.url_policy import Origin, check_redirect, same_origin
+from oci_merge.model.host import is_loopback, registry_endpoint
 from oci_merge.options import RegistryOptions
 
 _logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class Transport:
     def is_own(self, url: str) -> bool:
         """Say whether a path or URL is the registry's own, so that its credentials may go there."""
         try:
-            return _origin(urljoin(self.base_url, url)) == _origin(self.base_url)
+            return same_origin(urljoin(self.base_url, url), self.base_url)
         except ValueError:
             return False
 
@@ -114,9 +115,9 @@ class Transport:
         return f"{self._scheme}://{self._authority}"
 
     @property
-    def is_plain_or_unverified(self) -> bool:
-        """Whether anyone on the way could listen to what is said to the registry."""
-        return self._scheme == "http" or self._insecure
+    def origin(self) -> Origin:
+        """The registry's origin; its scheme is known once a first response has come."""
+        return Origin(self.base_url, is_insecure=self._scheme == "http" or self._insecure)
 
     @property
     def is_settled(self) -> bool:
@@ -210,7 +211,10 @@ class Transport:
             if not request.is_followed(response.status) or not location:
                 return response
             if followed < _MAX_REDIRECTS:
-                response = await self._exchange(request, _redirected(request, response, location))
+                url = check_redirect(location, response.url)
+                if request.check_redirect:
+                    request.check_redirect(urljoin(response.url, location))
+                response = await self._exchange(request, url)
         raise TransportError(
             f"{self._authority} redirects {request.method} {shown_path(request.url)} "
             f"more than {_MAX_REDIRECTS} times",
@@ -219,7 +223,7 @@ class Transport:
 
     async def _exchange(self, request: Request, url: str, kind: Kind | None = None) -> Response:
         """Send one request and read its response, without following anything."""
-        cross_origin = _origin(url) != _origin(self._url(request)) and kind is None
+        cross_origin = kind is None and not same_origin(url, self._url(request))
         headers = dict(request.headers)
         if request.authorization and not cross_origin:
             headers["Authorization"] = request.authorization
@@ -296,43 +300,3 @@ def _is_tls_servers(response: Response) -> bool:
     """Say whether a response in the clear is a TLS server's complaint; its body may be cut."""
     hinted = response.protocol == "HTTP/1.0" or any(hint in response.content for hint in _TLS_HINTS)
     return response.status == 400 and hinted
-
-
-def _redirected(request: Request, response: Response, location: str) -> str:
-    """Return where a redirect leads, without user name and password."""
-    asked = urlsplit(response.url)
-    hint = "the registry, or a proxy before it, is misconfigured"
-    try:
-        url = urljoin(response.url, location)
-        parts = urlsplit(url)
-        is_usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that are none
-        is_usable = False
-    if not is_usable:
-        raise TransportError(
-            f"{asked.netloc} redirects {shown_path(request.url)} to what is no http or https URL",
-            hint=hint,
-        )
-    if parts.scheme == "http" and asked.scheme == "https":
-        raise TransportError(
-            f"{asked.netloc} redirects {shown_path(request.url)} "
-            f"to {_shown_origin(parts)}, which is not https",
-            hint=hint,
-        )
-    if request.check_redirect:
-        request.check_redirect(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port: what a credential belongs to (RFC 6454)."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    return parts.scheme, parts.hostname or "", port or DEFAULT_PORTS.get(parts.scheme)
-
-
-def _shown_origin(parts: SplitResult) -> str:
-    return printable(f"{parts.scheme}://{parts.hostname or ''}")

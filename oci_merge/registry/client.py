@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from oci_merge._text import listed, printable
 from oci_merge.auth.authenticator import Asker
-from oci_merge.auth.challenge import Scope, pull, pull_push, resolve_realm
+from oci_merge.auth.challenge import Scope, pull, pull_push
 from oci_merge.auth.identities import Authenticator
 from oci_merge.errors import (
     AccessDeniedError,
@@ -29,6 +29,7 @@ from oci_merge.http.deadline import Deadline
 from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
 from oci_merge.http.session import Session
+from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import check_digest, sha256_digest, verify_digest
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor, Manifest, parse_manifest
 from oci_merge.model.media_types import ACCEPT_MANIFESTS
@@ -344,12 +345,7 @@ class RegistryClient:
         """
         if not may_leave and not self._transport.is_own(location):
             raise TransportError(f"{self.name} wants the upload to go to another host")
-        return resolve_realm(
-            location,
-            registry_url=self._transport.base_url,
-            trusts_plain=self._transport.is_plain_or_unverified,
-            what="upload address",
-        )
+        return check_upload_url(location, self._transport.origin)
 
     async def _send(self, request: Request, doing: _Doing) -> Response:
         """Send a request, answer challenges, and pass on what the registry warns of.

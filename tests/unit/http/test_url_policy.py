@@ -1,0 +1,222 @@
+"""Which URLs a registry may send us to: token servers, uploads, redirects."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import urljoin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_merge.errors import TransportError
+from oci_merge.http.url_policy import (
+    Origin,
+    check_redirect,
+    check_token_server,
+    check_upload_url,
+    same_origin,
+)
+
+_REALM = "https://auth.example/token"
+
+
+def _resolve(realm: str, registry: str = "https://reg.example/v2/", *, plain: bool = False) -> str:
+    return check_token_server(realm, Origin(registry, is_insecure=plain))
+
+
+@pytest.mark.parametrize(
+    ("realm", "expected"),
+    [
+        (_REALM, _REALM),
+        ("https://auth.example:8443/token?x=y", "https://auth.example:8443/token?x=y"),
+        ("/token", "https://reg.example/token"),
+        ("//auth.example/token", "https://auth.example/token"),
+        ("https://auth.example/token#part", "https://auth.example/token"),
+        ("https://8.8.8.8/token", "https://8.8.8.8/token"),
+        ("https://[2606:4700::1111]/token", "https://[2606:4700::1111]/token"),
+        ("https://1password.example/token", "https://1password.example/token"),
+    ],
+)
+def test_a_realm_on_another_host_is_normal_and_a_relative_one_is_the_registrys(
+    realm: str, expected: str
+) -> None:
+    assert _resolve(realm) == expected
+
+
+def test_a_realm_needs_https_unless_anyone_may_listen_to_the_registry_anyway() -> None:
+    with pytest.raises(TransportError, match=r"http://auth\.example does not use https"):
+        _resolve("http://auth.example/token")
+    assert _resolve("http://auth.example/token", plain=True) == "http://auth.example/token"
+    assert _resolve("/token", "http://reg.example", plain=True) == "http://reg.example/token"
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["https://user@auth.example/", "https://user:pass@auth.example/", "https://@auth.example/"],
+)
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_realm_with_a_user_name_is_refused_and_not_repeated(realm: str, plain: bool) -> None:
+    with pytest.raises(TransportError, match="a user name in its URL") as caught:
+        _resolve(realm, plain=plain)
+    assert "pass" not in caught.value.message
+
+
+_PRIVATE = [
+    "127.0.0.1",
+    "127.8.8.8",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "255.255.255.255",
+    "[::1]",
+    "[::]",
+    "[fe80::1]",
+    "[fd00:ec2::254]",
+    "[::ffff:10.0.0.1]",
+    "127.0.0.1.",
+    # Not how addresses are written, but how resolvers read them all the same.
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.01",
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "registry.localhost",
+]
+
+
+@pytest.mark.parametrize("host", _PRIVATE)
+@pytest.mark.parametrize("suffix", ["", ":8443"])
+def test_a_realm_on_a_private_address_is_refused(host: str, suffix: str) -> None:
+    for plain in (False, True):
+        with pytest.raises(TransportError, match="is a private address") as caught:
+            _resolve(f"https://{host}{suffix}/token", plain=plain)
+        assert "reg.example" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("realm", "registry"),
+    [
+        ("https://10.0.0.5:5000/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5:443/token", "https://10.0.0.5/v2/"),
+        ("https://10.0.0.5/token", "https://10.0.0.5:443/v2/"),
+        ("/token", "https://10.0.0.5:5000/v2/"),
+        ("https://[fd00::1]:5000/token", "https://[fd00::1]:5000/v2/"),
+        ("http://10.0.0.5:80/token", "http://10.0.0.5/v2/"),
+        ("http://10.0.0.5/token", "https://10.0.0.5/v2/"),
+        # Where both are on this machine, even another port and the clear do no harm.
+        ("http://127.0.0.1:6000/token", "http://127.0.0.1:5000/v2/"),
+        ("http://localhost:6000/token", "https://127.0.0.1:5000/v2/"),
+        ("http://[::1]:6000/token", "https://localhost:5000/v2/"),
+    ],
+)
+def test_a_private_address_may_be_the_registrys_own(realm: str, registry: str) -> None:
+    assert _resolve(realm, registry, plain=True) == urljoin(registry, realm)
+
+
+@pytest.mark.parametrize(
+    ("realm", "registry"),
+    [
+        ("https://10.0.0.6:5000/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5:5001/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.1/token", "https://127.0.0.1:5000/v2/"),
+        ("https://127.0.0.1/token", "https://10.0.0.5:5000/v2/"),
+    ],
+)
+def test_a_private_address_of_a_private_registry_is_private_nonetheless(
+    realm: str, registry: str
+) -> None:
+    with pytest.raises(TransportError, match="is a private address"):
+        _resolve(realm, registry)
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "ftp://auth.example/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "mailto:a@example",
+        "https://:443/token",
+        "https://[::1",
+        "https://auth.example:99999/",
+        "https://auth.example:port/",
+        "https://127\u30020\u30020\u30021/token",
+        "https://\uff4cocalhost/token",
+    ],
+)
+def test_what_is_no_url_for_credentials_is_refused(realm: str) -> None:
+    with pytest.raises(TransportError):
+        _resolve(realm, plain=True)
+
+
+def test_a_realm_is_shown_escaped() -> None:
+    for realm in ("https://\x1b[31m/", "ftp://a\x1bb/"):
+        with pytest.raises(TransportError) as caught:
+            _resolve(realm)
+        assert "\x1b" not in caught.value.message
+
+
+@given(
+    st.one_of(st.text(), st.text("htps:/@[].1270a%#?\\"), st.text(st.characters(codec=None))),
+    st.booleans(),
+)
+def test_an_arbitrary_realm_is_resolved_or_a_transport_error(realm: str, plain: bool) -> None:
+    with contextlib.suppress(TransportError):
+        assert _resolve(realm, plain=plain).startswith(("https://", "http://"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://reg.example/v2/", "https://reg.example:443/else?x", True),
+        ("https://reg.example", "http://reg.example", False),
+        ("https://reg.example", "https://reg.example:5000", False),
+        ("https://reg.example", "https://auth.reg.example", False),
+        ("https://[::1", "https://[::1", False),
+        ("https://reg.example:x/", "https://reg.example:x/", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(one: str, other: str, same: bool) -> None:
+    assert same_origin(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/v2/else", "https://reg.example/v2/else"),
+        ("https://s3.example/blob?sig=1#part", "https://s3.example/blob?sig=1"),
+        ("https://user:pass@s3.example/blob", "https://s3.example/blob"),
+    ],
+)
+def test_a_redirect_is_resolved_and_loses_its_user_name_and_fragment(
+    location: str, url: str
+) -> None:
+    assert check_redirect(location, "https://reg.example/v2/blob") == url
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://s3.example/", "ftp://s3.example/", "https://[::1", "https://a:0/"],
+)
+def test_a_redirect_to_plain_http_or_to_no_url_is_refused(location: str) -> None:
+    with pytest.raises(TransportError, match=r"reg\.example redirects /v2/blob to "):
+        check_redirect(location, "https://reg.example/v2/blob?sig=secret")
+
+
+def test_an_upload_goes_where_a_token_request_may_go_and_the_error_says_blobs() -> None:
+    registry = Origin("https://reg.example")
+    assert (
+        check_upload_url("/v2/up?_state=a%20b", registry)
+        == "https://reg.example/v2/up?_state=a%20b"
+    )
+    with pytest.raises(TransportError, match="the upload address http://else") as caught:
+        check_upload_url("http://else.example/up", registry)
+    assert "blobs may not go to" in caught.value.hint
