@@ -8,6 +8,7 @@ PYTHON ?=
 VENV ?= $(if $(PYTHON),.venv-$(patsubst python%,%,$(notdir $(PYTHON))),.venv)
 DEMO_VENV ?= .venv-demo
 BENCH_VENV ?= .venv-bench
+FLOORS_VENV ?= .venv-floors
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN = $(VENV)/bin
@@ -18,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint wheel bench format clean
+.PHONY: help demo test unit edge floors check lint wheel bench format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,15 +29,26 @@ demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join th
 
 test: $(VENV)/test.stamp ## Run the tests, real registries included where they can be installed
 	@tools/real-registry.sh
-	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging \
+		--ignore=tests/contracts $(PYTEST_ARGS)
+
+unit: $(VENV)/test.stamp ## Run the tests of pure code: a few seconds
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
+
+edge: $(VENV)/test.stamp ## Run the tests of the code that reaches a registry, on embedded ones
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/edge $(PYTEST_ARGS)
+
+floors: $(FLOORS_VENV)/floors.stamp ## Run the tests of pure code on the lowest versions allowed
+	$(FLOORS_VENV)/bin/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
 
 check: lint test wheel ## Run all that has to pass: lint, test and wheel
 
-lint: $(VENV)/check.stamp ## Check format, style, types and layers
+lint: $(VENV)/check.stamp ## Check format, style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/contracts
 
 wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install it and try it
 	rm -rf dist
@@ -58,7 +70,7 @@ clean: ## Remove environments, caches and builds
 
 # An environment is made anew when pyproject.toml has changed, so that nothing stays in it which is
 # no longer asked for. `check` contains `test`, and comes on top of it.
-$(VENV)/created.stamp $(DEMO_VENV)/created.stamp $(BENCH_VENV)/created.stamp: pyproject.toml
+$(VENV)/created.stamp $(DEMO_VENV)/created.stamp $(BENCH_VENV)/created.stamp $(FLOORS_VENV)/created.stamp: pyproject.toml
 	tools/venv.sh $(@D)
 	@touch $@
 
@@ -66,6 +78,11 @@ $(VENV)/test.stamp $(VENV)/check.stamp $(VENV)/bench.stamp: $(VENV)/created.stam
 $(DEMO_VENV)/demo.stamp: $(DEMO_VENV)/created.stamp
 $(VENV)/test.stamp $(VENV)/check.stamp $(VENV)/bench.stamp $(DEMO_VENV)/demo.stamp:
 	$(@D)/bin/python -m pip install --quiet --editable . --group $(basename $(@F))
+	@touch $@
+
+$(FLOORS_VENV)/floors.stamp: $(FLOORS_VENV)/created.stamp tools/floors.py
+	$(@D)/bin/python tools/floors.py > $(@D)/floors.txt
+	$(@D)/bin/python -m pip install --quiet --editable . --group test --constraint $(@D)/floors.txt
 	@touch $@
 
 # What is timed is installed as a user does it. httpx imports a good deal more, at every start, where
