@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from oci_merge_cli.commands.credentials import run
-from oci_merge_cli.options.connection import Connection
+from oci_merge_cli.options.registry import RegistryAccess
 from tests.cli.running import Outcome
 
 _SECRET = "s3cret-pa:ss"
@@ -23,12 +23,12 @@ Explain = Callable[..., Outcome]
 
 @pytest.fixture
 def explain(capsys: pytest.CaptureFixture[str]) -> Explain:
-    """The command, with its reference, its output and its connection options."""
+    """The command, with its reference, its output and its registry options."""
 
     def explain(reference: str = _IMAGE, output: Any = "text", **options: Any) -> Outcome:
         status = 0
         try:
-            run(reference, output, Connection(**options))
+            run(reference, output, RegistryAccess(**options))
         except typer.Exit as leaving:
             status = leaving.exit_code
         return Outcome(status, *capsys.readouterr())

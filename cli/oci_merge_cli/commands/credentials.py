@@ -10,15 +10,17 @@ from oci_merge import (
     CredentialSource,
     explain_credentials,
 )
-from oci_merge_cli.options.connection import Connection
-from oci_merge_cli.options.declarations import MergeOutput
+from oci_merge_cli.options.library import library_keywords
+from oci_merge_cli.options.output import Form
+from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import aligned
-from oci_merge_cli.output.stdout import say, write
+from oci_merge_cli.output.stdout import write
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 
 
-def run(reference: str, output: MergeOutput, connection: Connection) -> None:
+def run(reference: str, output: Form, access: RegistryAccess) -> None:
     """Explain the search for the credential of a reference, without asking its registry.
 
     Raises:
@@ -26,20 +28,19 @@ def run(reference: str, output: MergeOutput, connection: Connection) -> None:
             reported.
     """
     with (
-        reported(usage_status=1, as_json=output == "json", debug=connection.debug),
-        logged(debug=connection.debug),
+        reported(usage_status=1, as_json=output == "json", debug=access.debug),
+        logged(debug=access.debug),
     ):
-        for warning in connection.warnings():
-            say(f"warning: {warning}")
-        access = connection.access()
+        lines = Lines()
+        for warning in access.warnings():
+            lines.warn(warning)
+        keywords = library_keywords(access)
         explained = explain_credentials(
             reference,
-            username=access["username"],
-            password=access["password"],
-            docker_config=access["docker_config"],
+            **{name: keywords[name] for name in ("username", "password", "docker_config")},
         )
         write(_json(explained) if output == "json" else _text(explained))
-    with reported(debug=connection.debug):
+    with reported(debug=access.debug):
         if explained.broken:
             raise CredentialError(explained.broken.reason, hint=explained.broken.hint)
 

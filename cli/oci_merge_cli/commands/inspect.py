@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
 from oci_merge_cli.compat.raw import raw_json
-from oci_merge_cli.options.connection import Connection
-from oci_merge_cli.options.declarations import InspectOutput
-from oci_merge_cli.output.lines import retry_line
+from oci_merge_cli.options.library import library_keywords
+from oci_merge_cli.options.output import InspectOptions
+from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import inspection_table, inspection_text
-from oci_merge_cli.output.stdout import say, write
+from oci_merge_cli.output.stdout import write
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InspectOptions:
-    """What to show of it; ``options`` says what each means."""
-
-    output: InspectOutput
-    raw: bool
-    expand_config: bool
-
-
-def run(reference: str, options: InspectOptions, connection: Connection) -> None:
+def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None:
     """Look the reference up, and write what was found.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    connection = connection.with_empty_left_out()
+    access = access.with_empty_left_out()
     with (
-        reported(usage_status=1, as_json=options.output == "json", debug=connection.debug),
-        logged(debug=connection.debug),
+        reported(usage_status=1, as_json=options.output == "json", debug=access.debug),
+        logged(debug=access.debug),
     ):
-        for warning in connection.warnings():
-            say(f"warning: {warning}")
+        lines = Lines()
+        for warning in access.warnings():
+            lines.warn(warning)
         _check(options)
-        access = connection.access()
+        keywords = library_keywords(access)
+
+        def note(event: Event) -> None:
+            if isinstance(event, Retrying):
+                lines.show(event)
+
         shallow = options.output == "manifest"
         found = runner.run(
-            lambda: inspect_async(reference, shallow=shallow, on_event=_note, **access)
+            lambda: inspect_async(reference, shallow=shallow, on_event=note, **keywords)
         )
         write(_form(found, options))
-
-
-def _note(event: Event) -> None:
-    if isinstance(event, Retrying):
-        say(retry_line(event))
 
 
 def _check(options: InspectOptions) -> None:

@@ -41,9 +41,9 @@ class Lines(Progress):
             case Warned():
                 self.warn(event.message)
             case Retrying():
-                self.line(retry_line(event))
+                self.line(f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s")
             case BlobCopied():
-                self.line(copy_line(event))
+                self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 
@@ -54,13 +54,3 @@ class Lines(Progress):
     def line(self, text: str) -> None:
         """Show a line."""
         say(text)
-
-
-def retry_line(event: Retrying) -> str:
-    """Return what a log should keep of a retry."""
-    return f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s"
-
-
-def copy_line(event: BlobCopied) -> str:
-    """Return what a log should keep of a copied blob."""
-    return f"copied {event.digest} ({event.size} bytes) from {event.source}"
