@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from oci_merge import (
     CredentialError,
     CredentialExplanation,
@@ -15,7 +13,7 @@ from oci_merge_cli.options.output import Form
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import aligned
-from oci_merge_cli.output.stdout import write
+from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 
@@ -39,14 +37,13 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
             reference,
             **{name: keywords[name] for name in ("username", "password", "docker_config")},
         )
-        write(_json(explained) if output == "json" else _text(explained))
+        if output == "json":
+            write_json(explained.to_dict())
+        else:
+            write(_text(explained))
     with reported(debug=access.debug):
         if explained.broken:
             raise CredentialError(explained.broken.reason, hint=explained.broken.hint)
-
-
-def _json(explained: CredentialExplanation) -> str:
-    return json.dumps(explained.to_dict(), indent=2) + "\n"
 
 
 def _text(explained: CredentialExplanation) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
 from oci_merge_cli.compat.raw import raw_json
 from oci_merge_cli.options.library import library_keywords
@@ -11,7 +9,7 @@ from oci_merge_cli.options.output import InspectOptions
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import inspection_table, inspection_text
-from oci_merge_cli.output.stdout import write
+from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
@@ -42,7 +40,7 @@ def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None
         found = runner.run(
             lambda: inspect_async(reference, shallow=shallow, on_event=note, **keywords)
         )
-        write(_form(found, options))
+        _write(found, options)
 
 
 def _check(options: InspectOptions) -> None:
@@ -57,15 +55,16 @@ def _check(options: InspectOptions) -> None:
         )
 
 
-def _form(found: Inspection, options: InspectOptions) -> str | bytes:
+def _write(found: Inspection, options: InspectOptions) -> None:
     if options.raw:
-        return raw_json(found, expand_config=options.expand_config)
+        write(raw_json(found, expand_config=options.expand_config))
+        return
     match options.output:
         case "manifest":
-            return found.content
+            write(found.content)
         case "json":
-            return json.dumps(found.to_dict(), indent=2) + "\n"
+            write_json(found.to_dict())
         case "table":
-            return inspection_table(found)
+            write(inspection_table(found))
         case "text":
-            return inspection_text(found)
+            write(inspection_text(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 from oci_merge import Event, MergeResult, UsageError, merge_async
 from oci_merge_cli.options.library import library_keywords, source_keywords
 from oci_merge_cli.options.merge import MergeOptions
-from oci_merge_cli.options.output import Form
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_list
 from oci_merge_cli.output.lines import Progress
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
-from oci_merge_cli.output.stdout import OutputError, write
+from oci_merge_cli.output.stdout import OutputError, write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
@@ -45,7 +43,7 @@ def run(options: MergeOptions, access: SourcesAccess) -> None:
             progress.finish(result)
         if options.digest_file and not options.dry_run:
             _write_digest(options.digest_file, result)
-        write(_outcome(result, options.output))
+        _write(result, options)
 
 
 def _merge(
@@ -82,11 +80,11 @@ def _merge(
     )
 
 
-def _outcome(result: MergeResult, output: Form) -> str:
-    if output == "json":
-        document = result.plan.to_dict() if result.dry_run else result.to_dict()
-        return json.dumps(document, indent=2) + "\n"
-    return plan_text(result) if result.dry_run else digest_line(result)
+def _write(result: MergeResult, options: MergeOptions) -> None:
+    if options.output == "json":
+        write_json(result.plan.to_dict() if result.dry_run else result.to_dict())
+    else:
+        write(plan_text(result) if result.dry_run else digest_line(result))
 
 
 def _check_writable(path: Path) -> None:

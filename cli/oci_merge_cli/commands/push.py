@@ -80,21 +80,13 @@ def run(
         typer.Exit: it failed; the reason was reported.
     """
     tags = TagWatch()
+    lines = Lines()
     access = access.with_empty_left_out()
     with reported(usage_status=1, debug=access.debug, tags=tags), logged(debug=access.debug):
-        lines = Lines()
         for warning in access.warnings():
             lines.warn(warning)
         made = spec()
         keywords = library_keywords(access) | source_keywords(access)
-        # Configs are copied even without --copy-layers; the user did not ask to hear of these.
-        shown = (Warned, Retrying, BlobCopied) if options.copy_layers else (Warned, Retrying)
-
-        def note(event: Event) -> None:
-            tags.note(event)
-            if isinstance(event, shown):
-                lines.show(event)
-
         result = runner.run(
             lambda: push_async(
                 made,
@@ -102,8 +94,20 @@ def run(
                 ignore_missing=options.ignore_missing,
                 platform_check=options.platform_check,
                 copy_layers=options.copy_layers,
-                on_event=note,
+                on_event=_listener(tags, lines, copies=options.copy_layers),
                 **keywords,
             )
         )
         write(digest_line(result))
+
+
+def _listener(tags: TagWatch, lines: Lines, *, copies: bool) -> Callable[[Event], None]:
+    # Configs are copied even without --copy-layers; the user did not ask to hear of these.
+    shown = (Warned, Retrying, BlobCopied) if copies else (Warned, Retrying)
+
+    def listen(event: Event) -> None:
+        tags.note(event)
+        if isinstance(event, shown):
+            lines.show(event)
+
+    return listen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 
 from oci_merge_cli.output.escape import printable
 
@@ -40,6 +41,17 @@ def write(content: str | bytes) -> None:
         sys.stdout.buffer.flush()
     except OSError as error:
         raise stdout_error(error) from error
+
+
+def write_json(document: Mapping[str, object]) -> None:
+    """Write a document to stdout as JSON, indented.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+    import json  # --help does without
+
+    write(json.dumps(document, indent=2) + "\n")
 
 
 def stdout_error(error: OSError) -> OutputError:

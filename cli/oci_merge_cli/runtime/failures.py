@@ -12,7 +12,7 @@ import typer
 
 from oci_merge import OciMergeError, UsageError
 from oci_merge_cli.compat.groups import UnknownWordError
-from oci_merge_cli.output.stdout import OutputError, say, write
+from oci_merge_cli.output.stdout import OutputError, say, write_json
 from oci_merge_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ class _Failure:
         if self.hint:
             say(f"hint: {self.hint}")
         if as_json:
-            import json
-
             document = {"kind": self.kind, "message": self.message, "hint": self.hint}
-            write(json.dumps(document | self.details, indent=2) + "\n")
+            write_json(document | self.details)
 
 
 @contextmanager
@@ -109,7 +107,7 @@ def _failure(error: BaseException, usage_status: int, tags: TagWatch | None) -> 
     return _Failure(
         kind=kind,
         message=f"{kind}: {error}" if str(error) else kind,
-        hint="run it again with --debug and report what it prints: this is a fault of oci-merge",
+        hint="this is a bug in oci-merge: please report it, with what --debug prints",
         prefix=_INTERNAL,
     )
 

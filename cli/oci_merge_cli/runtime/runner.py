@@ -48,9 +48,12 @@ async def _until_interrupted(
     with _cancelled_by_signals(loop, task) as came:
         try:
             return await task
-        except (Exception, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError) as error:
             if came:
                 raise Interrupted(came[0]) from None
+            if isinstance(error, asyncio.CancelledError):
+                # Only a signal may cancel the run. This is a bug, and is reported as one.
+                raise RuntimeError("the run was cancelled without a signal") from error
             raise
 
 
