@@ -1,6 +1,6 @@
-"""The command line's signatures. What a command does is in the module of its name."""
+"""The commands with their options and help. commands/ holds the body of each."""
 
-# Types are read as they are when the program starts, so no annotations from __future__ here.
+# No annotations from __future__: expand_options reads the types as objects.
 
 import typer
 
@@ -27,7 +27,7 @@ from oci_merge_cli.options.registry import RegistryAccess, SourcesAccess
 from oci_merge_cli.output.stdout import write
 
 SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS, "type"))
-"""The options of groups that may also stand behind the commands of the group."""
+"""The options of a group that may also stand after the commands of the group."""
 
 app = typer.Typer(
     cls=Group,
@@ -89,7 +89,7 @@ A spec:
       platform: {{os: linux, architecture: arm, variant: v7}}
 
 \b
-Only image and manifests have to be there. A platform may also have osversion and osfeatures.
+Only image and manifests are required. A platform may also have osversion and osfeatures.
 {_PUSH_STATUS}"""
 
 
@@ -100,7 +100,7 @@ Examples:
   oci-merge credentials --output json reg.example/app:1.0
 
 \b
-Exit status: 0 done, 1 a source that cannot be read, or wrong usage, 130 or 143 interrupted.
+Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
 """
 
 
@@ -114,8 +114,8 @@ def merge(
 ) -> None:
     """Join images of single architectures into one multi-architecture image, in their registry.
 
-    No layer is downloaded unless --copy-layers says so, no daemon is needed, and no tag moves
-    before everything else stands.
+    No daemon is needed, and no layer is downloaded unless --copy-layers is given. The tags move
+    last, when everything else is in the registry.
     """
     ctx.obj = access
     given = [name for name in ctx.params if is_given(ctx, name) and name not in ACCESS]
@@ -137,7 +137,7 @@ def inspect(
     options: InspectOptions,
     access: RegistryAccess,
 ) -> None:
-    """Show what an image or an index in a registry is made of."""
+    """Show the contents of an image or an index in a registry."""
     from oci_merge_cli.commands.inspect import run
 
     run(reference, options, access.after(ctx.obj))
@@ -152,7 +152,7 @@ def credentials(
     output: CredentialsFormOption = "text",
     access: RegistryAccess,
 ) -> None:
-    """Show which credential would be used for an image, and why not another."""
+    """Show which credential a run would use for an image, and why."""
     from oci_merge_cli.commands.credentials import run
 
     run(reference, output, access.after(ctx.obj))
@@ -160,10 +160,9 @@ def credentials(
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)
 def show_push(ctx: typer.Context, type: TypeOption = "docker") -> None:
-    """Join images as manifest-tool does, into the same index byte for byte.
+    """Join images as manifest-tool does, into the same index, byte for byte.
 
-    Platforms are published as they are written, and the kind of index is what --type says,
-    whatever kind the images are of.
+    Platforms are published as they are written. The option --type alone decides the kind of index.
     """
     if not ctx.invoked_subcommand:
         write(f"{ctx.get_help()}\n")
@@ -179,7 +178,7 @@ def from_args(
 ) -> None:
     """Join the images that a template names for a list of platforms.
 
-    What kind of index comes of it is said by push --type, which may also stand here.
+    The option --type of push decides the kind of index; it may also stand here.
     """
     require(ctx, "platforms", "template", "target")
     from oci_merge_cli.commands.push import make_spec, run
@@ -197,7 +196,7 @@ def from_spec(
 ) -> None:
     """Join the images that a YAML file names.
 
-    What kind of index comes of it is said by push --type, which may also stand here.
+    The option --type of push decides the kind of index; it may also stand here.
     """
     from oci_merge_cli.commands.push import read_spec, run
 
@@ -205,21 +204,25 @@ def from_spec(
 
 
 def _list_type(ctx: typer.Context) -> ListType:
-    """Return what ``push --type`` says, before the word of the command at hand."""
+    """Return the value of ``push --type``, for a command of push."""
     assert ctx.parent is not None
     list_type: ListType = ctx.parent.params["type"]
     return list_type
 
 
 def _refuse(given: list[str], command: str) -> None:
-    """Refuse a merge's options before another command's word, where they would mean nothing.
+    """Refuse options of a merge before the name of another command, which would ignore them.
+
+    Args:
+        given: the names of these options.
+        command: the name of the command.
 
     Raises:
-        UsageError: there are some.
+        UsageError: there is such an option.
     """
     if given:
         options = ", ".join(option_of(name) for name in given)
         raise UsageError(
-            f"before {command} there are options of a merge: {options}",
-            hint=f"leave them out, or write behind {command} those that it has",
+            f"options of a merge are given before {command}: {options}",
+            hint=f"leave them out, or write those that {command} takes after it",
         )

@@ -58,7 +58,7 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
         "sent   password",
         f"from   the docker config {config}",
         "",
-        "looked for, in this order:",
+        "sources, in the order of the search:",
     ]
     assert lines[6:9] == [
         "  absent      the caller: it gives no user name and password",
@@ -72,7 +72,7 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
 def test_an_anonymous_run_is_said_to_be_one(explain: Explain) -> None:
     outcome = explain()
     assert outcome.status == 0
-    assert "user   -\nsent   nothing, there is no credential\nfrom   -\n" in outcome.stdout
+    assert "user   -\nsent   nothing: there is no credential\nfrom   -\n" in outcome.stdout
 
 
 def test_json_has_the_same_for_a_script(explain: Explain, config: Path) -> None:

@@ -342,7 +342,10 @@ def test_a_password_that_is_not_text_is_no_traceback(host: str) -> None:
         stdin=b"\xff\xfe",
     )
     assert outcome.status == 1
-    assert outcome.errors == ["error: the password on stdin is not UTF-8 text"]
+    assert outcome.errors == [
+        "error: the password on stdin is not UTF-8 text",
+        "hint: write it to stdin as UTF-8 text",
+    ]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``credentials``: show where the credential of an image is looked for, and what comes of it."""
+"""``credentials``: show which credential a run would use for an image, and why."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from oci_merge_cli.runtime.logging import logged
 
 
 def run(reference: str, output: Form, access: RegistryAccess) -> None:
-    """Explain the search for the credential of a reference, without asking its registry.
+    """Explain the search for the credential of an image, without a request to its registry.
+
+    Args:
+        reference: the image or the repository.
+        output: how to write the explanation.
+        access: the registry options.
 
     Raises:
-        typer.Exit: a run would fail at a source that cannot be read, or this did; the reason was
-            reported.
+        typer.Exit: it failed, or a run would fail at a source; the reason was reported.
     """
     with (
         reported(usage_status=1, as_json=output == "json", debug=access.debug),
@@ -47,23 +51,23 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
 
 
 def _text(explained: CredentialExplanation) -> str:
-    nothing = "as a run ends at what is broken" if explained.broken else "there is no credential"
+    nothing = "a run stops at the broken source" if explained.broken else "there is no credential"
     facts = [
         ("image", f"{explained.registry}/{explained.repository}"),
         ("user", explained.username or "-"),
-        ("sent", explained.kind or f"nothing, {nothing}"),
+        ("sent", explained.kind or f"nothing: {nothing}"),
         ("from", explained.origin or "-"),
     ]
     sources = [(source.status, _words(source)) for source in explained.sources]
-    lines = [*aligned(facts), "", "looked for, in this order:"]
+    lines = [*aligned(facts), "", "sources, in the order of the search:"]
     return "\n".join([*lines, *(f"  {line}" for line in aligned(sources))]) + "\n"
 
 
 def _words(source: CredentialSource) -> str:
-    """Return what to show of a source: its name, and why it is not used where that says more."""
+    """Return the name of a source, with the reason if the status does not say it all."""
     match source.status:
         case "used" | "skipped":
             return source.name
         case "broken":
-            return source.reason  # it names the source itself
+            return source.reason  # the reason names the source
     return f"{source.name}: {source.reason}"

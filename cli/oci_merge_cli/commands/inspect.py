@@ -1,4 +1,4 @@
-"""``inspect``: show what a reference stands for."""
+"""``inspect``: show the contents of an image or an index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from oci_merge_cli.runtime.logging import logged
 
 
 def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None:
-    """Look the reference up, and write what was found.
+    """Look a reference up and write what it names.
+
+    Args:
+        reference: the image or the index.
+        options: what to show of it.
+        access: how to reach the registry.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
@@ -46,7 +51,8 @@ def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None
 def _check(options: InspectOptions) -> None:
     if options.expand_config and not options.raw:
         raise UsageError(
-            "--expand-config goes with --raw", hint="add --raw, or leave --expand-config out"
+            "--expand-config is given without --raw",
+            hint="add --raw, or leave --expand-config out",
         )
     if options.raw and options.output != "text":
         raise UsageError(

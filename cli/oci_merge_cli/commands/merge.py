@@ -1,4 +1,4 @@
-"""The command without a word: join images into one."""
+"""The root command: join images into one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from oci_merge_cli.runtime.tags import TagWatch
 
 
 def run(options: MergeOptions, access: SourcesAccess) -> None:
-    """Merge, and write the outcome.
+    """Merge, and write the result.
+
+    Args:
+        options: what to join and publish.
+        access: how to reach the registries.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
@@ -88,14 +92,15 @@ def _write(result: MergeResult, options: MergeOptions) -> None:
 
 
 def _check_writable(path: Path) -> None:
-    """Check that a file can be written, by opening it: nothing else knows for sure.
+    """Check that a file can be written.
 
     Raises:
         UsageError: it cannot.
     """
+    # Only opening it tells for sure: root and network file systems do not go by permission bits.
     try:
         if path.is_fifo():
-            return  # opening it would wait for its reader
+            return  # opening a FIFO waits for its reader
         existed = os.path.lexists(path)
         path.open("ab").close()
         if not existed:
@@ -103,7 +108,7 @@ def _check_writable(path: Path) -> None:
     except OSError as error:
         raise UsageError(
             f"the digest file {path} cannot be written: {error.strerror}",
-            hint="name a file in a folder that exists and may be written to",
+            hint="name a file in a folder that exists and is writable",
         ) from error
 
 

@@ -30,10 +30,10 @@ from oci_merge_cli.runtime.tags import TagWatch
 
 
 def make_spec(arguments: FromArgsOptions) -> Spec:
-    """Make a spec of the arguments of ``from-args``.
+    """Make the spec for ``from-args``.
 
     Raises:
-        UsageError: an argument is wrong.
+        UsageError: an option has a wrong value.
     """
     pairs = [pair.strip() for text in arguments.annotations or () for pair in split_pairs(text)]
     return spec_from_template(
@@ -49,14 +49,14 @@ def read_spec(file: Path) -> Spec:
     """Read a spec from its file.
 
     Raises:
-        SpecError: it cannot be read, or is no spec.
+        SpecError: the file cannot be read, or is not a spec.
     """
     try:
         text = file.read_bytes().decode()
     except OSError as error:
         raise SpecError(
             f"the spec {file} cannot be read: {error.strerror}",
-            hint="name a YAML file that is there and may be read",
+            hint="name a YAML file that exists and is readable",
         ) from error
     except UnicodeDecodeError:
         raise SpecError(
@@ -68,11 +68,11 @@ def read_spec(file: Path) -> Spec:
 def run(
     spec: Callable[[], Spec], list_type: ListType, options: PushOptions, access: SourcesAccess
 ) -> None:
-    """Push what a spec says, and write the digest.
+    """Push the images of a spec, and write the digest of the index.
 
     Args:
-        spec: makes the spec; what is wrong with it is reported.
-        list_type: which kind of index to make of it.
+        spec: returns the spec; its errors are reported.
+        list_type: the kind of index.
         options: how to push it.
         access: how to reach the registries.
 
@@ -102,7 +102,7 @@ def run(
 
 
 def _listener(tags: TagWatch, lines: Lines, *, copies: bool) -> Callable[[Event], None]:
-    # Configs are copied even without --copy-layers; the user did not ask to hear of these.
+    # Configs are copied even without --copy-layers, and are not worth a line.
     shown = (Warned, Retrying, BlobCopied) if copies else (Warned, Retrying)
 
     def listen(event: Event) -> None:

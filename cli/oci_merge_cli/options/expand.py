@@ -1,4 +1,4 @@
-"""Lets a command take a dataclass in place of the options that the dataclass declares."""
+"""Lets a command declare its options in a dataclass."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that the dataclasses among its parameters declare.
+    """Replace each parameter that is a dataclass by the options that the dataclass declares.
 
-    A field declares an option where its type is ``Annotated[..., typer.Option(...)]``. typer sees
-    these fields in place of the parameter, and the command gets an instance of the dataclass.
+    A field declares an option if its type is ``Annotated[..., typer.Option(...)]``. typer sees
+    the options; the command gets an instance of the dataclass.
 
     Args:
-        command: the body of the command. Neither its module nor those of the dataclasses import
-            ``annotations`` from ``__future__``: types are read here as they are, not as text.
+        command: the command. Its module and those of the dataclasses must not import
+            ``annotations`` from ``__future__``: types are read as objects, not as text.
 
     Returns:
-        The command for typer; all its parameters are given by name.
+        The command for typer, which takes its parameters by name.
     """
     parameters = signature(command).parameters
     groups: dict[str, type[Any]] = {
@@ -44,14 +44,14 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
             else [parameter.replace(kind=Parameter.KEYWORD_ONLY)]
         )
     ]
-    # typer reads both.
+    # typer reads the signature and the annotations.
     call.__signature__ = Signature(expanded)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
     return call
 
 
 def option_names(group: type[Any]) -> tuple[str, ...]:
-    """Return the names of a dataclass's fields that declare options."""
+    """Return the names of the fields of a dataclass that declare options."""
     return tuple(parameter.name for parameter in _parameters(group))
 
 

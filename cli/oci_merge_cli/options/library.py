@@ -15,10 +15,10 @@ _ALIKE = (
 
 
 def library_keywords(access: RegistryAccess) -> dict[str, Any]:
-    """Return the keywords of ``inspect_async``, ``merge_async`` and ``push_async`` alike.
+    """Return the keywords that ``merge_async``, ``push_async`` and ``inspect_async`` share.
 
     Args:
-        access: the options; where they ask for it, the password is read from stdin.
+        access: the options. With ``password_stdin``, the password is read from stdin.
 
     Raises:
         UsageError: the options contradict each other, a value is out of range, or stdin has no
@@ -30,7 +30,7 @@ def library_keywords(access: RegistryAccess) -> dict[str, Any]:
 
 
 def source_keywords(access: RegistryAccess) -> dict[str, Any]:
-    """Return the keywords that ``merge_async`` and ``push_async`` have beside these."""
+    """Return the keywords that only ``merge_async`` and ``push_async`` have."""
     return {
         "source_plain_http": access.source_plain_http,
         "source_insecure": access.source_insecure,
@@ -56,28 +56,33 @@ def _check(access: RegistryAccess) -> None:
     if access.password_stdin and access.username is None:
         raise UsageError(
             "--password-stdin is given without --username",
-            hint="say with --username whose password it is",
+            hint="add --username with the name of the user",
         )
     if access.docker_cfg == "":
         raise UsageError(
             "--docker-cfg is empty",
-            hint="name a folder that has a config.json, or the file itself, or leave it out",
+            hint="name a folder that holds a config.json, or the file itself, or leave it out",
         )
 
 
 def _read_password() -> str:
-    """Read stdin to its end; one line end after the password is not part of it."""
+    """Read stdin to its end and drop one line end after the password."""
     try:
         content = b"" if sys.stdin is None else sys.stdin.buffer.read()
         password = content.decode()
     except UnicodeDecodeError:
-        raise UsageError("the password on stdin is not UTF-8 text") from None
+        raise UsageError(
+            "the password on stdin is not UTF-8 text", hint="write it to stdin as UTF-8 text"
+        ) from None
     except OSError as error:
-        raise UsageError(f"the password cannot be read from stdin: {error.strerror}") from error
+        raise UsageError(
+            f"the password cannot be read from stdin: {error.strerror}",
+            hint="connect stdin to a pipe or to a file",
+        ) from error
     password = password.removesuffix("\n").removesuffix("\r")
     if not password:
         raise UsageError(
-            "--password-stdin is given, but nothing came on stdin",
+            "--password-stdin is given, but stdin is empty",
             hint='pipe the password in, for example: printf %s "$TOKEN" | oci-merge …',
         )
     return password

@@ -1,6 +1,6 @@
-"""The options that say which images are joined, and what is published."""
+"""The options that name the images to join and what to publish."""
 
-# Types are read as they are when the program starts, so no annotations from __future__ here.
+# No annotations from __future__: expand_options reads the types as objects.
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ TagsOption = Annotated[
     typer.Option(
         "--tags",
         metavar="LIST",
-        help="More tags beside the target's own, as latest,1 or repeated.",
+        help="More tags for the index, as latest,1 or repeated.",
         rich_help_panel=_RESULT,
     ),
 ]
@@ -30,7 +30,7 @@ PlatformCheckOption = Annotated[
     PlatformCheck,
     typer.Option(
         "--platform-check",
-        help="What to do where an image's config says another platform than the one asked for.",
+        help="What to do if an image's config names another platform than the one asked for.",
         rich_help_panel=_RESULT,
     ),
 ]
@@ -38,8 +38,8 @@ CopyLayersOption = Annotated[
     bool,
     typer.Option(
         "--copy-layers",
-        help="Copy the blobs that the registry does not mount through this machine, in pieces; "
-        "the images may then be in other registries than the target.",
+        help="Copy the blobs that the registry does not mount through this machine, in chunks. The "
+        "images may then be in other registries than the target.",
         rich_help_panel=_RESULT,
     ),
 ]
@@ -47,8 +47,8 @@ TypeOption = Annotated[
     ListType,
     typer.Option(
         "--type",
-        help="A Docker manifest list, or an OCI index; it may also stand behind from-args and "
-        "from-spec.",
+        help="The kind of index: a Docker manifest list, or an OCI index. It may also stand after "
+        "from-args and from-spec.",
         rich_help_panel=_RESULT,
     ),
 ]
@@ -57,22 +57,22 @@ SpecArgument = Annotated[
     typer.Argument(
         metavar="FILE",
         rich_help_panel=_IMAGES,
-        help="A YAML file with the target and its images.",
+        help="A YAML file that names the target and its images.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeOptions:
-    """What a merge joins and publishes, as the command line says it."""
+    """The options of a merge."""
 
     template: Annotated[
         str | None,
         typer.Option(
             "--template",
             metavar="REFERENCE",
-            help="Where the images are, with ARCH, OS and VARIANT to be replaced for each "
-            "platform: reg.example/app-ARCHVARIANT:1.0 means app-amd64, app-armv7 and so on.",
+            help="The reference of the images. ARCH, OS and VARIANT in it are replaced for each "
+            "platform: reg.example/app-ARCHVARIANT:1.0 names app-amd64, app-armv7 and so on.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -81,8 +81,8 @@ class MergeOptions:
         typer.Option(
             "--platforms",
             metavar="LIST",
-            help="The platforms to put into the template, as linux/amd64,linux/arm/v7 or repeated. "
-            "Without it, the known platforms are looked for, and those that are there are joined.",
+            help="The platforms to join, as linux/amd64,linux/arm/v7 or repeated. Default: every "
+            "known platform that has an image.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -91,7 +91,7 @@ class MergeOptions:
         typer.Option(
             "--arch-alias",
             metavar="LIST",
-            help="Architectures that the images' names write otherwise, as "
+            help="Other architecture names that the images' references use, as "
             "amd64=x86_64,arm64=aarch64 or repeated.",
             rich_help_panel=_IMAGES,
         ),
@@ -101,7 +101,7 @@ class MergeOptions:
         typer.Option(
             "--source",
             metavar="REFERENCE",
-            help="Instead of a template, an image by tag or digest; once for each image.",
+            help="An image by tag or digest, instead of a template. Repeat it for each image.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -120,7 +120,7 @@ class MergeOptions:
         typer.Option(
             "--annotation",
             metavar="KEY=VALUE",
-            help="An annotation of the index; once for each. It makes no Docker list.",
+            help="An annotation of the index. Repeat it for each. A Docker list has none.",
             rich_help_panel=_RESULT,
         ),
     ] = None
@@ -128,8 +128,8 @@ class MergeOptions:
         Format,
         typer.Option(
             "--format",
-            help="An OCI index, or a Docker manifest list; auto makes a Docker list where every "
-            "image is Docker's, else an OCI index.",
+            help="The kind of index: OCI, Docker, or auto, which makes a Docker manifest list if "
+            "every image is Docker's, else an OCI index.",
             rich_help_panel=_RESULT,
         ),
     ] = "auto"
@@ -139,7 +139,7 @@ class MergeOptions:
         bool,
         typer.Option(
             "--dry-run",
-            help="Read the images and print what would be written, but write nothing.",
+            help="Read the images and print the plan, but write nothing to the registry.",
             rich_help_panel=_RESULT,
         ),
     ] = False
@@ -150,15 +150,14 @@ class MergeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromArgsOptions:
-    """What ``push from-args`` joins and publishes, as the command line says it."""
+    """The options of ``push from-args`` alone."""
 
     platforms: Annotated[
         list[str] | None,
         typer.Option(
             "--platforms",
             metavar="LIST",
-            help="Required: the platforms to put into the template, as linux/amd64,linux/arm/v7 or "
-            "repeated.",
+            help="Required: the platforms to join, as linux/amd64,linux/arm/v7 or repeated.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -167,8 +166,8 @@ class FromArgsOptions:
         typer.Option(
             "--template",
             metavar="REFERENCE",
-            help="Required: where the images are. In it the first ARCH, the first OS and the first "
-            "VARIANT are replaced for each platform.",
+            help="Required: the reference of the images. The first ARCH, the first OS and the "
+            "first VARIANT in it are replaced for each platform.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -187,8 +186,8 @@ class FromArgsOptions:
         typer.Option(
             "--annotations",
             metavar="LIST",
-            help="Annotations of the index, as key=value,key=value or repeated. Only an OCI index "
-            "has them.",
+            help="Annotations of the index, as key=value,key=value or repeated. A Docker list has "
+            "none.",
             rich_help_panel=_RESULT,
         ),
     ] = None
@@ -196,14 +195,13 @@ class FromArgsOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOptions:
-    """How the commands of ``push`` join images, as the command line says it."""
+    """The options that ``push from-args`` and ``push from-spec`` share."""
 
     ignore_missing: Annotated[
         bool,
         typer.Option(
             "--ignore-missing",
-            help="Leave out, with a warning, the images that are not there. Whatever else goes "
-            "wrong is an error all the same.",
+            help="Leave out missing images, with a warning. Any other failure is still an error.",
             rich_help_panel=_IMAGES,
         ),
     ] = False

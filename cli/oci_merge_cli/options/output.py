@@ -1,6 +1,6 @@
-"""The options that say what a command writes, and the arguments of those that only show."""
+"""The options that say what a command writes, and the arguments of the commands that only read."""
 
-# Types are read as they are when the program starts, so no annotations from __future__ here.
+# No annotations from __future__: expand_options reads the types as objects.
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,8 @@ MergeFormOption = Annotated[
     Form,
     typer.Option(
         "--output",
-        help="What stdout gets: the line 'Digest: sha256:... SIZE', or all of the outcome, errors "
-        "included, as JSON.",
+        help="What to write to stdout: the line 'Digest: sha256:... SIZE', or the whole result or "
+        "error as JSON.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -35,7 +35,7 @@ DigestFileOption = Annotated[
     typer.Option(
         "--digest-file",
         metavar="FILE",
-        help="Write the digest into a file once the image is published.",
+        help="Write the digest to this file after the image is published.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -43,7 +43,7 @@ QuietOption = Annotated[
     bool,
     typer.Option(
         "--quiet",
-        help="Leave everything but errors out of stderr.",
+        help="Write nothing but errors to stderr.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -58,14 +58,14 @@ ReferenceArgument = Annotated[
     typer.Argument(
         metavar="REFERENCE",
         rich_help_panel="What to inspect",
-        help="An image or an index, with its tag or digest.",
+        help="An image or an index, by tag or digest.",
     ),
 ]
 CredentialsReferenceArgument = Annotated[
     str,
     typer.Argument(
         metavar="REFERENCE",
-        help="The image or the repository that a credential is wanted for.",
+        help="The image or the repository to find a credential for.",
         rich_help_panel="What to explain",
     ),
 ]
@@ -73,7 +73,7 @@ CredentialsFormOption = Annotated[
     Form,
     typer.Option(
         "--output",
-        help="Text, or all of it as JSON; no secret is shown.",
+        help="Text or JSON, without secrets.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -81,14 +81,14 @@ CredentialsFormOption = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectOptions:
-    """What ``inspect`` shows, as the command line says it."""
+    """The options of ``inspect`` alone."""
 
     raw: Annotated[
         bool,
         typer.Option(
             "--raw",
-            help="Print JSON with the manifests of all images, as manifest-tool does. The "
-            "manifest's own bytes are --output manifest.",
+            help="Print the manifests of all images as JSON, as manifest-tool does. For the "
+            "manifest's own bytes, use --output manifest.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False
@@ -96,7 +96,7 @@ class InspectOptions:
         bool,
         typer.Option(
             "--expand-config",
-            help="With --raw, print an image's whole config.",
+            help="With --raw, print the whole config of an image.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False

@@ -1,6 +1,6 @@
-"""The options that say how a registry is reached, and as whom."""
+"""The options that say how to reach a registry, and as whom."""
 
-# Types are read as they are when the program starts, so no annotations from __future__ here.
+# No annotations from __future__: expand_options reads the types as objects.
 
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
@@ -15,16 +15,16 @@ _NETWORK = "Network"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryAccess:
-    """How a registry is reached and as whom, as the command line says it."""
+    """The options of every command: how to reach the registry, and as whom."""
 
     username: Annotated[
         str | None,
         typer.Option(
             "--username",
             metavar="NAME",
-            help="The registry's user. Without it, OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD are "
-            "used, or what docker, podman, kaniko and CI systems keep; the command credentials "
-            "shows which.",
+            help="The registry's user. Without it, OCI_MERGE_USERNAME and "
+            "OCI_MERGE_PASSWORD are used, or the credentials of docker, podman, kaniko "
+            "and CI systems; the command credentials shows which.",
             rich_help_panel=_REGISTRY,
         ),
     ] = None
@@ -33,7 +33,7 @@ class RegistryAccess:
         typer.Option(
             "--password",
             metavar="PASSWORD",
-            help="The user's password or token; others can read it in the process list.",
+            help="The user's password or token. Others can read it in the process list.",
             rich_help_panel=_REGISTRY,
         ),
     ] = field(default=None, repr=False)
@@ -48,8 +48,8 @@ class RegistryAccess:
         typer.Option(
             "--docker-cfg",
             metavar="PATH",
-            help="A docker config, or the folder that has its config.json, to read instead of the "
-            "usual one in DOCKER_CONFIG or ~/.docker.",
+            help="The docker config to read, or the folder that holds its config.json, "
+            "instead of the one in DOCKER_CONFIG or ~/.docker.",
             rich_help_panel=_REGISTRY,
         ),
     ] = None
@@ -57,7 +57,7 @@ class RegistryAccess:
         bool,
         typer.Option(
             "--plain-http",
-            help="Speak plain HTTP; a registry on this machine is tried so anyway.",
+            help="Use plain HTTP. For a registry on this machine, it is tried by default.",
             rich_help_panel=_REGISTRY,
         ),
     ] = False
@@ -69,8 +69,8 @@ class RegistryAccess:
             rich_help_panel=_REGISTRY,
         ),
     ] = False
-    # Only SourcesAccess makes options of these two. They stand here because help lists options in
-    # the order of the fields, and --debug comes last.
+    # Options in SourcesAccess alone. They are declared here because help lists options in the order
+    # of the fields, and --debug comes last.
     source_plain_http: bool = False
     source_insecure: bool = False
     ca_file: Annotated[
@@ -78,8 +78,8 @@ class RegistryAccess:
         typer.Option(
             "--ca-file",
             metavar="FILE",
-            help="Authorities to trust for the registry beside the system's own, in PEM; certs.d "
-            "of docker and podman is read anyway.",
+            help="CA certificates to trust for the registry beside the system's, in PEM. "
+            "The certs.d folders of docker and podman are always read.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -88,7 +88,7 @@ class RegistryAccess:
         typer.Option(
             "--client-cert",
             metavar="FILE",
-            help="The certificate to show to the registry, with its chain, in PEM.",
+            help="The client certificate for the registry, with its chain, in PEM.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -97,7 +97,7 @@ class RegistryAccess:
         typer.Option(
             "--client-key",
             metavar="FILE",
-            help="The private key of --client-cert, where that file does not have it.",
+            help="The private key of --client-cert, in PEM, if that file does not hold it.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -106,8 +106,8 @@ class RegistryAccess:
         typer.Option(
             "--retries",
             metavar="N",
-            help="How often a request is sent again after the connection broke, or the registry "
-            "was busy or failed: 4 times, unless this says otherwise, and 0 for never.",
+            help="How often to send a request again after the connection broke, or the "
+            "registry was busy or failed. Default: 4; 0 for never.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -116,8 +116,8 @@ class RegistryAccess:
         typer.Option(
             "--timeout",
             metavar="SECONDS",
-            help="How long to wait for a connection, and for the next byte of an answer: 15 and "
-            "60 seconds, unless this says otherwise.",
+            help="How long to wait for a connection, and for the next byte of a response. "
+            "Default: 15 and 60 seconds.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -126,8 +126,8 @@ class RegistryAccess:
         typer.Option(
             "--deadline",
             metavar="SECONDS",
-            help="How long the whole run may take, waiting for retries included; without it, "
-            "there is no limit.",
+            help="How long the whole run may take, waits between retries included. Default: "
+            "no limit.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -136,8 +136,8 @@ class RegistryAccess:
         typer.Option(
             "--rate",
             metavar="N",
-            help="How many requests a second may go to one registry, fractions allowed; without "
-            "it, as many as there are.",
+            help="How many requests to send to one registry in a second, such as 10 or 0.5. "
+            "Default: no limit.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
@@ -145,16 +145,16 @@ class RegistryAccess:
         bool,
         typer.Option(
             "--debug",
-            help="Show a line for each request on stderr; none has a secret in it.",
+            help="Write a line for each request to stderr, without secrets.",
             rich_help_panel=_REGISTRY,
         ),
     ] = False
 
     def after(self, before: "RegistryAccess") -> Self:
-        """Return these options, with those that are not given taken from ``before``.
+        """Fill the options that are not given with those of ``before``.
 
         Args:
-            before: the options that stood before the command's word.
+            before: the options that stand before the name of the command.
         """
         missing = [
             name for name in NAMES if (value := getattr(self, name)) is None or value is False
@@ -162,16 +162,16 @@ class RegistryAccess:
         return replace(self, **{name: getattr(before, name) for name in missing})
 
     def with_empty_left_out(self) -> Self:
-        """Return these options without an empty username and password, as if they were not given.
+        """Return the options without a username and a password that are both empty.
 
-        Scripts for manifest-tool may pass variables that are set for some registries only.
+        Scripts for manifest-tool pass variables that are set for some registries only.
         """
         if self.username == "" and self.password == "" and not self.password_stdin:
             return replace(self, username=None, password=None)
         return self
 
     def warnings(self) -> list[str]:
-        """Return what the user should know about these options, in sentences."""
+        """Return warnings about these options, one sentence each."""
         if self.password is None:
             return []
         return [
@@ -181,18 +181,18 @@ class RegistryAccess:
 
 
 NAMES = option_names(RegistryAccess)
-"""The names of the options that every command has; they may also stand before its word."""
+"""The names of these options; they may also stand before the name of the command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesAccess(RegistryAccess):
-    """How the registry of the target and those of the images are reached, and as whom."""
+    """The same with the options for the other registries that images come from."""
 
     source_plain_http: Annotated[
         bool,
         typer.Option(
             "--source-plain-http",
-            help="--plain-http for registries of images other than the target's.",
+            help="--plain-http for the other registries that images come from.",
             rich_help_panel=_REGISTRY,
         ),
     ] = False
@@ -200,7 +200,7 @@ class SourcesAccess(RegistryAccess):
         bool,
         typer.Option(
             "--source-insecure",
-            help="--insecure for registries of images other than the target's.",
+            help="--insecure for the other registries that images come from.",
             rich_help_panel=_REGISTRY,
         ),
     ] = False

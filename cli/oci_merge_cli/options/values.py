@@ -1,4 +1,4 @@
-"""Option values that hold several things: lists with commas, and key=value pairs. Pure."""
+"""Parses option values: lists with commas, and key=value pairs. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ def split_list(values: Iterable[str] | None) -> list[str]:
     """Split the values of a repeated option at their commas.
 
     Args:
-        values: the values as they were given; None if the option was not.
+        values: the values as given; None if the option is not.
 
     Returns:
-        The words, without spaces around them. An empty word is kept, so that the check of the
-        words refuses it: it often comes from a variable that is not set.
+        The words, without spaces around them. Empty words are kept.
     """
+    # An empty word often comes from a variable that is not set. The library refuses it; dropping
+    # it here would publish fewer platforms or tags than meant.
     return [word.strip() for value in values or () for word in value.split(",")]
 
 

@@ -1,1 +1,1 @@
-"""What the command writes to stdout and stderr."""
+"""Writes to stdout and stderr."""

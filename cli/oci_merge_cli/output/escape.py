@@ -1,4 +1,4 @@
-"""Makes text from outside safe to show on a terminal."""
+"""Escapes text from outside, so that it is safe to show on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stderr shows of a merge: nothing, or a few lines."""
+"""Shows the progress of a merge on stderr as lines, or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oci_merge_cli.output.stdout import say
 
 
 class Progress:
-    """Shows nothing; what others show is in the methods that they replace."""
+    """Shows nothing. Subclasses override the methods."""
 
     def show(self, event: Event) -> None:
         """Show an event of the merge."""
@@ -24,19 +24,19 @@ class Progress:
         """Show a warning."""
 
     def finish(self, result: MergeResult) -> None:
-        """Show what came of it."""
+        """Show the result of the merge."""
 
 
 class Lines(Progress):
-    """Shows a line for what a log should keep."""
+    """Shows a line for each event that a log should keep."""
 
     def show(self, event: Event) -> None:
-        """Show what was found, warnings, retries, and what became of each blob and each tag."""
+        """Show found images, warnings, retries, copied blobs and tags."""
         match event:
             case ComponentsFound():
                 self.line(
                     f"found {', '.join(event.references)}; "
-                    f"--platforms {event.platforms} names the same"
+                    f"--platforms {event.platforms} selects the same images"
                 )
             case Warned():
                 self.warn(event.message)

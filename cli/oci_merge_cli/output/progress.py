@@ -1,4 +1,4 @@
-"""Chooses how a merge's progress is shown on stderr."""
+"""Chooses how the progress of a merge is shown on stderr."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from oci_merge_cli.output.lines import Lines, Progress
 
 @contextmanager
 def progress_on_stderr(*, quiet: bool, plain: bool) -> Iterator[Progress]:
-    """Choose how to show progress.
+    """Show nothing, lines, or live progress where stderr is a terminal.
 
     Args:
         quiet: show nothing.
-        plain: show lines on a terminal, too, as other lines come between them.
+        plain: show lines even on a terminal, because --debug writes lines there, too.
     """
     if quiet:
         yield Progress()
