@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 #: The exit status of the interpreter when it cannot flush a stream.
 _STREAM_FAILED = 120
+_BUG = (
+    "install oci-merge anew; if that does not help, this is a bug: please report it, with what "
+    "--debug prints"
+)
 
 
 def main() -> NoReturn:
@@ -38,7 +42,11 @@ def run() -> int:
         # The signal came during imports. Later signals are reported by the running command.
         return _complain("interrupted", getattr(interrupt, "status", 130))
     except Exception as error:  # such as a module that is not installed
-        return _complain(f"an internal error: {type(error).__name__}: {error}", 1)
+        if "--debug" in sys.argv:
+            import traceback
+
+            traceback.print_exception(error)
+        return _complain(f"an internal error: {type(error).__name__}: {error}", 1, hint=_BUG)
 
 
 def _leave(status: int) -> NoReturn:
@@ -77,9 +85,9 @@ def _answer(name: str, arguments: list[str]) -> int:
         return program.run(arguments, name=name)
 
 
-def _complain(message: str, status: int) -> int:
+def _complain(message: str, status: int, *, hint: str = "") -> int:
     if sys.stderr is not None:
-        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint else ""))
         sys.stderr.flush()
     return status
 

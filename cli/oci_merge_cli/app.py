@@ -22,11 +22,10 @@ from oci_merge_cli.options.output import (
     ReferenceArgument,
     VersionOption,
 )
-from oci_merge_cli.options.registry import NAMES as ACCESS
-from oci_merge_cli.options.registry import RegistryAccess, SourcesAccess
+from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
 from oci_merge_cli.output.stdout import write
 
-SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS, "type"))
+SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS_NAMES, "type"))
 """The options of a group that may also stand after the commands of the group."""
 
 app = typer.Typer(
@@ -91,8 +90,6 @@ A spec:
 \b
 Only image and manifests are required. A platform may also have osversion and osfeatures.
 {_PUSH_STATUS}"""
-
-
 _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
@@ -118,7 +115,7 @@ def merge(
     last, when everything else is in the registry.
     """
     ctx.obj = access
-    given = [name for name in ctx.params if is_given(ctx, name) and name not in ACCESS]
+    given = [name for name in ctx.params if is_given(ctx, name) and name not in ACCESS_NAMES]
     if ctx.invoked_subcommand:
         _refuse(given, ctx.invoked_subcommand)
     elif not given:

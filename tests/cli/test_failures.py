@@ -292,6 +292,24 @@ def test_a_run_that_no_signal_cancelled_is_a_bug(
     )
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_installation_that_is_broken_is_one_error(debug: bool) -> None:
+    code = """
+import sys
+sys.modules["typer"] = None
+from oci_merge_cli.__main__ import main
+sys.argv[:] = ["oci-merge", *sys.argv[1:]]
+main()
+"""
+    command = [PROGRAM[0], "-c", code, *(["--debug"] if debug else []), "inspect", "a:1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    *trace, error, hint = done.stderr.splitlines()
+    assert error.startswith("error: an internal error: ModuleNotFoundError: ")
+    assert hint.startswith("hint: ")
+    assert bool(trace) == debug
+
+
 @pytest.mark.parametrize("arguments", [["inspect"], ["--help"], ["--version"]])
 def test_a_reader_of_stdout_that_has_gone_is_no_traceback(host: str, arguments: list[str]) -> None:
     if arguments == ["inspect"]:

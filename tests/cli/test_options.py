@@ -9,8 +9,8 @@ import typer
 
 from oci_merge import RegistryOptions, UsageError
 from oci_merge_cli.options.expand import expand_options, option_names
-from oci_merge_cli.options.library import library_keywords, source_keywords
-from oci_merge_cli.options.registry import NAMES, RegistryAccess, SourcesAccess
+from oci_merge_cli.options.library import merge_keywords, registry_keywords
+from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ def test_an_option_that_is_not_given_comes_from_before_the_word() -> None:
     assert RegistryAccess(retries=0, plain_http=True).after(before) == RegistryAccess(
         username="u", retries=0, timeout=1.5, insecure=True, plain_http=True
     )
-    assert {"username", "debug"} < set(NAMES)
-    assert not {"source_plain_http", "source_insecure"} & set(NAMES)
+    assert {"username", "debug"} < set(ACCESS_NAMES)
+    assert not {"source_plain_http", "source_insecure"} & set(ACCESS_NAMES)
 
 
 def test_the_library_is_told_how_to_reach_the_registry() -> None:
@@ -77,7 +77,7 @@ def test_the_library_is_told_how_to_reach_the_registry() -> None:
         rate=4,
         ca_file="ca.pem",
     )
-    keywords = library_keywords(access)
+    keywords = registry_keywords(access)
     assert keywords["docker_config"] == "config.json"
     assert (
         RegistryOptions(
@@ -95,12 +95,13 @@ def test_the_library_is_told_how_to_reach_the_registry() -> None:
 
 def test_the_library_is_told_how_to_reach_the_registries_of_the_images() -> None:
     access = SourcesAccess(source_insecure=True)
-    assert source_keywords(access) == {"source_plain_http": False, "source_insecure": True}
+    more = merge_keywords(access).items() - registry_keywords(access).items()
+    assert dict(more) == {"source_plain_http": False, "source_insecure": True}
 
 
 def test_a_value_that_cannot_be_is_refused_before_the_library_is_called() -> None:
     with pytest.raises(UsageError):
-        library_keywords(RegistryAccess(retries=-1))
+        registry_keywords(RegistryAccess(retries=-1))
 
 
 def test_a_password_is_in_no_repr() -> None:

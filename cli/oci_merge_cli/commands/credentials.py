@@ -8,7 +8,7 @@ from oci_merge import (
     CredentialSource,
     explain_credentials,
 )
-from oci_merge_cli.options.library import library_keywords
+from oci_merge_cli.options.library import registry_keywords
 from oci_merge_cli.options.output import Form
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.output.lines import Lines
@@ -33,10 +33,8 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
         reported(usage_status=1, as_json=output == "json", debug=access.debug),
         logged(debug=access.debug),
     ):
-        lines = Lines()
-        for warning in access.warnings():
-            lines.warn(warning)
-        keywords = library_keywords(access)
+        access.warn(Lines().warn)
+        keywords = registry_keywords(access)
         explained = explain_credentials(
             reference,
             **{name: keywords[name] for name in ("username", "password", "docker_config")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
 from oci_merge_cli.compat.raw import raw_json
-from oci_merge_cli.options.library import library_keywords
+from oci_merge_cli.options.library import registry_keywords
 from oci_merge_cli.options.output import InspectOptions
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.output.lines import Lines
@@ -32,10 +32,9 @@ def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None
         logged(debug=access.debug),
     ):
         lines = Lines()
-        for warning in access.warnings():
-            lines.warn(warning)
+        access.warn(lines.warn)
         _check(options)
-        keywords = library_keywords(access)
+        keywords = registry_keywords(access)
 
         def note(event: Event) -> None:
             if isinstance(event, Retrying):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oci_merge import Event, MergeResult, UsageError, merge_async
-from oci_merge_cli.options.library import library_keywords, source_keywords
+from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_list
@@ -39,10 +39,9 @@ def run(options: MergeOptions, access: SourcesAccess) -> None:
     ):
         if options.digest_file:
             _check_writable(options.digest_file)
-        keywords = library_keywords(access) | source_keywords(access)
+        keywords = merge_keywords(access)
         with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
-            for warning in access.warnings():
-                progress.warn(warning)
+            access.warn(progress.warn)
             result = _merge(options, keywords, progress, tags)
             progress.finish(result)
         if options.digest_file and not options.dry_run:

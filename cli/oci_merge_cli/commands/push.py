@@ -16,7 +16,7 @@ from oci_merge import (
     push_async,
     spec_from_template,
 )
-from oci_merge_cli.options.library import library_keywords, source_keywords
+from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
@@ -83,10 +83,9 @@ def run(
     lines = Lines()
     access = access.with_empty_left_out()
     with reported(usage_status=1, debug=access.debug, tags=tags), logged(debug=access.debug):
-        for warning in access.warnings():
-            lines.warn(warning)
+        access.warn(lines.warn)
         made = spec()
-        keywords = library_keywords(access) | source_keywords(access)
+        keywords = merge_keywords(access)
         result = runner.run(
             lambda: push_async(
                 made,

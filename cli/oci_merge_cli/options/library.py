@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from oci_merge import RegistryOptions, UsageError
-from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.options.registry import RegistryAccess, SourcesAccess
 
 _ALIKE = (
     *("username", "plain_http", "insecure", "ca_file", "client_cert", "client_key"),
@@ -14,8 +14,8 @@ _ALIKE = (
 )
 
 
-def library_keywords(access: RegistryAccess) -> dict[str, Any]:
-    """Return the keywords that ``merge_async``, ``push_async`` and ``inspect_async`` share.
+def registry_keywords(access: RegistryAccess) -> dict[str, Any]:
+    """Return the keywords of ``inspect_async`` that say how to reach the registry.
 
     Args:
         access: the options. With ``password_stdin``, the password is read from stdin.
@@ -29,9 +29,16 @@ def library_keywords(access: RegistryAccess) -> dict[str, Any]:
     return {name: getattr(options, name) for name in flat} | {"connection": options}
 
 
-def source_keywords(access: RegistryAccess) -> dict[str, Any]:
-    """Return the keywords that only ``merge_async`` and ``push_async`` have."""
-    return {
+def merge_keywords(access: SourcesAccess) -> dict[str, Any]:
+    """Return the keywords that ``merge_async`` and ``push_async`` share.
+
+    Args:
+        access: see ``registry_keywords``.
+
+    Raises:
+        UsageError: see there.
+    """
+    return registry_keywords(access) | {
         "source_plain_http": access.source_plain_http,
         "source_insecure": access.source_insecure,
     }

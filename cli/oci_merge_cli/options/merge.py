@@ -38,7 +38,7 @@ CopyLayersOption = Annotated[
     bool,
     typer.Option(
         "--copy-layers",
-        help="Copy the blobs that the registry does not mount through this machine, in chunks. The "
+        help="If the registry does not mount a blob, copy it through this machine, in chunks. The "
         "images may then be in other registries than the target.",
         rich_help_panel=_RESULT,
     ),

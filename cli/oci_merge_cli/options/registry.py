@@ -2,6 +2,7 @@
 
 # No annotations from __future__: expand_options reads the types as objects.
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
 
@@ -157,7 +158,9 @@ class RegistryAccess:
             before: the options that stand before the name of the command.
         """
         missing = [
-            name for name in NAMES if (value := getattr(self, name)) is None or value is False
+            name
+            for name in ACCESS_NAMES
+            if (value := getattr(self, name)) is None or value is False
         ]
         return replace(self, **{name: getattr(before, name) for name in missing})
 
@@ -170,17 +173,20 @@ class RegistryAccess:
             return replace(self, username=None, password=None)
         return self
 
-    def warnings(self) -> list[str]:
-        """Return warnings about these options, one sentence each."""
-        if self.password is None:
-            return []
-        return [
-            "others can read --password in the process list; use --password-stdin, "
-            "or OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD"
-        ]
+    def warn(self, show: Callable[[str], None]) -> None:
+        """Show a warning if the password is on the command line.
+
+        Args:
+            show: shows a warning.
+        """
+        if self.password is not None:
+            show(
+                "others can read --password in the process list; use --password-stdin, "
+                "or OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD"
+            )
 
 
-NAMES = option_names(RegistryAccess)
+ACCESS_NAMES = option_names(RegistryAccess)
 """The names of these options; they may also stand before the name of the command."""
 
 

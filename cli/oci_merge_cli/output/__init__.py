@@ -1,1 +1,1 @@
-"""Writes to stdout and stderr."""
+"""Writes results to stdout, and progress and errors to stderr."""
