@@ -1,4 +1,4 @@
-"""Where the program starts and ends: the console script, and ``python -m oci_merge_cli``."""
+"""Starts and ends the process: the console script, and ``python -m oci_merge_cli``."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import gc
 import os
 import sys
 
-# Not typing's: that module alone would take longer than the rest of --version.
+# Not typing's: importing typing takes longer than the rest of --version.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-#: What the interpreter ends with where it cannot write out what a stream still holds.
+#: The exit status of the interpreter when it cannot flush a stream.
 _STREAM_FAILED = 120
+_BUG = (
+    "install oci-merge anew; if that does not help, this is a bug: please report it, with what "
+    "--debug prints"
+)
 
 
 def main() -> NoReturn:
-    """Be the process: run the program with the process's arguments, and end with its status."""
-    # Loading modules makes many objects and leaves no garbage; the runner looks for it again.
+    """Run the program with the arguments of the process, and end the process with its status."""
+    # Importing makes many objects and no garbage. The runner turns collection on again.
     gc.disable()
-    # Plugins that happen to be installed beside us are for other programs, and may load slowly.
+    # pydantic would load plugins that other programs installed, and some load slowly.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _leave(run())
 
 
 def run() -> int:
-    """Run the program with the process's arguments.
+    """Run the program with the arguments of the process.
 
     ``--version`` is answered before anything slow is imported.
 
@@ -35,17 +39,21 @@ def run() -> int:
     try:
         return _answer(_program_name(sys.argv[0]), sys.argv[1:])
     except KeyboardInterrupt as interrupt:
-        # It came while modules were imported; later on, a signal is reported where it strikes.
+        # The signal came during imports. Later signals are reported by the running command.
         return _complain("interrupted", getattr(interrupt, "status", 130))
     except Exception as error:  # such as a module that is not installed
-        return _complain(f"an internal error: {type(error).__name__}: {error}", 1)
+        if "--debug" in sys.argv:
+            import traceback
+
+            traceback.print_exception(error)
+        return _complain(f"an internal error: {type(error).__name__}: {error}", 1, hint=_BUG)
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process at once.
+    """Flush the standard streams and end the process.
 
-    The interpreter would take every module apart first, and wait for threads, such as one that
-    looks up a name. Nothing of ours is left to do there: files are closed, helpers have ended.
+    Args:
+        status: the exit status.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -53,11 +61,13 @@ def _leave(status: int) -> NoReturn:
                 stream.flush()
         except (OSError, ValueError):
             status = _STREAM_FAILED
+    # The interpreter would first clear every module, and wait for threads, such as one that looks
+    # up a host name. Files are closed and credential helpers have ended, so neither is needed.
     os._exit(status)
 
 
 def _program_name(path: str) -> str:
-    """Return the name to go by: ``manifest-tool`` for a link of that name, else ``oci-merge``."""
+    """Return ``manifest-tool`` if the program was called by that name, else ``oci-merge``."""
     name = os.path.basename(path).removesuffix(".exe")
     return name if name == "manifest-tool" else "oci-merge"
 
@@ -70,14 +80,14 @@ def _answer(name: str, arguments: list[str]) -> int:
     from oci_merge_cli.runtime.signals import interruptible
 
     with interruptible():
-        from oci_merge_cli.runtime import program
+        from oci_merge_cli import program
 
         return program.run(arguments, name=name)
 
 
-def _complain(message: str, status: int) -> int:
+def _complain(message: str, status: int, *, hint: str = "") -> int:
     if sys.stderr is not None:
-        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint else ""))
         sys.stderr.flush()
     return status
 

@@ -1,19 +1,32 @@
-"""The command line's signatures. What a command does is in the module of its name."""
+"""The commands with their options and help. commands/ holds the body of each."""
 
-from __future__ import annotations
+# No annotations from __future__: expand_options reads the types as objects.
 
 import typer
 
 from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
-from oci_merge_cli.options import declarations as o
-from oci_merge_cli.options import network as n
-from oci_merge_cli.options.connection import NAMES as CONNECTION
-from oci_merge_cli.options.connection import Connection
+from oci_merge_cli.options.expand import expand_options
+from oci_merge_cli.options.merge import (
+    FromArgsOptions,
+    ListType,
+    MergeOptions,
+    PushOptions,
+    SpecArgument,
+    TypeOption,
+)
+from oci_merge_cli.options.output import (
+    CredentialsFormOption,
+    CredentialsReferenceArgument,
+    InspectOptions,
+    ReferenceArgument,
+    VersionOption,
+)
+from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
 from oci_merge_cli.output.stdout import write
 
-SHARED_OPTIONS = frozenset(option_of(name) for name in (*CONNECTION, "type"))
-"""The options of groups that may also stand behind the commands of the group."""
+SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS_NAMES, "type"))
+"""The options of a group that may also stand after the commands of the group."""
 
 app = typer.Typer(
     cls=Group,
@@ -75,10 +88,8 @@ A spec:
       platform: {{os: linux, architecture: arm, variant: v7}}
 
 \b
-Only image and manifests have to be there. A platform may also have osversion and osfeatures.
+Only image and manifests are required. A platform may also have osversion and osfeatures.
 {_PUSH_STATUS}"""
-
-
 _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
@@ -86,263 +97,129 @@ Examples:
   oci-merge credentials --output json reg.example/app:1.0
 
 \b
-Exit status: 0 done, 1 a source that cannot be read, or wrong usage, 130 or 143 interrupted.
+Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
 """
 
 
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
+@expand_options
 def merge(
     ctx: typer.Context,
-    template: o.TemplateOption = None,
-    platforms: o.PlatformsOption = None,
-    arch_alias: o.ArchAliasOption = None,
-    source: o.SourceOption = None,
-    target: o.TargetOption = None,
-    tags: o.TagsOption = None,
-    annotation: o.AnnotationOption = None,
-    format: o.FormatOption = "auto",
-    platform_check: o.PlatformCheckOption = "warn",
-    copy_layers: o.CopyLayersOption = False,
-    dry_run: o.DryRunOption = False,
-    output: o.MergeOutputOption = "text",
-    digest_file: o.DigestFileOption = None,
-    quiet: o.QuietOption = False,
-    username: o.UsernameOption = None,
-    password: o.PasswordOption = None,
-    password_stdin: o.PasswordStdinOption = False,
-    docker_cfg: o.DockerCfgOption = None,
-    plain_http: o.PlainHttpOption = False,
-    insecure: o.InsecureOption = False,
-    ca_file: n.CaFileOption = None,
-    client_cert: n.ClientCertOption = None,
-    client_key: n.ClientKeyOption = None,
-    retries: n.RetriesOption = None,
-    timeout: n.TimeoutOption = None,
-    deadline: n.DeadlineOption = None,
-    rate: n.RateOption = None,
-    source_plain_http: o.SourcePlainHttpOption = False,
-    source_insecure: o.SourceInsecureOption = False,
-    debug: o.DebugOption = False,
-    version: o.VersionOption = False,
+    options: MergeOptions,
+    access: SourcesAccess,
+    version: VersionOption = False,
 ) -> None:
     """Join images of single architectures into one multi-architecture image, in their registry.
 
-    No layer is downloaded unless --copy-layers says so, no daemon is needed, and no tag moves
-    before everything else stands.
+    No daemon is needed, and no layer is downloaded unless --copy-layers is given. The tags move
+    last, when everything else is in the registry.
     """
-    ctx.obj = _connection(ctx)
-    given = [name for name in ctx.params if is_given(ctx, name) and name not in CONNECTION]
+    ctx.obj = access
+    given = [name for name in ctx.params if is_given(ctx, name) and name not in ACCESS_NAMES]
     if ctx.invoked_subcommand:
         _refuse(given, ctx.invoked_subcommand)
     elif not given:
         write(f"{ctx.get_help()}\n")
     else:
-        from oci_merge_cli.commands.merge import MergeOptions, run
+        from oci_merge_cli.commands.merge import run
 
-        run(
-            MergeOptions(
-                target=target,
-                template=template,
-                sources=source or [],
-                platforms=platforms or [],
-                tags=tags or [],
-                arch_aliases=arch_alias or [],
-                annotations=annotation or [],
-                format=format,
-                platform_check=platform_check,
-                copy_layers=copy_layers,
-                source_plain_http=source_plain_http,
-                source_insecure=source_insecure,
-                dry_run=dry_run,
-                output=output,
-                digest_file=digest_file,
-                quiet=quiet,
-            ),
-            ctx.obj,
-        )
+        run(options, access)
 
 
 @app.command(cls=Command, epilog=_INSPECT_EXAMPLES)
+@expand_options
 def inspect(
     ctx: typer.Context,
-    reference: o.ReferenceArgument,
-    raw: o.RawOption = False,
-    expand_config: o.ExpandConfigOption = False,
-    output: o.InspectOutputOption = "text",
-    username: o.UsernameOption = None,
-    password: o.PasswordOption = None,
-    password_stdin: o.PasswordStdinOption = False,
-    docker_cfg: o.DockerCfgOption = None,
-    plain_http: o.PlainHttpOption = False,
-    insecure: o.InsecureOption = False,
-    ca_file: n.CaFileOption = None,
-    client_cert: n.ClientCertOption = None,
-    client_key: n.ClientKeyOption = None,
-    retries: n.RetriesOption = None,
-    timeout: n.TimeoutOption = None,
-    deadline: n.DeadlineOption = None,
-    rate: n.RateOption = None,
-    debug: o.DebugOption = False,
+    reference: ReferenceArgument,
+    options: InspectOptions,
+    access: RegistryAccess,
 ) -> None:
-    """Show what an image or an index in a registry is made of."""
-    from oci_merge_cli.commands.inspect import InspectOptions, run
+    """Show the contents of an image or an index in a registry."""
+    from oci_merge_cli.commands.inspect import run
 
-    options = InspectOptions(output=output, raw=raw, expand_config=expand_config)
-    run(reference, options, _connection(ctx).after(ctx.obj))
+    run(reference, options, access.after(ctx.obj))
 
 
 @app.command(cls=Command, epilog=_CREDENTIALS_EXAMPLES)
+@expand_options
 def credentials(
     ctx: typer.Context,
-    reference: o.CredentialsReferenceArgument,
-    output: o.CredentialsOutputOption = "text",
-    username: o.UsernameOption = None,
-    password: o.PasswordOption = None,
-    password_stdin: o.PasswordStdinOption = False,
-    docker_cfg: o.DockerCfgOption = None,
-    plain_http: o.PlainHttpOption = False,
-    insecure: o.InsecureOption = False,
-    ca_file: n.CaFileOption = None,
-    client_cert: n.ClientCertOption = None,
-    client_key: n.ClientKeyOption = None,
-    retries: n.RetriesOption = None,
-    timeout: n.TimeoutOption = None,
-    deadline: n.DeadlineOption = None,
-    rate: n.RateOption = None,
-    debug: o.DebugOption = False,
+    reference: CredentialsReferenceArgument,
+    *,
+    output: CredentialsFormOption = "text",
+    access: RegistryAccess,
 ) -> None:
-    """Show which credential would be used for an image, and why not another."""
+    """Show which credential a run would use for an image, and why."""
     from oci_merge_cli.commands.credentials import run
 
-    run(reference, output, _connection(ctx).after(ctx.obj))
+    run(reference, output, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)
-def show_push(ctx: typer.Context, type: o.TypeOption = "docker") -> None:
-    """Join images as manifest-tool does, into the same index byte for byte.
+def show_push(ctx: typer.Context, type: TypeOption = "docker") -> None:
+    """Join images as manifest-tool does, into the same index, byte for byte.
 
-    Platforms are published as they are written, and the kind of index is what --type says,
-    whatever kind the images are of.
+    Platforms are published as they are written. The option --type alone decides the kind of index.
     """
     if not ctx.invoked_subcommand:
         write(f"{ctx.get_help()}\n")
 
 
 @push.command("from-args", cls=Command, epilog=_FROM_ARGS_EXAMPLES)
+@expand_options
 def from_args(
     ctx: typer.Context,
-    platforms: o.PushPlatformsOption = None,
-    template: o.PushTemplateOption = None,
-    ignore_missing: o.IgnoreMissingOption = False,
-    target: o.PushTargetOption = None,
-    tags: o.TagsOption = None,
-    annotations: o.AnnotationsOption = None,
-    platform_check: o.PlatformCheckOption = "warn",
-    copy_layers: o.CopyLayersOption = False,
-    username: o.UsernameOption = None,
-    password: o.PasswordOption = None,
-    password_stdin: o.PasswordStdinOption = False,
-    docker_cfg: o.DockerCfgOption = None,
-    plain_http: o.PlainHttpOption = False,
-    insecure: o.InsecureOption = False,
-    ca_file: n.CaFileOption = None,
-    client_cert: n.ClientCertOption = None,
-    client_key: n.ClientKeyOption = None,
-    retries: n.RetriesOption = None,
-    timeout: n.TimeoutOption = None,
-    deadline: n.DeadlineOption = None,
-    rate: n.RateOption = None,
-    source_plain_http: o.SourcePlainHttpOption = False,
-    source_insecure: o.SourceInsecureOption = False,
-    debug: o.DebugOption = False,
+    arguments: FromArgsOptions,
+    options: PushOptions,
+    access: SourcesAccess,
 ) -> None:
     """Join the images that a template names for a list of platforms.
 
-    What kind of index comes of it is said by push --type, which may also stand here.
+    The option --type of push decides the kind of index; it may also stand here.
     """
     require(ctx, "platforms", "template", "target")
-    from oci_merge_cli.commands.push import Arguments, PushOptions, run
+    from oci_merge_cli.commands.push import make_spec, run
 
-    arguments = Arguments(
-        platforms=platforms or [],
-        template=template or "",
-        target=target or "",
-        tags=tags or [],
-        annotations=annotations or [],
-    )
-    options = PushOptions(
-        list_type=_list_type(ctx),
-        ignore_missing=ignore_missing,
-        platform_check=platform_check,
-        copy_layers=copy_layers,
-        source_plain_http=source_plain_http,
-        source_insecure=source_insecure,
-    )
-    run(arguments.spec, options, _connection(ctx).after(ctx.obj))
+    run(lambda: make_spec(arguments), _list_type(ctx), options, access.after(ctx.obj))
 
 
 @push.command("from-spec", cls=Command, epilog=_FROM_SPEC_EXAMPLES)
+@expand_options
 def from_spec(
     ctx: typer.Context,
-    file: o.SpecArgument,
-    ignore_missing: o.IgnoreMissingOption = False,
-    platform_check: o.PlatformCheckOption = "warn",
-    copy_layers: o.CopyLayersOption = False,
-    username: o.UsernameOption = None,
-    password: o.PasswordOption = None,
-    password_stdin: o.PasswordStdinOption = False,
-    docker_cfg: o.DockerCfgOption = None,
-    plain_http: o.PlainHttpOption = False,
-    insecure: o.InsecureOption = False,
-    ca_file: n.CaFileOption = None,
-    client_cert: n.ClientCertOption = None,
-    client_key: n.ClientKeyOption = None,
-    retries: n.RetriesOption = None,
-    timeout: n.TimeoutOption = None,
-    deadline: n.DeadlineOption = None,
-    rate: n.RateOption = None,
-    source_plain_http: o.SourcePlainHttpOption = False,
-    source_insecure: o.SourceInsecureOption = False,
-    debug: o.DebugOption = False,
+    file: SpecArgument,
+    options: PushOptions,
+    access: SourcesAccess,
 ) -> None:
     """Join the images that a YAML file names.
 
-    What kind of index comes of it is said by push --type, which may also stand here.
+    The option --type of push decides the kind of index; it may also stand here.
     """
-    from oci_merge_cli.commands.push import PushOptions, read_spec, run
+    from oci_merge_cli.commands.push import read_spec, run
 
-    options = PushOptions(
-        list_type=_list_type(ctx),
-        ignore_missing=ignore_missing,
-        platform_check=platform_check,
-        copy_layers=copy_layers,
-        source_plain_http=source_plain_http,
-        source_insecure=source_insecure,
-    )
-    run(lambda: read_spec(file), options, _connection(ctx).after(ctx.obj))
+    run(lambda: read_spec(file), _list_type(ctx), options, access.after(ctx.obj))
 
 
-def _connection(ctx: typer.Context) -> Connection:
-    """Return the connection options that a command has."""
-    return Connection(**{name: ctx.params[name] for name in CONNECTION})
-
-
-def _list_type(ctx: typer.Context) -> o.ListType:
-    """Return what ``push --type`` says, before the word of the command at hand."""
+def _list_type(ctx: typer.Context) -> ListType:
+    """Return the value of ``push --type``, for a command of push."""
     assert ctx.parent is not None
-    list_type: o.ListType = ctx.parent.params["type"]
+    list_type: ListType = ctx.parent.params["type"]
     return list_type
 
 
 def _refuse(given: list[str], command: str) -> None:
-    """Refuse a merge's options before another command's word, where they would mean nothing.
+    """Refuse options of a merge before the name of another command, which would ignore them.
+
+    Args:
+        given: the names of these options.
+        command: the name of the command.
 
     Raises:
-        UsageError: there are some.
+        UsageError: there is such an option.
     """
     if given:
         options = ", ".join(option_of(name) for name in given)
         raise UsageError(
-            f"before {command} there are options of a merge: {options}",
-            hint=f"leave them out, or write behind {command} those that it has",
+            f"options of a merge are given before {command}: {options}",
+            hint=f"leave them out, or write those that {command} takes after it",
         )

@@ -92,7 +92,7 @@ def test_the_environment_is_asked_where_there_are_no_options(image: str) -> None
             [*WITH_PASSWORD, "--password-stdin"],
             "error: --password and --password-stdin are both given",
         ),
-        (FROM_STDIN, "error: --password-stdin is given, but nothing came on stdin"),
+        (FROM_STDIN, "error: --password-stdin is given, but stdin is empty"),
         (["--username", USER], "error: a username is given without a password"),
         (["--password", SECRET], "error: a password is given without a username"),
     ],

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from oci_merge_cli.commands.credentials import run
-from oci_merge_cli.options.connection import Connection
+from oci_merge_cli.options.registry import RegistryAccess
 from tests.cli.running import Outcome
 
 _SECRET = "s3cret-pa:ss"
@@ -23,12 +23,12 @@ Explain = Callable[..., Outcome]
 
 @pytest.fixture
 def explain(capsys: pytest.CaptureFixture[str]) -> Explain:
-    """The command, with its reference, its output and its connection options."""
+    """The command, with its reference, its output and its registry options."""
 
     def explain(reference: str = _IMAGE, output: Any = "text", **options: Any) -> Outcome:
         status = 0
         try:
-            run(reference, output, Connection(**options))
+            run(reference, output, RegistryAccess(**options))
         except typer.Exit as leaving:
             status = leaving.exit_code
         return Outcome(status, *capsys.readouterr())
@@ -58,7 +58,7 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
         "sent   password",
         f"from   the docker config {config}",
         "",
-        "looked for, in this order:",
+        "sources, in the order of the search:",
     ]
     assert lines[6:9] == [
         "  absent      the caller: it gives no user name and password",
@@ -72,7 +72,7 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
 def test_an_anonymous_run_is_said_to_be_one(explain: Explain) -> None:
     outcome = explain()
     assert outcome.status == 0
-    assert "user   -\nsent   nothing, there is no credential\nfrom   -\n" in outcome.stdout
+    assert "user   -\nsent   nothing: there is no credential\nfrom   -\n" in outcome.stdout
 
 
 def test_json_has_the_same_for_a_script(explain: Explain, config: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -17,7 +18,9 @@ from starlette.responses import Response
 
 from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.server import ADDRESS
+from oci_merge import Event
 from oci_merge_cli.commands import inspect as inspect_command
+from oci_merge_cli.output.lines import Lines
 from tests.cli.running import PROGRAM, Outcome, Program, run_process
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -215,7 +218,7 @@ def test_a_registry_that_is_not_there_is_one_error(program: Program) -> None:
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault in the program: looking anything up is a TypeError."""
+    """A bug in the library: looking anything up is a TypeError."""
 
     async def inspect_async(reference: str, **access: Any) -> None:
         raise TypeError("one\n\x1b[31mtwo")
@@ -224,27 +227,87 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("faulty")
-def test_a_fault_of_the_program_is_one_sentence(program: Program) -> None:
+def test_a_bug_is_called_a_bug_and_asked_to_be_reported(program: Program) -> None:
     outcome = program("inspect", "reg.example/a:1")
     assert outcome.status == 1
     assert outcome.errors == [
         "error: an internal error: TypeError: one\\n\\x1b[31mtwo",
-        "hint: run it again with --debug and report what it prints: this is a fault of oci-merge",
+        "hint: this is a bug in oci-merge: please report it, with what --debug prints",
     ]
 
 
 @pytest.mark.usefixtures("faulty")
-def test_a_fault_of_the_program_shows_its_traceback_under_debug(program: Program) -> None:
+def test_a_bug_shows_its_traceback_under_debug(program: Program) -> None:
     outcome = program("inspect", "--debug", "reg.example/a:1")
     assert outcome.status == 1
     assert outcome.errors[0] == "Traceback (most recent call last):"
+    assert any(", in inspect_async" in line for line in outcome.errors)
     assert outcome.errors[-2].startswith("error: an internal error: TypeError: one")
 
 
 @pytest.mark.usefixtures("faulty")
-def test_a_fault_of_the_program_is_an_object_as_json(program: Program) -> None:
+def test_a_bug_is_an_object_as_json(program: Program) -> None:
     outcome = program("inspect", "--output", "json", "reg.example/a:1")
     assert json.loads(outcome.stdout)["kind"] == "TypeError"
+
+
+def test_a_bug_amid_a_request_is_neither_retried_nor_called_an_outage(
+    program: Program, registry: EmbeddedRegistry, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(lines: Lines, event: Event) -> None:
+        raise TypeError(f"cannot show {type(event).__name__}")
+
+    monkeypatch.setattr(Lines, "show", show)
+    registry.hooks.append(Answers("GET", "/manifests/", Response(status_code=503)))
+    outcome = program("inspect", f"{host}/team/img-amd64:1.0")
+    assert outcome.status == 1
+    assert outcome.errors[0] == "error: an internal error: TypeError: cannot show Retrying"
+    assert len(registry.requests) == 1
+
+
+def test_a_bug_amid_a_merge_is_one_error_of_its_own(
+    program: Program, merge_arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(lines: Lines, event: Event) -> None:
+        raise TypeError("cannot show it")
+
+    monkeypatch.setattr(Lines, "show", show)
+    outcome = program(*merge_arguments)
+    assert outcome.status == 1
+    assert outcome.errors[0] == "error: an internal error: TypeError: cannot show it"
+    assert len(outcome.errors) == 2
+
+
+def test_a_run_that_no_signal_cancelled_is_a_bug(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def inspect_async(reference: str, **access: Any) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(inspect_command, "inspect_async", inspect_async)
+    outcome = program("inspect", "reg.example/a:1")
+    assert outcome.status == 1
+    assert outcome.errors[0] == (
+        "error: an internal error: RuntimeError: the run was cancelled without a signal"
+    )
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_installation_that_is_broken_is_one_error(debug: bool) -> None:
+    code = """
+import sys
+sys.modules["typer"] = None
+from oci_merge_cli.__main__ import main
+sys.argv[:] = ["oci-merge", *sys.argv[1:]]
+main()
+"""
+    command = [PROGRAM[0], "-c", code, *(["--debug"] if debug else []), "inspect", "a:1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    *trace, error, hint = done.stderr.splitlines()
+    assert error.startswith("error: an internal error: ModuleNotFoundError: ")
+    assert hint.startswith("hint: ")
+    assert bool(trace) == debug
 
 
 @pytest.mark.parametrize("arguments", [["inspect"], ["--help"], ["--version"]])
@@ -297,7 +360,10 @@ def test_a_password_that_is_not_text_is_no_traceback(host: str) -> None:
         stdin=b"\xff\xfe",
     )
     assert outcome.status == 1
-    assert outcome.errors == ["error: the password on stdin is not UTF-8 text"]
+    assert outcome.errors == [
+        "error: the password on stdin is not UTF-8 text",
+        "hint: write it to stdin as UTF-8 text",
+    ]
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def test_without_platforms_the_found_images_are_named_with_what_would_pin_them(
     assert outcome.status == 0
     images = [f"{host}/team/img-{name}:1.0" for name in ("amd64", "arm64", "armv7")]
     assert outcome.errors == [
-        f"found {', '.join(images)}; --platforms {','.join(THREE)} names the same",
+        f"found {', '.join(images)}; --platforms {','.join(THREE)} selects the same images",
         "tag 1.0 moved",
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from fixtures.embedded import EmbeddedRegistry
 from tests.cli.running import Program, run_process
 
-HINT = "hint: run oci-merge --help to see what it takes"
+HINT = "hint: run oci-merge --help to see its options"
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_an_unknown_word_after_options_is_perhaps_a_value_gone_astray(program: P
     assert outcome.status == 3
     assert outcome.errors == [
         "No help topic for 'linux/arm64'",
-        "hint: linux/arm64 is no command; "
-        "does an option lack its value, or a list with spaces its quotes?",
+        "hint: linux/arm64 is not a command: "
+        "give every option its value, and quote a list with spaces",
     ]
 
 
@@ -150,8 +150,8 @@ def test_options_of_a_merge_before_another_command_are_refused_by_name(
     )
     assert outcome.status == 1
     assert outcome.errors == [
-        "error: before inspect there are options of a merge: --template, --format",
-        "hint: leave them out, or write behind inspect those that it has",
+        "error: options of a merge are given before inspect: --template, --format",
+        "hint: leave them out, or write those that inspect takes after it",
     ]
     assert not registry.requests
 
@@ -163,7 +163,7 @@ def test_usage_errors_say_where_the_help_is(program: Program) -> None:
     ]
     assert program("inspect").errors == [
         "error: missing argument 'REFERENCE'",
-        "hint: run oci-merge inspect --help to see what it takes",
+        "hint: run oci-merge inspect --help to see its options",
     ]
 
 

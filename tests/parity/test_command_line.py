@@ -322,9 +322,7 @@ def test_by_the_name_of_manifest_tool_help_and_version_have_that_name(
     theirs = call(manifest_tool, ["push", "from-args", "--help"])
     assert theirs == (0, ours.stdout.replace("oci-merge", "manifest-tool"), "")
     lacking = call(manifest_tool, ["push", "from-spec"])
-    assert lacking.errors[1] == (
-        "hint: run manifest-tool push from-spec --help to see what it takes"
-    )
+    assert lacking.errors[1] == ("hint: run manifest-tool push from-spec --help to see its options")
 
 
 @pytest.mark.parametrize(

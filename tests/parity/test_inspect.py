@@ -99,7 +99,7 @@ def test_expand_config_without_raw_is_an_error(registry: EmbeddedRegistry, host:
     """Observed: it goes with --raw only."""
     outcome = inspected(host, "--expand-config $REG/team/app-amd64:1.0")
     assert outcome.status == 1
-    assert outcome.errors[0] == "error: --expand-config goes with --raw"
+    assert outcome.errors[0] == "error: --expand-config is given without --raw"
     assert not registry.requests
 
 
@@ -119,7 +119,7 @@ def test_raw_of_an_index_within_an_index_is_an_error(registry: EmbeddedRegistry,
     outcome = inspected(host, "--raw $REG/team/x:1")
     assert outcome.status == 1
     assert outcome.stdout == ""
-    assert "is not an image but application/vnd.oci.image.index.v1+json" in outcome.errors[0]
+    assert "which is application/vnd.oci.image.index.v1+json and not an image" in outcome.errors[0]
     assert "--output manifest" in outcome.errors[1]
     assert inspected(host, "$REG/team/x:1").status == 0
 
@@ -169,7 +169,7 @@ def test_a_config_of_other_types_is_one_clear_error(registry: EmbeddedRegistry, 
     outcome = inspected(host, "--raw --expand-config $REG/team/x:1")
     assert outcome.status == 1
     assert outcome.errors == [
-        f"error: the config of {host}/team/x:1 has no raw form: config: Env: this is not a list",
+        f"error: --raw cannot show the config of {host}/team/x:1: config: Env: must be a list",
         "hint: leave out --raw, or use --output manifest, "
         "which shows the exact bytes of the manifest",
     ]

@@ -1,8 +1,6 @@
-"""``credentials``: show where the credential of an image is looked for, and what comes of it."""
+"""``credentials``: show which credential a run would use for an image, and why."""
 
 from __future__ import annotations
-
-import json
 
 from oci_merge import (
     CredentialError,
@@ -10,62 +8,64 @@ from oci_merge import (
     CredentialSource,
     explain_credentials,
 )
-from oci_merge_cli.options.connection import Connection
-from oci_merge_cli.options.declarations import MergeOutput
+from oci_merge_cli.options.library import registry_keywords
+from oci_merge_cli.options.output import Form
+from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import aligned
-from oci_merge_cli.output.stdout import say, write
+from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 
 
-def run(reference: str, output: MergeOutput, connection: Connection) -> None:
-    """Explain the search for the credential of a reference, without asking its registry.
+def run(reference: str, output: Form, access: RegistryAccess) -> None:
+    """Explain the search for the credential of an image, without a request to its registry.
+
+    Args:
+        reference: the image or the repository.
+        output: how to write the explanation.
+        access: the registry options.
 
     Raises:
-        typer.Exit: a run would fail at a source that cannot be read, or this did; the reason was
-            reported.
+        typer.Exit: it failed, or a run would fail at a source; the reason was reported.
     """
     with (
-        reported(usage_status=1, as_json=output == "json", debug=connection.debug),
-        logged(debug=connection.debug),
+        reported(usage_status=1, as_json=output == "json", debug=access.debug),
+        logged(debug=access.debug),
     ):
-        for warning in connection.warnings():
-            say(f"warning: {warning}")
-        access = connection.access()
+        access.warn(Lines().warn)
+        keywords = registry_keywords(access)
         explained = explain_credentials(
             reference,
-            username=access["username"],
-            password=access["password"],
-            docker_config=access["docker_config"],
+            **{name: keywords[name] for name in ("username", "password", "docker_config")},
         )
-        write(_json(explained) if output == "json" else _text(explained))
-    with reported(debug=connection.debug):
+        if output == "json":
+            write_json(explained.to_dict())
+        else:
+            write(_text(explained))
+    with reported(debug=access.debug):
         if explained.broken:
             raise CredentialError(explained.broken.reason, hint=explained.broken.hint)
 
 
-def _json(explained: CredentialExplanation) -> str:
-    return json.dumps(explained.to_dict(), indent=2) + "\n"
-
-
 def _text(explained: CredentialExplanation) -> str:
-    nothing = "as a run ends at what is broken" if explained.broken else "there is no credential"
+    nothing = "a run stops at the broken source" if explained.broken else "there is no credential"
     facts = [
         ("image", f"{explained.registry}/{explained.repository}"),
         ("user", explained.username or "-"),
-        ("sent", explained.kind or f"nothing, {nothing}"),
+        ("sent", explained.kind or f"nothing: {nothing}"),
         ("from", explained.origin or "-"),
     ]
     sources = [(source.status, _words(source)) for source in explained.sources]
-    lines = [*aligned(facts), "", "looked for, in this order:"]
+    lines = [*aligned(facts), "", "sources, in the order of the search:"]
     return "\n".join([*lines, *(f"  {line}" for line in aligned(sources))]) + "\n"
 
 
 def _words(source: CredentialSource) -> str:
-    """Return what to show of a source: its name, and why it is not used where that says more."""
+    """Return the name of a source, with the reason if the status does not say it all."""
     match source.status:
         case "used" | "skipped":
             return source.name
         case "broken":
-            return source.reason  # it names the source itself
+            return source.reason  # the reason names the source
     return f"{source.name}: {source.reason}"

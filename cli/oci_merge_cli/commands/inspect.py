@@ -1,62 +1,57 @@
-"""``inspect``: show what a reference stands for."""
+"""``inspect``: show the contents of an image or an index."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
 from oci_merge_cli.compat.raw import raw_json
-from oci_merge_cli.options.connection import Connection
-from oci_merge_cli.options.declarations import InspectOutput
-from oci_merge_cli.output.lines import retry_line
+from oci_merge_cli.options.library import registry_keywords
+from oci_merge_cli.options.output import InspectOptions
+from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import inspection_table, inspection_text
-from oci_merge_cli.output.stdout import say, write
+from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InspectOptions:
-    """What to show of it; ``options`` says what each means."""
+def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None:
+    """Look a reference up and write what it names.
 
-    output: InspectOutput
-    raw: bool
-    expand_config: bool
-
-
-def run(reference: str, options: InspectOptions, connection: Connection) -> None:
-    """Look the reference up, and write what was found.
+    Args:
+        reference: the image or the index.
+        options: what to show of it.
+        access: how to reach the registry.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    connection = connection.with_empty_left_out()
+    access = access.with_empty_left_out()
     with (
-        reported(usage_status=1, as_json=options.output == "json", debug=connection.debug),
-        logged(debug=connection.debug),
+        reported(usage_status=1, as_json=options.output == "json", debug=access.debug),
+        logged(debug=access.debug),
     ):
-        for warning in connection.warnings():
-            say(f"warning: {warning}")
+        lines = Lines()
+        access.warn(lines.warn)
         _check(options)
-        access = connection.access()
+        keywords = registry_keywords(access)
+
+        def note(event: Event) -> None:
+            if isinstance(event, Retrying):
+                lines.show(event)
+
         shallow = options.output == "manifest"
         found = runner.run(
-            lambda: inspect_async(reference, shallow=shallow, on_event=_note, **access)
+            lambda: inspect_async(reference, shallow=shallow, on_event=note, **keywords)
         )
-        write(_form(found, options))
-
-
-def _note(event: Event) -> None:
-    if isinstance(event, Retrying):
-        say(retry_line(event))
+        _write(found, options)
 
 
 def _check(options: InspectOptions) -> None:
     if options.expand_config and not options.raw:
         raise UsageError(
-            "--expand-config goes with --raw", hint="add --raw, or leave --expand-config out"
+            "--expand-config is given without --raw",
+            hint="add --raw, or leave --expand-config out",
         )
     if options.raw and options.output != "text":
         raise UsageError(
@@ -65,15 +60,16 @@ def _check(options: InspectOptions) -> None:
         )
 
 
-def _form(found: Inspection, options: InspectOptions) -> str | bytes:
+def _write(found: Inspection, options: InspectOptions) -> None:
     if options.raw:
-        return raw_json(found, expand_config=options.expand_config)
+        write(raw_json(found, expand_config=options.expand_config))
+        return
     match options.output:
         case "manifest":
-            return found.content
+            write(found.content)
         case "json":
-            return json.dumps(found.to_dict(), indent=2) + "\n"
+            write_json(found.to_dict())
         case "table":
-            return inspection_table(found)
+            write(inspection_table(found))
         case "text":
-            return inspection_text(found)
+            write(inspection_text(found))

@@ -1,81 +1,64 @@
-"""The command without a word: join images into one."""
+"""The root command: join images into one."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from oci_merge import Event, MergeResult, UsageError, merge_async, parse_pairs
-from oci_merge_cli.options.connection import Access, Connection
-from oci_merge_cli.options.declarations import Format, MergeOutput, PlatformCheck, split_list
-from oci_merge_cli.output.lines import Progress, progress_on_stderr
+from oci_merge import Event, MergeResult, UsageError, merge_async
+from oci_merge_cli.options.library import merge_keywords
+from oci_merge_cli.options.merge import MergeOptions
+from oci_merge_cli.options.registry import SourcesAccess
+from oci_merge_cli.options.values import parse_pairs, split_list
+from oci_merge_cli.output.lines import Progress
+from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
-from oci_merge_cli.output.stdout import OutputError, write
-from oci_merge_cli.output.tags import TagWatch
+from oci_merge_cli.output.stdout import OutputError, write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
+from oci_merge_cli.runtime.tags import TagWatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeOptions:
-    """The options of a merge, as they were given; ``options`` says what each means."""
+def run(options: MergeOptions, access: SourcesAccess) -> None:
+    """Merge, and write the result.
 
-    target: str | None
-    template: str | None
-    sources: Sequence[str]
-    platforms: Sequence[str]
-    tags: Sequence[str]
-    arch_aliases: Sequence[str]
-    annotations: Sequence[str]
-    format: Format
-    platform_check: PlatformCheck
-    copy_layers: bool
-    source_plain_http: bool
-    source_insecure: bool
-    dry_run: bool
-    output: MergeOutput
-    digest_file: Path | None
-    quiet: bool
-
-
-def run(options: MergeOptions, connection: Connection) -> None:
-    """Merge, and write the outcome.
+    Args:
+        options: what to join and publish.
+        access: how to reach the registries.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
     tags = TagWatch()
     with (
-        reported(as_json=options.output == "json", debug=connection.debug, tags=tags),
-        logged(debug=connection.debug),
+        reported(as_json=options.output == "json", debug=access.debug, tags=tags),
+        logged(debug=access.debug),
     ):
         if options.digest_file:
             _check_writable(options.digest_file)
-        access = connection.access()
-        with progress_on_stderr(quiet=options.quiet, plain=connection.debug) as progress:
-            for warning in connection.warnings():
-                progress.warn(warning)
-            result = _merge(options, access, progress, tags)
+        keywords = merge_keywords(access)
+        with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
+            access.warn(progress.warn)
+            result = _merge(options, keywords, progress, tags)
             progress.finish(result)
         if options.digest_file and not options.dry_run:
             _write_digest(options.digest_file, result)
-        write(_outcome(result, options.output))
+        _write(result, options)
 
 
 def _merge(
-    options: MergeOptions, access: Access, progress: Progress, tags: TagWatch
+    options: MergeOptions, keywords: Mapping[str, Any], progress: Progress, tags: TagWatch
 ) -> MergeResult:
     if options.target is None:
         raise UsageError(
             "the merge has no target", hint="give --target reg.example/app:1.0, the tag to publish"
         )
     target = options.target
-    aliases = parse_pairs(split_list(options.arch_aliases), what="architecture alias")
-    annotations = parse_pairs(options.annotations, what="annotation")
+    aliases = parse_pairs(split_list(options.arch_alias), what="architecture alias")
+    annotations = parse_pairs(options.annotation or (), what="annotation")
 
     def note(event: Event) -> None:
         tags.note(event)
@@ -85,7 +68,7 @@ def _merge(
         lambda: merge_async(
             target,
             template=options.template,
-            sources=options.sources,
+            sources=options.source or (),
             platforms=split_list(options.platforms),
             tags=split_list(options.tags),
             arch_aliases=aliases,
@@ -93,31 +76,30 @@ def _merge(
             format=options.format,
             platform_check=options.platform_check,
             copy_layers=options.copy_layers,
-            source_plain_http=options.source_plain_http,
-            source_insecure=options.source_insecure,
             dry_run=options.dry_run,
             on_event=note,
-            **access,
+            **keywords,
         )
     )
 
 
-def _outcome(result: MergeResult, output: MergeOutput) -> str:
-    if output == "json":
-        document = result.plan.to_dict() if result.dry_run else result.to_dict()
-        return json.dumps(document, indent=2) + "\n"
-    return plan_text(result) if result.dry_run else digest_line(result)
+def _write(result: MergeResult, options: MergeOptions) -> None:
+    if options.output == "json":
+        write_json(result.plan.to_dict() if result.dry_run else result.to_dict())
+    else:
+        write(plan_text(result) if result.dry_run else digest_line(result))
 
 
 def _check_writable(path: Path) -> None:
-    """Check that a file can be written, by opening it: nothing else knows for sure.
+    """Check that a file can be written.
 
     Raises:
         UsageError: it cannot.
     """
+    # Only opening it tells for sure: root and network file systems do not go by permission bits.
     try:
         if path.is_fifo():
-            return  # opening it would wait for its reader
+            return  # opening a FIFO waits for its reader
         existed = os.path.lexists(path)
         path.open("ab").close()
         if not existed:
@@ -125,7 +107,7 @@ def _check_writable(path: Path) -> None:
     except OSError as error:
         raise UsageError(
             f"the digest file {path} cannot be written: {error.strerror}",
-            hint="name a file in a folder that exists and may be written to",
+            hint="name a file in a folder that exists and is writable",
         ) from error
 
 

@@ -2,85 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from oci_merge import (
     BlobCopied,
     Event,
-    MergeResult,
     Retrying,
     Spec,
     SpecError,
     Warned,
-    parse_pairs,
     parse_spec,
     push_async,
     spec_from_template,
-    split_pairs,
 )
-from oci_merge_cli.options.connection import Access, Connection
-from oci_merge_cli.options.declarations import ListType, PlatformCheck, split_list
-from oci_merge_cli.output.lines import copy_line, retry_line
+from oci_merge_cli.options.library import merge_keywords
+from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
+from oci_merge_cli.options.registry import SourcesAccess
+from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
+from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import digest_line
-from oci_merge_cli.output.stdout import say, write
-from oci_merge_cli.output.tags import TagWatch
+from oci_merge_cli.output.stdout import write
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
+from oci_merge_cli.runtime.tags import TagWatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushOptions:
-    """What all ways to push have in common; ``options`` says what each means."""
+def make_spec(arguments: FromArgsOptions) -> Spec:
+    """Make the spec for ``from-args``.
 
-    list_type: ListType
-    ignore_missing: bool
-    platform_check: PlatformCheck
-    copy_layers: bool
-    source_plain_http: bool
-    source_insecure: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
-    """What ``from-args`` makes its spec of; ``options`` says what each means."""
-
-    platforms: Sequence[str]
-    template: str
-    target: str
-    tags: Sequence[str]
-    annotations: Sequence[str]
-
-    def spec(self) -> Spec:
-        """Return the spec.
-
-        Raises:
-            UsageError: an argument is wrong.
-        """
-        pairs = [pair.strip() for text in self.annotations for pair in split_pairs(text)]
-        return spec_from_template(
-            platforms=split_list(self.platforms),
-            template=self.template,
-            target=self.target,
-            tags=split_list(self.tags),
-            annotations=parse_pairs(pairs, what="annotation"),
-        )
+    Raises:
+        UsageError: an option has a wrong value.
+    """
+    pairs = [pair.strip() for text in arguments.annotations or () for pair in split_pairs(text)]
+    return spec_from_template(
+        platforms=split_list(arguments.platforms),
+        template=arguments.template or "",
+        target=arguments.target or "",
+        tags=split_list(arguments.tags),
+        annotations=parse_pairs(pairs, what="annotation"),
+    )
 
 
 def read_spec(file: Path) -> Spec:
     """Read a spec from its file.
 
     Raises:
-        SpecError: it cannot be read, or is no spec.
+        SpecError: the file cannot be read, or is not a spec.
     """
     try:
         text = file.read_bytes().decode()
     except OSError as error:
         raise SpecError(
             f"the spec {file} cannot be read: {error.strerror}",
-            hint="name a YAML file that is there and may be read",
+            hint="name a YAML file that exists and is readable",
         ) from error
     except UnicodeDecodeError:
         raise SpecError(
@@ -89,53 +65,48 @@ def read_spec(file: Path) -> Spec:
     return parse_spec(text, name=str(file))
 
 
-def run(spec: Callable[[], Spec], options: PushOptions, connection: Connection) -> None:
-    """Push what a spec says, and write the digest.
+def run(
+    spec: Callable[[], Spec], list_type: ListType, options: PushOptions, access: SourcesAccess
+) -> None:
+    """Push the images of a spec, and write the digest of the index.
 
     Args:
-        spec: makes the spec; what is wrong with it is reported.
+        spec: returns the spec; its errors are reported.
+        list_type: the kind of index.
         options: how to push it.
-        connection: how to reach the registry.
+        access: how to reach the registries.
 
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
     tags = TagWatch()
-    connection = connection.with_empty_left_out()
-    with (
-        reported(usage_status=1, debug=connection.debug, tags=tags),
-        logged(debug=connection.debug),
-    ):
-        for warning in connection.warnings():
-            _warn(warning)
+    lines = Lines()
+    access = access.with_empty_left_out()
+    with reported(usage_status=1, debug=access.debug, tags=tags), logged(debug=access.debug):
+        access.warn(lines.warn)
         made = spec()
-        write(digest_line(_push(made, options, connection.access(), tags)))
-
-
-def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> MergeResult:
-    def note(event: Event) -> None:
-        tags.note(event)
-        if isinstance(event, Warned):
-            _warn(event.message)
-        if isinstance(event, Retrying):
-            say(retry_line(event))
-        if isinstance(event, BlobCopied) and options.copy_layers:
-            say(copy_line(event))
-
-    return runner.run(
-        lambda: push_async(
-            spec,
-            list_type=options.list_type,
-            ignore_missing=options.ignore_missing,
-            platform_check=options.platform_check,
-            copy_layers=options.copy_layers,
-            source_plain_http=options.source_plain_http,
-            source_insecure=options.source_insecure,
-            on_event=note,
-            **access,
+        keywords = merge_keywords(access)
+        result = runner.run(
+            lambda: push_async(
+                made,
+                list_type=list_type,
+                ignore_missing=options.ignore_missing,
+                platform_check=options.platform_check,
+                copy_layers=options.copy_layers,
+                on_event=_listener(tags, lines, copies=options.copy_layers),
+                **keywords,
+            )
         )
-    )
+        write(digest_line(result))
 
 
-def _warn(message: str) -> None:
-    say(f"warning: {message}")
+def _listener(tags: TagWatch, lines: Lines, *, copies: bool) -> Callable[[Event], None]:
+    # Configs are copied even without --copy-layers, and are not worth a line.
+    shown = (Warned, Retrying, BlobCopied) if copies else (Warned, Retrying)
+
+    def listen(event: Event) -> None:
+        tags.note(event)
+        if isinstance(event, shown):
+            lines.show(event)
+
+    return listen

@@ -1,4 +1,4 @@
-"""What is done with the arguments before typer reads them: manifest-tool's ways become typer's."""
+"""Rewrites arguments in the style of manifest-tool into those that typer reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-#: How Go writes the values of a flag that is on or off.
+#: The values that a boolean flag has in Go.
 _SWITCHES = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
@@ -16,11 +16,11 @@ _SWITCHES = {
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A command as far as its options go.
+    """The options and the commands of a command.
 
     Attributes:
-        options: each of its options as it is written, to whether it takes a value.
-        commands: by their names, the commands that may follow it.
+        options: whether each option takes a value, by the option as it is written.
+        commands: the commands that may follow, by their names.
     """
 
     options: Mapping[str, bool]
@@ -33,7 +33,7 @@ class Level:
 
 
 def level_of(command: Any) -> Level:
-    """Return the level of a typer command, whose own type is private to typer."""
+    """Return the level of a typer command. Its type is private to typer."""
     options = {"--help": False}
     for parameter in command.params:
         if parameter.param_type_name == "option":
@@ -43,16 +43,19 @@ def level_of(command: Any) -> Level:
 
 
 def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
-    """Write arguments as typer takes them.
+    """Rewrite arguments as typer reads them.
 
-    ``-name`` gets its second dash, ``--flag=true`` loses its value, ``--flag=false`` takes back
-    what was before it, and a shared option that a command lacks goes to the group that has it.
-    Values are not looked at, nor is what follows ``--`` or a word that is no command.
+    ``-name`` becomes ``--name``, ``--flag=true`` becomes ``--flag``, ``--flag=false`` removes every
+    earlier ``--flag``, and a shared option that a command lacks moves to the group that has it.
+    Values stay as they are, and so does everything after ``--`` or after an unknown command.
 
     Args:
-        arguments: the program's arguments.
-        program: the program itself.
-        shared: the options of groups that may also stand behind the commands of the group.
+        arguments: the arguments of the program.
+        program: the options and the commands of the program.
+        shared: the options of groups that may also stand after the commands of the group.
+
+    Returns:
+        The arguments for typer.
     """
     line = _Line(program, shared)
     words = iter(arguments)
@@ -69,11 +72,11 @@ def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) 
 
 
 def names_command(words: Sequence[str], program: Level) -> bool:
-    """Say whether a command stands among the words, and not as the value of an option.
+    """Tell whether a word names a command and is not the value of an option.
 
     Args:
-        words: the program's arguments.
-        program: the program's own level.
+        words: the arguments of the program, normalized.
+        program: the options and the commands of the program.
     """
     rest = iter(words)
     for word in rest:
@@ -85,26 +88,26 @@ def names_command(words: Sequence[str], program: Level) -> bool:
 
 
 class _Line:
-    """A command line that is being written.
+    """A command line, written word by word.
 
     Args:
-        program: the program itself.
-        shared: the options of groups that may stand behind their commands.
+        program: the options and the commands of the program.
+        shared: the options of groups that may also stand after their commands.
     """
 
     def __init__(self, program: Level, shared: Container[str]) -> None:
         self._levels = [program]
         self._shared = shared
-        # What each level has: an option with its value stays in one piece.
+        # The words of each level; an option and its value are one piece.
         self._pieces: list[list[tuple[str, ...]]] = [[]]
 
     @property
     def innermost(self) -> Level:
-        """The command that the words so far lead to."""
+        """The command that the words so far name."""
         return self._levels[-1]
 
     def enters(self, word: str) -> bool:
-        """Go on to the command of that name, if there is one."""
+        """Enter the command of that name; return whether there is one."""
         command = self.innermost.commands.get(word)
         if command is not None:
             self._levels.append(command)
@@ -112,11 +115,11 @@ class _Line:
         return command is not None
 
     def keep(self, *words: str) -> None:
-        """Write words as they are."""
+        """Append words unchanged."""
         self._pieces[-1].append(words)
 
     def take_option(self, word: str, following: Iterator[str]) -> None:
-        """Write an option, with its value out of the words that follow if it takes one."""
+        """Append an option, with its value from the following words if it takes one."""
         spelled, equals, value = word.partition("=")
         found = self._owner(spelled)
         if found is None:
@@ -138,7 +141,7 @@ class _Line:
         return [word for pieces in self._pieces for piece in pieces for word in piece]
 
     def _owner(self, spelled: str) -> tuple[int, str] | None:
-        """Find whose option a word is, and how that is written."""
+        """Return the innermost level that has an option, and how typer writes the option."""
         last = len(self._levels) - 1
         for option in (spelled, f"-{spelled}"):
             for place in range(last, -1, -1):
@@ -149,7 +152,7 @@ class _Line:
         return None
 
     def _switch(self, place: int, option: str, *, on: bool) -> None:
-        """Turn a flag on or off, whatever was said of it before."""
+        """Turn a flag on or off, and remove it where it stood before."""
         for pieces in self._pieces:
             pieces[:] = [piece for piece in pieces if piece != (option,)]
         if on:

@@ -1,7 +1,4 @@
-"""JSON as Go programs read it into structures and write it from them. Pure.
-
-A ``Kind`` is a type of Go's: what it makes of a JSON value, and what it holds where there is none.
-"""
+"""Reads JSON into the types of a Go program and writes it as Go does. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from oci_merge import printable
+from oci_merge_cli.output.escape import printable
 
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -22,29 +19,29 @@ _PERHAPS_ESCAPED = re.compile(r"[<>&]|[^\x20-\x7e\n]")
 
 
 class Kind(NamedTuple):
-    """A type.
+    """A Go type.
 
     Args:
-        read: makes of a JSON value, other than null, what is written; raises ValueError where the
-            value is of another type.
-        zero: what is written where there is no value.
+        read: converts a JSON value other than null to the value that Go writes; raises ValueError
+            if the value is of another type.
+        zero: the value that Go writes if there is none.
     """
 
     read: Callable[[Any], Any]
     zero: Any
 
     def of(self, value: Any) -> Any:
-        """Return what is written of a JSON value."""
+        """Return the value that Go writes for a JSON value."""
         return self.zero if value is None else self.read(value)
 
 
 class Field(NamedTuple):
-    """A field of a structure.
+    """A field of a Go struct.
 
     Args:
         name: its name in JSON.
         kind: its type.
-        kept: whether it is written even if it is empty.
+        kept: write it even if it is empty (no ``omitempty``).
     """
 
     name: str
@@ -53,12 +50,12 @@ class Field(NamedTuple):
 
 
 def list_of(kind: Kind) -> Kind:
-    """Return the type of a list; null and an empty list are not the same."""
+    """Return the type of a slice; null and an empty list are distinct."""
     return Kind(lambda value: [kind.of(item) for item in _check(value, list, "a list")], None)
 
 
 def map_of(kind: Kind) -> Kind:
-    """Return the type of a map from text; it is written with its keys in order."""
+    """Return the type of a map with text keys; Go writes it sorted by key."""
 
     def read(value: Any) -> dict[str, Any]:
         pairs = _check(value, dict, "an object").items()
@@ -68,9 +65,9 @@ def map_of(kind: Kind) -> Kind:
 
 
 def structure(*fields: Field) -> Kind:
-    """Return the type of a structure, which forgets all other fields.
+    """Return the type of a struct, which drops unknown fields.
 
-    A field's name may be written in capitals or not.
+    As in Go, the case of a field's name does not matter.
     """
     names = {field.name.lower(): field.name for field in fields}
 
@@ -87,12 +84,12 @@ def structure(*fields: Field) -> Kind:
 
 
 def optional(kind: Kind) -> Kind:
-    """Return a type that may also have no value at all."""
+    """Return the type of a pointer, which may be null."""
     return Kind(kind.read, None)
 
 
 def dumps(document: Any, *, indent: int) -> str:
-    """Write a document as Go does, but never a character that a terminal might obey."""
+    """Return a document as Go writes it, with characters that a terminal obeys escaped."""
     text = json.dumps(document, indent=indent, ensure_ascii=False)
     return _PERHAPS_ESCAPED.sub(_escaped, text)
 
@@ -113,7 +110,7 @@ def _field(field: Field, value: Any) -> Any:
 
 def _check(value: Any, kind: type, what: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"this is not {what}")
+        raise ValueError(f"must be {what}")
     return value
 
 
@@ -123,10 +120,10 @@ def _base64(value: Any) -> str:
 
 
 def _time(value: Any) -> str:
-    """Write a time without the last noughts of its fraction, and in nanoseconds at most."""
+    """Return a time as Go writes it: no zeros at the end of the fraction, at most nanoseconds."""
     found = _TIME.fullmatch(TEXT.read(value))
     if not found:
-        raise ValueError("this is not a time of RFC 3339")
+        raise ValueError("must be a time as in RFC 3339")
     moment, fraction, zone = found.groups(default="")
     datetime.fromisoformat(moment)
     fraction = fraction[:_NANOSECOND_DIGITS].rstrip("0")
@@ -139,4 +136,4 @@ SWITCH = Kind(lambda value: _check(value, bool, "true or false"), False)
 BYTES = Kind(_base64, "")
 TIME = Kind(_time, "")
 NOTHING = structure()
-"""The type of a value that says by being there all that it says."""
+"""The type of ``struct{}``, the value of a set's entries."""

@@ -1,4 +1,4 @@
-"""What typer's commands lack: help in groups, and words as manifest-tool takes them."""
+"""Extends the commands of typer: grouped help, and command words as in manifest-tool."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from oci_merge_cli.output.stdout import write
 
 _HELP_WORDS = ("help", "h")
 _HELP_OPTION = "--help"
-#: How examples call the program.
+#: The name of the program in examples.
 _PROGRAM = "oci-merge "
 
 
 class UnknownWordError(typer.TyperException):
-    """A word stands where a command is expected, and is none.
+    """A word stands in the place of a command, and names none.
 
     Args:
         word: the word.
-        hint: what may have been meant.
+        hint: what the user may have meant.
     """
 
     def __init__(self, word: str, hint: str = "") -> None:
@@ -30,41 +30,41 @@ class UnknownWordError(typer.TyperException):
 
 
 class Command(TyperCommand):
-    """A command whose help shows its options in groups."""
+    """A command that shows its options in groups, and takes ``help`` as its first argument."""
 
-    # typer's own context and formatter are of private types.
+    # The types of the context and the formatter are private to typer, so they are Any here.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; ``help`` as the first of them asks for help."""
+        """Parse the arguments; ``help`` as the first one is the option ``--help``."""
         is_question = len(args) > 0 and args[0] in _HELP_WORDS
         return super().parse_args(ctx, [_HELP_OPTION] if is_question else args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, by the name of their panel."""
+        """Write the options, grouped by panel."""
         _write_groups(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the examples, with the name that the program was called by."""
+        """Write the examples, with the name by which the program was called."""
         _write_examples(self, ctx, formatter)
 
 
 class Group(TyperGroup):
-    """A group of commands: ``help`` is one of them, and other words are unknown topics."""
+    """A group of commands that takes ``help`` as a command."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands, then the options, by the name of their panel."""
+        """Write the commands, then the options, grouped by panel."""
         self.format_commands(ctx, formatter)
         _write_groups(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the examples, with the name that the program was called by."""
+        """Write the examples, with the name by which the program was called."""
         _write_examples(self, ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command that the next word names.
 
         Raises:
-            UnknownWordError: it names none.
-            typer.Exit: it asks for the help of this group, which was printed.
+            UnknownWordError: there is no command of that name.
+            typer.Exit: the word is ``help``, and the help of this group was printed.
         """
         word, *rest = args
         if self.get_command(ctx, word) is not None:
@@ -98,23 +98,23 @@ def _write_examples(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any
 
 
 def _missing_value_hint(word: str, ctx: Any) -> str:
-    """Return a hint where options came first: then the word was hardly meant as a command."""
+    """Return a hint if options precede the word, because it is then likely a stray value."""
     if not any(is_given(ctx, name) for name in ctx.params):
         return ""
-    return f"{word} is no command; does an option lack its value, or a list with spaces its quotes?"
+    return f"{word} is not a command: give every option its value, and quote a list with spaces"
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:
-    """Say whether a parameter stands on the command line, rather than having its default."""
+    """Tell whether a parameter is given on the command line."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def require(ctx: typer.Context, *names: str) -> None:
-    """Check that parameters stand on the command line.
+    """Check that parameters are given on the command line.
 
     Raises:
-        typer.TyperException: some do not; it names them all.
+        typer.TyperException: some are not; the message names them all.
     """
     missing = [f"'{option_of(name)}'" for name in names if not is_given(ctx, name)]
     if missing:
@@ -122,5 +122,5 @@ def require(ctx: typer.Context, *names: str) -> None:
 
 
 def option_of(name: str) -> str:
-    """Return the option of a parameter's name."""
+    """Return the option for the name of a parameter."""
     return f"--{name.replace('_', '-')}"

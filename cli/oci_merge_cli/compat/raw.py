@@ -1,7 +1,7 @@
-"""``inspect --raw``: manifests and configs as manifest-tool shows them, byte for byte. Pure.
+"""Renders ``inspect --raw``: manifests and configs as manifest-tool shows them. Pure.
 
-It reads them into structures and writes those, so what is shown has the fields that they know, in
-their order (OCI image spec: manifest, descriptor, image configuration).
+manifest-tool reads them into Go structs and writes these, so the output has the fields of the
+structs in their order (OCI image spec: manifest, descriptor, image configuration).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from oci_merge import InspectedImage, Inspection, ManifestError, printable
+from oci_merge import InspectedImage, Inspection, ManifestError
 from oci_merge_cli.compat.go_json import (
     BYTES,
     NOTHING,
@@ -26,6 +26,7 @@ from oci_merge_cli.compat.go_json import (
     optional,
     structure,
 )
+from oci_merge_cli.output.escape import printable
 from oci_merge_cli.output.render import IMAGE_TYPES
 
 _HINT = "leave out --raw, or use --output manifest, which shows the exact bytes of the manifest"
@@ -95,15 +96,15 @@ _CONFIG = structure(
 
 
 def raw_json(found: Inspection, *, expand_config: bool = False) -> str:
-    """Return what ``inspect --raw`` prints.
+    """Return the output of ``inspect --raw``, byte for byte.
 
     Args:
         found: the image or the index.
         expand_config: show an image's config in place of its descriptor.
 
     Raises:
-        ManifestError: an index lists what is no image, or a field is of another type than the
-            spec says.
+        ManifestError: an index lists something other than images, or a field has another type
+            than in the spec.
     """
     manifest = _read(_INDEX if found.is_index else _MANIFEST, found.content, found.reference)
     if found.is_index:
@@ -128,8 +129,8 @@ def _index(found: Inspection, index: Mapping[str, Any]) -> dict[str, Any]:
 def _child(found: Inspection, image: InspectedImage) -> Any:
     if image.media_type not in IMAGE_TYPES:
         raise ManifestError(
-            f"{found.reference} lists {image.digest}, which is not an image but "
-            f"{printable(image.media_type)}, so it has no raw form",
+            f"--raw cannot show {found.reference}: it lists {image.digest}, which is "
+            f"{printable(image.media_type)} and not an image",
             hint=_HINT,
         )
     return _read(_MANIFEST, image.content, image.digest)
@@ -165,5 +166,5 @@ def _read(kind: Kind, content: bytes, what: str) -> Any:
         return kind.of(json.loads(content))
     except (ValueError, RecursionError) as error:
         raise ManifestError(
-            f"{what} has no raw form: {printable(str(error))}", hint=_HINT
+            f"--raw cannot show {what}: {printable(str(error))}", hint=_HINT
         ) from None

@@ -1,1 +1,1 @@
-"""The declarations of the command line's options."""
+"""Declares the options of the command line, and parses their values."""

@@ -1,1 +1,1 @@
-"""What the command writes to stdout and stderr."""
+"""Writes results to stdout, and progress and errors to stderr."""

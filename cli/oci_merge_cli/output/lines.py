@@ -1,11 +1,6 @@
-"""What stderr shows of a merge: nothing, a few lines, or live progress on a terminal."""
+"""Shows the progress of a merge on stderr as lines, or not at all."""
 
 from __future__ import annotations
-
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from oci_merge import (
     BlobCopied,
@@ -20,7 +15,7 @@ from oci_merge_cli.output.stdout import say
 
 
 class Progress:
-    """Shows nothing; what others show is in the methods that they replace."""
+    """Shows nothing. Subclasses override the methods."""
 
     def show(self, event: Event) -> None:
         """Show an event of the merge."""
@@ -29,26 +24,26 @@ class Progress:
         """Show a warning."""
 
     def finish(self, result: MergeResult) -> None:
-        """Show what came of it."""
+        """Show the result of the merge."""
 
 
 class Lines(Progress):
-    """Shows a line for what a log should keep."""
+    """Shows a line for each event that a log should keep."""
 
     def show(self, event: Event) -> None:
-        """Show what was found, warnings, retries, and what became of each blob and each tag."""
+        """Show found images, warnings, retries, copied blobs and tags."""
         match event:
             case ComponentsFound():
                 self.line(
                     f"found {', '.join(event.references)}; "
-                    f"--platforms {event.platforms} names the same"
+                    f"--platforms {event.platforms} selects the same images"
                 )
             case Warned():
                 self.warn(event.message)
             case Retrying():
-                self.line(retry_line(event))
+                self.line(f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s")
             case BlobCopied():
-                self.line(copy_line(event))
+                self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
 
@@ -59,40 +54,3 @@ class Lines(Progress):
     def line(self, text: str) -> None:
         """Show a line."""
         say(text)
-
-
-def retry_line(event: Retrying) -> str:
-    """Return what a log should keep of a retry."""
-    return f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s"
-
-
-def copy_line(event: BlobCopied) -> str:
-    """Return what a log should keep of a copied blob."""
-    return f"copied {event.digest} ({event.size} bytes) from {event.source}"
-
-
-@contextmanager
-def progress_on_stderr(*, quiet: bool, plain: bool) -> Iterator[Progress]:
-    """Choose how to show progress.
-
-    Args:
-        quiet: show nothing.
-        plain: show lines on a terminal, too, as other lines come between them.
-    """
-    if quiet:
-        yield Progress()
-    elif plain or not _is_terminal():
-        yield Lines()
-    else:
-        from oci_merge_cli.output.live import live
-
-        with live() as shown:
-            yield shown
-
-
-def _is_terminal() -> bool:
-    return (
-        sys.stderr is not None
-        and sys.stderr.isatty()
-        and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-    )

@@ -1,6 +1,6 @@
-"""Live progress on a terminal: bars while it lasts, and a table at its end.
+"""Shows live progress on a terminal: bars during the merge, and a table at its end.
 
-rich is imported here alone, and this module only where stderr is a terminal.
+Only this module imports rich, and only a run whose stderr is a terminal imports this module.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ _STAGES = {
     "children": "putting manifests",
     "tags": "moving tags",
 }
-#: As much of a digest as people compare.
+#: The length of a shortened digest: as much as people compare.
 _SHORT_DIGEST = len("sha256:") + 12
 
 
 class _Amount(ProgressColumn):
-    """How much is done: of a copy in bytes, else in things."""
+    """The column that counts: bytes of a copy, steps of a stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bytes = DownloadColumn()
-        self._things = MofNCompleteColumn()
+        self._steps = MofNCompleteColumn()
 
     def render(self, task: Task) -> Text:
-        """Return the text of one bar."""
-        return (self._bytes if task.fields.get("is_copy") else self._things).render(task)
+        """Return the count of one bar."""
+        return (self._bytes if task.fields.get("is_copy") else self._steps).render(task)
 
 
 class Live(Lines):
-    """Shows bars for steps and copies, lines above the bars, and a table of the platforms.
+    """Shows bars for stages and copies, lines above the bars, and a table of the platforms.
 
     Args:
-        bars: the bars, shown by the caller.
+        bars: the bars; the caller starts and stops their display.
     """
 
     def __init__(self, bars: Bars) -> None:
@@ -72,7 +72,7 @@ class Live(Lines):
         self._copies: dict[str, TaskID] = {}
 
     def show(self, event: Event) -> None:
-        """Show a step's progress, and what lines show."""
+        """Show the progress of a stage or a copy as a bar, and other events as lines."""
         match event:
             case StageStarted() if event.total:
                 self._stages[event.stage] = self._bars.add_task(
@@ -102,7 +102,7 @@ class Live(Lines):
         self._print(Text.assemble(("warning: ", "yellow"), shown(message)))
 
     def finish(self, result: MergeResult) -> None:
-        """Take the bars away and show the platforms; the plan of a dry run shows them itself."""
+        """Remove the bars and show the platforms, unless the plan of a dry run lists them."""
         self._bars.stop()
         if result.dry_run:
             return

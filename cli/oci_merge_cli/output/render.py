@@ -1,12 +1,13 @@
-"""What stdout gets, as text. Whatever comes from a registry is made printable."""
+"""Renders results as text for stdout. Text from a registry is escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from oci_merge import InspectedImage, Inspection, MergeResult, Platform, printable
+from oci_merge import InspectedImage, Inspection, MergeResult, Platform
+from oci_merge_cli.output.escape import printable
 
-#: What manifest-tool shows the insides of.
+#: The media types whose contents manifest-tool shows.
 IMAGE_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -15,12 +16,12 @@ _ATTESTATION_MARK = " (vnd.docker.reference.type=attestation-manifest)"
 
 
 def digest_line(result: MergeResult) -> str:
-    """Return manifest-tool's line for a pushed index."""
+    """Return the line that manifest-tool prints for a pushed index."""
     return f"Digest: {result.digest} {result.size}\n"
 
 
 def plan_text(result: MergeResult) -> str:
-    """Return what a merge would write, with the digest's line as the last one."""
+    """Return the plan of a dry run; its last line is the digest line."""
     plan = result.plan
     sections: list[tuple[str, list[tuple[str, ...]]]] = [
         (
@@ -63,7 +64,7 @@ def plan_text(result: MergeResult) -> str:
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return rows of text as lines whose columns stand below each other."""
+    """Return rows as lines with aligned columns."""
     shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     return [
@@ -89,7 +90,7 @@ def inspection_table(found: Inspection) -> str:
 
 
 def inspection_text(found: Inspection) -> str:
-    """Return what manifest-tool prints of an image or an index, byte for byte."""
+    """Return the text of manifest-tool for an image or an index, byte for byte."""
     lines = _index_lines(found) if found.is_index else _image_lines(found)
     return "".join(f"{line}\n" for line in lines)
 
@@ -154,5 +155,5 @@ def _platform_lines(platform: Platform) -> Iterator[str]:
 
 
 def _counted(count: int, noun: str) -> str:
-    """Return manifest-tool's plural, which has none for nought."""
+    """Return a count with its noun in manifest-tool's plural: ``0 image``, ``2 images``."""
     return f"{count} {noun}{'s' if count > 1 else ''}"

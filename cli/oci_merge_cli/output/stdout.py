@@ -1,22 +1,23 @@
-"""All that is written to stdout and stderr, but for live progress."""
+"""Writes results to stdout and lines to stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 
-from oci_merge import printable
+from oci_merge_cli.output.escape import printable
 
-#: Messages may name all platforms, each with its reference.
+#: A message may name all platforms, each with its reference.
 _LONGEST_LINE = 10_000
 
 
 class OutputError(Exception):
-    """Stdout, or a file that was asked for, could not be written.
+    """Stdout, or the digest file, cannot be written.
 
     Args:
-        message: one sentence; empty where a reader of stdout has simply had enough.
+        message: one sentence; empty if the reader of stdout closed the pipe.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -25,13 +26,13 @@ class OutputError(Exception):
 
 
 def write(content: str | bytes) -> None:
-    """Write to stdout, exactly and at once.
+    """Write to stdout, unchanged, and flush.
 
     Raises:
-        OutputError: it could not be written.
+        OutputError: stdout cannot be written.
     """
     if sys.stdout is None:
-        raise OutputError("stdout is closed, so the outcome cannot be written")
+        raise OutputError("stdout is closed, so the result cannot be written")
     if isinstance(content, str):
         content = content.encode("utf-8", "backslashreplace")
     try:
@@ -42,11 +43,24 @@ def write(content: str | bytes) -> None:
         raise stdout_error(error) from error
 
 
-def stdout_error(error: OSError) -> OutputError:
-    """Return the error for a stdout that cannot be written, and let go of stdout.
+def write_json(document: Mapping[str, object]) -> None:
+    """Write a document to stdout as indented JSON.
 
-    What is left in its buffer would otherwise fail once more when the interpreter ends.
+    Raises:
+        OutputError: stdout cannot be written.
     """
+    import json  # not needed by --help
+
+    write(json.dumps(document, indent=2) + "\n")
+
+
+def stdout_error(error: OSError) -> OutputError:
+    """Return the error for a stdout that cannot be written, and redirect stdout to nowhere.
+
+    Args:
+        error: why it cannot be written.
+    """
+    # Otherwise the rest of its buffer fails again when the interpreter ends.
     with contextlib.suppress(OSError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
@@ -57,12 +71,12 @@ def stdout_error(error: OSError) -> OutputError:
 
 
 def shown(text: str) -> str:
-    """Return text, trusted or not, as one line that is safe on a terminal."""
+    """Return text as one line that is safe on a terminal."""
     return printable(text, limit=_LONGEST_LINE)
 
 
 def say(line: str) -> None:
-    """Write a line to stderr; a stderr that nobody reads is no reason to break off."""
+    """Write a line to stderr; ignore a stderr that cannot be written."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             sys.stderr.write(f"{shown(line)}\n")

@@ -1,4 +1,4 @@
-"""The answer to ``--version``."""
+"""Answers ``--version``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The process: start, signals, logging, failures, exit status."""
+"""Runs a command: event loop, signals, log, errors and exit status."""

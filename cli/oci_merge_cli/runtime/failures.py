@@ -1,4 +1,4 @@
-"""From whatever goes wrong to lines on stderr, an object on stdout and an exit status."""
+"""Turns errors into lines on stderr, an object on stdout and an exit status."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import typer
 
 from oci_merge import OciMergeError, UsageError
 from oci_merge_cli.compat.groups import UnknownWordError
-from oci_merge_cli.output.stdout import OutputError, say, write
+from oci_merge_cli.output.stdout import OutputError, say, write_json
 from oci_merge_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
-    from oci_merge_cli.output.tags import TagWatch
+    from oci_merge_cli.runtime.tags import TagWatch
 
-#: Attributes that an error's object on stdout has where the error has them.
+#: Attributes of an error that its object on stdout has, too.
 _DETAILS = ("status", "codes", "digests", "moved", "failed")
 _INTERNAL = "error: an internal error: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Failure:
-    """An error as it is shown."""
+    """An error, ready to be shown."""
 
     kind: str
     message: str
@@ -40,10 +40,8 @@ class _Failure:
         if self.hint:
             say(f"hint: {self.hint}")
         if as_json:
-            import json
-
             document = {"kind": self.kind, "message": self.message, "hint": self.hint}
-            write(json.dumps(document | self.details, indent=2) + "\n")
+            write_json(document | self.details)
 
 
 @contextmanager
@@ -54,13 +52,13 @@ def reported(
     debug: bool = False,
     tags: TagWatch | None = None,
 ) -> Iterator[None]:
-    """Turn every error of the block into a report, and then into ``typer.Exit``.
+    """Report every error of the block, and raise ``typer.Exit`` in its place.
 
     Args:
-        usage_status: the exit status where what was asked for is wrong.
-        as_json: whether stdout gets an object, too.
-        debug: whether an error of the program itself is shown with its traceback.
-        tags: what an interrupted merge has done.
+        usage_status: the exit status for wrong usage.
+        as_json: write an object to stdout, too.
+        debug: show the traceback of a bug.
+        tags: which tags an interrupted merge has moved.
     """
     try:
         yield
@@ -71,7 +69,7 @@ def reported(
         if debug and failure.prefix == _INTERNAL:
             for line in "".join(traceback.format_exception(error)).splitlines():
                 say(line)
-        with suppress(OutputError):  # then stderr alone has it
+        with suppress(OutputError):  # stderr has the error in any case
             failure.show(as_json=as_json)
         raise typer.Exit(failure.status) from None
 
@@ -103,13 +101,14 @@ def _failure(error: BaseException, usage_status: int, tags: TagWatch | None) -> 
             return _Failure(
                 kind=kind,
                 message=_sentence(error.format_message()),
-                hint=f"run {_command_path(error)} --help to see what it takes",
+                hint=f"run {_command_path(error)} --help to see its options",
                 status=usage_status,
             )
+    # Anything else is a bug of ours: never an outage, and never the fault of the user.
     return _Failure(
         kind=kind,
         message=f"{kind}: {error}" if str(error) else kind,
-        hint="run it again with --debug and report what it prints: this is a fault of oci-merge",
+        hint="this is a bug in oci-merge: please report it, with what --debug prints",
         prefix=_INTERNAL,
     )
 
@@ -122,7 +121,7 @@ def _details(error: OciMergeError) -> dict[str, Any]:
 
 
 def _sentence(message: str) -> str:
-    """Return a message of typer's in the form that ours have."""
+    """Return a message of typer in the form of our messages."""
     message = message.replace(": Value error, ", ": ").removesuffix(".")
     return message[:1].lower() + message[1:]
 

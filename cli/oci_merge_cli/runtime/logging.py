@@ -1,4 +1,4 @@
-"""What ``--debug`` shows of the library's log."""
+"""Shows the log of the library on stderr for ``--debug``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from oci_merge_cli.output.stdout import say
 
 @contextmanager
 def logged(*, debug: bool) -> Iterator[None]:
-    """Show the library's DEBUG lines on stderr, or no log line of anybody at all."""
+    """Show DEBUG lines of the library on stderr, or no log lines at all."""
     root, library = logging.getLogger(), logging.getLogger("oci_merge")
     nowhere, stderr = logging.NullHandler(), _Stderr()
     level = library.level
-    # Where no handler is, Python itself prints warnings and errors, tracebacks included.
+    # Without a handler, Python itself prints warnings and errors, with tracebacks.
     root.addHandler(nowhere)
     if debug:
         library.addHandler(stderr)

@@ -1,4 +1,4 @@
-"""Running the library's coroutines so that a signal ends them in good order."""
+"""Runs the coroutines of the library; a signal cancels them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from typing import Any, TypeVar
 
 from oci_merge_cli.runtime.signals import SIGNALS, Interrupted, handle, ignore
 
-#: A signal within so many seconds of the first is taken for the same one: a terminal and a
-#: supervisor often send one each.
+#: A second signal within so many seconds is ignored: a terminal and a supervisor often send one
+#: each, and the second would cancel the cleaning up.
 _SAME_SIGNAL = 1.0
 
 _T = TypeVar("_T")
 
 
 def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-    """Run a coroutine to its end, or until a signal cancels it.
+    """Run a coroutine in an event loop of its own, until it ends or a signal cancels it.
 
     Args:
-        work: makes the coroutine.
+        work: returns the coroutine.
 
     Returns:
-        What the coroutine returns.
+        The result of the coroutine.
 
     Raises:
         Interrupted: a signal came; the coroutine was cancelled and has cleaned up.
     """
     if not gc.isenabled():
-        # Modules were loaded without it; what they left stays, so it need not be looked at again.
+        # main() turned collection off while modules were imported. Their objects stay until the
+        # end, so the collector need not look at them.
         gc.freeze()
         gc.enable()
     loop = asyncio.new_event_loop()
@@ -48,9 +49,12 @@ async def _until_interrupted(
     with _cancelled_by_signals(loop, task) as came:
         try:
             return await task
-        except (Exception, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError) as error:
             if came:
                 raise Interrupted(came[0]) from None
+            if isinstance(error, asyncio.CancelledError):
+                # Only a signal may cancel the run. This is a bug, and is reported as one.
+                raise RuntimeError("the run was cancelled without a signal") from error
             raise
 
 
@@ -58,7 +62,7 @@ async def _until_interrupted(
 def _cancelled_by_signals(
     loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
 ) -> Iterator[list[int]]:
-    """Let signals cancel a task, and yield the list of those that came."""
+    """Let signals cancel a task, and yield the list of the signals that came."""
     came: list[int] = []
     since = 0.0
 
@@ -71,7 +75,7 @@ def _cancelled_by_signals(
         came.append(number)
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    with suppress(NotImplementedError):  # on Windows, what is installed raises Interrupted
+    with suppress(NotImplementedError):  # on Windows, the installed handlers raise Interrupted
         for number in SIGNALS:
             loop.add_signal_handler(number, cancel, number)
     try:
@@ -87,7 +91,8 @@ def _cancelled_by_signals(
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop as ``asyncio.Runner`` does, but wait for no thread: a name look-up may hang."""
+    """Cancel what is left in a loop, and close it."""
+    # asyncio.Runner would also wait for threads, and a look-up of a host name may hang in one.
     try:
         left = asyncio.all_tasks(loop)
         for task in left:

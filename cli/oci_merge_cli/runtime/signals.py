@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: both end the program with one line and the status that shells expect."""
+"""Handles SIGINT and SIGTERM: the program ends with one line and the status 128 + number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first signal raise ``Interrupted``, in the main thread; later ones are ignored."""
+    """Let the first signal raise ``Interrupted`` in the main thread, and ignore later ones."""
     before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
         yield
@@ -41,7 +41,7 @@ def handle(handlers: Mapping[signal.Signals, Any]) -> None:
 
 
 def ignore() -> None:
-    """Ignore further signals: once interrupted, the program does nothing but end."""
+    """Ignore further signals, because an interrupted program only cleans up and ends."""
     handle(dict.fromkeys(SIGNALS, signal.SIG_IGN))
 
 

@@ -1,4 +1,4 @@
-"""What a merge that is interrupted has to say of its tags."""
+"""Watches which tags a merge moves, to report them if it is interrupted."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from oci_merge import Event, StageStarted, TagMoved
 
 @dataclass(slots=True)
 class TagWatch:
-    """Which tags a merge has moved, for the case that it is interrupted.
+    """Which tags a merge has moved.
 
     Attributes:
-        begun: whether tags were being moved.
-        moved: those that certainly were.
+        begun: whether the merge has begun to move tags.
+        moved: the tags that have certainly moved.
     """
 
     begun: bool = False
     moved: list[str] = field(default_factory=list)
 
     def note(self, event: Event) -> None:
-        """Take notice of an event of the merge."""
+        """Record an event of the merge."""
         if isinstance(event, StageStarted) and event.stage == "tags" and event.total:
             self.begun = True
         if isinstance(event, TagMoved) and event.changed:
             self.moved.append(event.tag)
 
     def sentence(self) -> str:
-        """Return what an interrupted merge has to say of its tags."""
+        """Return how far the tags have moved, to follow "interrupted by SIGINT"."""
         if not self.begun:
             return "before any tag moved"
         if not self.moved:

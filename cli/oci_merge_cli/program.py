@@ -1,4 +1,4 @@
-"""The program: its arguments in, its exit status out."""
+"""Runs the program: takes its arguments, returns its exit status."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     """Run the program.
 
     Args:
-        arguments: the process's arguments, without the program's name.
-        name: the program's name, for help and the version.
+        arguments: the arguments of the process, without the name of the program.
+        name: the name of the program, for help and the version.
 
     Returns:
-        0 done, 1 failed, 2 wrong usage of a merge; the other commands keep manifest-tool's
-        1 for wrong usage, and 3 is for an unknown word.
+        0 done, 1 failed, 2 wrong usage of a merge, 3 no such command. The other commands return 1
+        for wrong usage, as manifest-tool does.
     """
     program = get_command(app)
     level = level_of(program)
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
                 with context:
                     program.invoke(context)
             except OSError as error:
-                # Commands report their own: this is typer, printing help.
+                # Commands report their own errors, so this one came while typer printed help.
                 raise stdout_error(error) from error
     except typer.Exit as leaving:
         return leaving.exit_code

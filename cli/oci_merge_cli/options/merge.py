@@ -1,0 +1,209 @@
+"""The options that name the images to join and what to publish."""
+
+# No annotations from __future__: expand_options reads the types as objects.
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from oci_merge_cli.options.output import DigestFileOption, MergeFormOption, QuietOption
+
+Format = Literal["auto", "oci", "docker"]
+PlatformCheck = Literal["warn", "error", "off"]
+ListType = Literal["docker", "oci"]
+
+_IMAGES = "The images to join"
+_RESULT = "What to publish"
+
+TagsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tags",
+        metavar="LIST",
+        help="More tags for the index, as latest,1 or repeated.",
+        rich_help_panel=_RESULT,
+    ),
+]
+PlatformCheckOption = Annotated[
+    PlatformCheck,
+    typer.Option(
+        "--platform-check",
+        help="What to do if an image's config names another platform than the one asked for.",
+        rich_help_panel=_RESULT,
+    ),
+]
+CopyLayersOption = Annotated[
+    bool,
+    typer.Option(
+        "--copy-layers",
+        help="If the registry does not mount a blob, copy it through this machine, in chunks. The "
+        "images may then be in other registries than the target.",
+        rich_help_panel=_RESULT,
+    ),
+]
+TypeOption = Annotated[
+    ListType,
+    typer.Option(
+        "--type",
+        help="The kind of index: a Docker manifest list, or an OCI index. It may also stand after "
+        "from-args and from-spec.",
+        rich_help_panel=_RESULT,
+    ),
+]
+SpecArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        rich_help_panel=_IMAGES,
+        help="A YAML file that names the target and its images.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeOptions:
+    """The options of a merge."""
+
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="REFERENCE",
+            help="The reference of the images. ARCH, OS and VARIANT in it are replaced for each "
+            "platform: reg.example/app-ARCHVARIANT:1.0 names app-amd64, app-armv7 and so on.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    platforms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--platforms",
+            metavar="LIST",
+            help="The platforms to join, as linux/amd64,linux/arm/v7 or repeated. Default: every "
+            "known platform that has an image.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    arch_alias: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arch-alias",
+            metavar="LIST",
+            help="Other architecture names that the images' references use, as "
+            "amd64=x86_64,arm64=aarch64 or repeated.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="REFERENCE",
+            help="An image by tag or digest, instead of a template. Repeat it for each image.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="REFERENCE",
+            help="The tag to publish, such as reg.example/app:1.0.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+    tags: TagsOption = None
+    annotation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--annotation",
+            metavar="KEY=VALUE",
+            help="An annotation of the index. Repeat it for each. A Docker list has none.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+    format: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="The kind of index: OCI, Docker, or auto, which makes a Docker manifest list if "
+            "every image is Docker's, else an OCI index.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = "auto"
+    platform_check: PlatformCheckOption = "warn"
+    copy_layers: CopyLayersOption = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Read the images and print the plan, but write nothing to the registry.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False
+    output: MergeFormOption = "text"
+    digest_file: DigestFileOption = None
+    quiet: QuietOption = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromArgsOptions:
+    """The options of ``push from-args`` alone."""
+
+    platforms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--platforms",
+            metavar="LIST",
+            help="Required: the platforms to join, as linux/amd64,linux/arm/v7 or repeated.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="REFERENCE",
+            help="Required: the reference of the images. The first ARCH, the first OS and the "
+            "first VARIANT in it are replaced for each platform.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="REFERENCE",
+            help="Required: the tag to publish, such as reg.example/app:1.0.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+    tags: TagsOption = None
+    annotations: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--annotations",
+            metavar="LIST",
+            help="Annotations of the index, as key=value,key=value or repeated. A Docker list has "
+            "none.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOptions:
+    """The options that ``push from-args`` and ``push from-spec`` share."""
+
+    ignore_missing: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-missing",
+            help="Leave out missing images, with a warning. Any other failure is still an error.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = False
+    platform_check: PlatformCheckOption = "warn"
+    copy_layers: CopyLayersOption = False
