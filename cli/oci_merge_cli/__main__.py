@@ -70,7 +70,7 @@ def _answer(name: str, arguments: list[str]) -> int:
     from oci_merge_cli.runtime.signals import interruptible
 
     with interruptible():
-        from oci_merge_cli.runtime import program
+        from oci_merge_cli import program
 
         return program.run(arguments, name=name)
 

@@ -9,7 +9,7 @@ import pytest
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.images import build_image
 from fixtures.server import serve
-from oci_merge_cli.runtime.program import run
+from oci_merge_cli.program import run
 from tests.cli.running import Outcome, Program
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from fixtures.parity import ParityCase
 from fixtures.seed import FetchedManifest, Seeder
-from oci_merge_cli.runtime.program import run
+from oci_merge_cli.program import run
 from tests.cli.running import Outcome, Program
 
 _T = TypeVar("_T")

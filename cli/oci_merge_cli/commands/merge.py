@@ -11,13 +11,14 @@ from pathlib import Path
 from oci_merge import Event, MergeResult, UsageError, merge_async, parse_pairs
 from oci_merge_cli.options.connection import Access, Connection
 from oci_merge_cli.options.declarations import Format, MergeOutput, PlatformCheck, split_list
-from oci_merge_cli.output.lines import Progress, progress_on_stderr
+from oci_merge_cli.output.lines import Progress
+from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
 from oci_merge_cli.output.stdout import OutputError, write
-from oci_merge_cli.output.tags import TagWatch
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
+from oci_merge_cli.runtime.tags import TagWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

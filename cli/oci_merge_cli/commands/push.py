@@ -25,10 +25,10 @@ from oci_merge_cli.options.declarations import ListType, PlatformCheck, split_li
 from oci_merge_cli.output.lines import copy_line, retry_line
 from oci_merge_cli.output.render import digest_line
 from oci_merge_cli.output.stdout import say, write
-from oci_merge_cli.output.tags import TagWatch
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
+from oci_merge_cli.runtime.tags import TagWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from oci_merge_cli.output.stdout import OutputError, say, write
 from oci_merge_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
-    from oci_merge_cli.output.tags import TagWatch
+    from oci_merge_cli.runtime.tags import TagWatch
 
 #: Attributes that an error's object on stdout has where the error has them.
 _DETAILS = ("status", "codes", "digests", "moved", "failed")
