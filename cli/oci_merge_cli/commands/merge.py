@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oci_merge import Event, MergeResult, UsageError, merge_async, parse_pairs
+from oci_merge import Event, MergeResult, UsageError, merge_async
 from oci_merge_cli.options.connection import Access, Connection
-from oci_merge_cli.options.declarations import Format, MergeOutput, PlatformCheck, split_list
+from oci_merge_cli.options.declarations import Format, MergeOutput, PlatformCheck
+from oci_merge_cli.options.values import parse_pairs, split_list
 from oci_merge_cli.output.lines import Progress
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text

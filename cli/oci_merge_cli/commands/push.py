@@ -14,14 +14,13 @@ from oci_merge import (
     Spec,
     SpecError,
     Warned,
-    parse_pairs,
     parse_spec,
     push_async,
     spec_from_template,
-    split_pairs,
 )
 from oci_merge_cli.options.connection import Access, Connection
-from oci_merge_cli.options.declarations import ListType, PlatformCheck, split_list
+from oci_merge_cli.options.declarations import ListType, PlatformCheck
+from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
 from oci_merge_cli.output.lines import copy_line, retry_line
 from oci_merge_cli.output.render import digest_line
 from oci_merge_cli.output.stdout import say, write

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from oci_merge import InspectedImage, Inspection, ManifestError, printable
+from oci_merge import InspectedImage, Inspection, ManifestError
 from oci_merge_cli.compat.go_json import (
     BYTES,
     NOTHING,
@@ -26,6 +26,7 @@ from oci_merge_cli.compat.go_json import (
     optional,
     structure,
 )
+from oci_merge_cli.output.escape import printable
 from oci_merge_cli.output.render import IMAGE_TYPES
 
 _HINT = "leave out --raw, or use --output manifest, which shows the exact bytes of the manifest"

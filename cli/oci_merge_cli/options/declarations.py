@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,11 +24,6 @@ def _show_version(ctx: typer.Context, value: bool) -> None:
         from oci_merge_cli.output.version import print_version
 
         raise typer.Exit(print_version(str(ctx.find_root().info_name)))
-
-
-def split_list(values: Sequence[str]) -> list[str]:
-    """Split lists at commas. An empty entry stays, to be refused: it is an unset variable."""
-    return [word.strip() for value in values for word in value.split(",")]
 
 
 TemplateOption = Annotated[

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from oci_merge import InspectedImage, Inspection, MergeResult, Platform, printable
+from oci_merge import InspectedImage, Inspection, MergeResult, Platform
+from oci_merge_cli.output.escape import printable
 
 #: What manifest-tool shows the insides of.
 IMAGE_TYPES = (

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from oci_merge import printable
+from oci_merge_cli.output.escape import printable
 
 #: Messages may name all platforms, each with its reference.
 _LONGEST_LINE = 10_000

@@ -1,0 +1,63 @@
+"""Option values that hold several things: lists with commas, and key=value pairs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_merge import UsageError
+from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
+
+
+def test_a_list_is_split_at_commas_and_may_be_given_in_several_values() -> None:
+    assert split_list(["a, b", "c"]) == ["a", "b", "c"]
+    assert split_list(None) == []
+
+
+def test_an_empty_entry_of_a_list_stays_to_be_refused() -> None:
+    assert split_list(["a,", ""]) == ["a", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a=1,b=2", ["a=1", "b=2"]),
+        ("a=hello, world,b=2", ["a=hello, world", "b=2"]),
+        ("a=b=c", ["a=b=c"]),
+        ("a=,b=", ["a=", "b="]),
+        ("a=1,,b=2", ["a=1,", "b=2"]),
+        ("", [""]),
+        ("x,a=1", ["x", "a=1"]),
+    ],
+)
+def test_a_comma_divides_only_where_a_pair_follows(text: str, words: list[str]) -> None:
+    assert split_pairs(text) == words
+
+
+@given(st.text("ab=, "))
+def test_splitting_loses_nothing(text: str) -> None:
+    assert ",".join(split_pairs(text)) == text
+
+
+def test_pairs_are_split_at_their_first_equals_sign() -> None:
+    pairs = parse_pairs(["a=b=c", " k = v ", "empty="], what="annotation")
+    assert pairs == {"a": "b=c", "k": " v ", "empty": ""}
+
+
+def test_a_pair_may_be_said_twice_but_not_in_two_ways() -> None:
+    assert parse_pairs(["a=1", "a=1"], what="annotation") == {"a": "1"}
+    with pytest.raises(UsageError, match="the annotation 'a' is given twice"):
+        parse_pairs(["a=1", "a=2"], what="annotation")
+
+
+@pytest.mark.parametrize("word", ["", "a", "=b", " =b"])
+def test_a_word_that_is_no_pair_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="not of the form key=value"):
+        parse_pairs([word], what="annotation")
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z.]{1,8}", fullmatch=True), st.text(max_size=8)))
+def test_pairs_read_back_the_same(pairs: dict[str, str]) -> None:
+    words = [f"{key}={value}" for key, value in pairs.items()]
+    assert parse_pairs(words, what="annotation") == pairs
