@@ -10,6 +10,9 @@ from oci_merge.model.platform import Platform
 from oci_merge.planning.component import Component
 from oci_merge.planning.plan import Plan
 
+#: How many platforms or tags the ``repr`` of a result names.
+_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformResult:
@@ -46,7 +49,7 @@ class TagResult:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MergeResult:
     """A merge that is done or, in a dry run, planned.
 
@@ -72,6 +75,19 @@ class MergeResult:
     plan: Plan
     dry_run: bool
 
+    def __repr__(self) -> str:
+        # A person reads it. The plan, with every manifest's bytes, would fill many screens.
+        shown = {
+            "target": self.target,
+            "digest": self.digest,
+            "size": self.size,
+            "platforms": _shortened([str(image.platform) for image in self.platforms]),
+            "tags": _shortened([tag.name for tag in self.tags]),
+            "warnings": len(self.warnings),
+            "dry_run": self.dry_run,
+        }
+        return f"MergeResult({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
         return {
@@ -93,6 +109,11 @@ class MergeResult:
             "tags": [{"name": tag.name, "changed": tag.changed} for tag in self.tags],
             "warnings": list(self.warnings),
         }
+
+
+def _shortened(words: list[str]) -> str:
+    more = len(words) - _SHOWN
+    return " ".join(words[:_SHOWN] + ([f"and {more} more"] if more > 0 else []))
 
 
 def platform_results(

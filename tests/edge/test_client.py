@@ -202,7 +202,7 @@ def test_no_more_operations_are_under_way_than_asked_for(
 
 
 def test_a_client_wants_at_least_one_operation() -> None:
-    with pytest.raises(oci_merge.UsageError, match="0 operations at once"):
+    with pytest.raises(oci_merge.UsageError, match="concurrency must be at least 1, got 0"):
         oci_merge.AsyncClient(concurrency=0)
 
 
@@ -225,11 +225,9 @@ def test_a_merge_after_one_that_failed_is_as_good_as_the_first(
 def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
     registry: EmbeddedRegistry, tls: ServerTLS
 ) -> None:
-    connection = oci_merge.RegistryOptions(retries=0)
-
     async def scenario(port: int) -> str:
         host = f"127.0.0.1:{port}"
-        async with oci_merge.AsyncClient(connection=connection) as client:
+        async with oci_merge.AsyncClient(retries=0) as client:
             with pytest.raises(oci_merge.TransportError, match="could not connect"):
                 await _merge(client, host, "bulk/first")
             with serve(registry.app, tls=tls, port=port):
@@ -244,10 +242,8 @@ def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
 def test_each_operation_has_a_deadline_of_its_own(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
-    connection = oci_merge.RegistryOptions(deadline=0.4, retries=0)
-
     async def scenario() -> None:
-        async with oci_merge.AsyncClient(connection=connection) as client:
+        async with oci_merge.AsyncClient(deadline=0.4, retries=0) as client:
             await _merge(client, server.host, "bulk/first")
             await asyncio.sleep(0.5)
             await _merge(client, server.host, "bulk/second")
@@ -352,9 +348,7 @@ def test_a_busy_answer_does_not_show_that_a_password_is_right(
         lambda asked: "authorization" in asked.headers, reply(status, b"{}"), times=1
     )
     registry.hooks.append(with_login)
-    connection = oci_merge.RegistryOptions(retries=0)
-    options: dict[str, Any] = {"username": "ci", "password": "wrong", "connection": connection}
-    asyncio.run(_at_once(server.host, **options))
+    asyncio.run(_at_once(server.host, username="ci", password="wrong", retries=0))
     sent = [seen for seen in registry.requests if "authorization" in seen.headers]
     assert len(sent) <= 1 + 2
 

@@ -34,9 +34,9 @@ def run(reference: str, output: MergeOutput, connection: Connection) -> None:
         access = connection.access()
         explained = explain_credentials(
             reference,
-            username=access["username"],
-            password=access["password"],
-            docker_config=access["docker_config"],
+            username=access.get("username"),
+            password=access.get("password"),
+            docker_config=access.get("docker_config"),
         )
         write(_json(explained) if output == "json" else _text(explained))
     with reported(debug=connection.debug):

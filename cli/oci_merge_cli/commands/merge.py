@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oci_merge import Event, MergeResult, UsageError, merge_async
-from oci_merge_cli.options.connection import Access, Connection
+from oci_merge import ClientKeywords, Event, MergeResult, UsageError, merge_async
+from oci_merge_cli.options.connection import Connection
 from oci_merge_cli.options.declarations import Format, MergeOutput, PlatformCheck
 from oci_merge_cli.options.values import parse_pairs, split_list
 from oci_merge_cli.output.lines import Progress
@@ -61,7 +61,7 @@ def run(options: MergeOptions, connection: Connection) -> None:
         with progress_on_stderr(quiet=options.quiet, plain=connection.debug) as progress:
             for warning in connection.warnings():
                 progress.warn(warning)
-            result = _merge(options, access, progress, tags)
+            result = _merge(options, connection, access, progress, tags)
             progress.finish(result)
         if options.digest_file and not options.dry_run:
             _write_digest(options.digest_file, result)
@@ -69,7 +69,11 @@ def run(options: MergeOptions, connection: Connection) -> None:
 
 
 def _merge(
-    options: MergeOptions, access: Access, progress: Progress, tags: TagWatch
+    options: MergeOptions,
+    connection: Connection,
+    access: ClientKeywords,
+    progress: Progress,
+    tags: TagWatch,
 ) -> MergeResult:
     if options.target is None:
         raise UsageError(
@@ -95,8 +99,9 @@ def _merge(
             format=options.format,
             platform_check=options.platform_check,
             copy_layers=options.copy_layers,
-            source_plain_http=options.source_plain_http,
-            source_insecure=options.source_insecure,
+            source_registry=connection.for_sources(
+                plain_http=options.source_plain_http, insecure=options.source_insecure
+            ),
             dry_run=options.dry_run,
             on_event=note,
             **access,

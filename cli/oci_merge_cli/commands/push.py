@@ -18,7 +18,7 @@ from oci_merge import (
     push_async,
     spec_from_template,
 )
-from oci_merge_cli.options.connection import Access, Connection
+from oci_merge_cli.options.connection import Connection
 from oci_merge_cli.options.declarations import ListType, PlatformCheck
 from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
 from oci_merge_cli.output.lines import copy_line, retry_line
@@ -108,10 +108,12 @@ def run(spec: Callable[[], Spec], options: PushOptions, connection: Connection) 
         for warning in connection.warnings():
             _warn(warning)
         made = spec()
-        write(digest_line(_push(made, options, connection.access(), tags)))
+        write(digest_line(_push(made, options, connection, tags)))
 
 
-def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> MergeResult:
+def _push(spec: Spec, options: PushOptions, connection: Connection, tags: TagWatch) -> MergeResult:
+    access = connection.access()
+
     def note(event: Event) -> None:
         tags.note(event)
         if isinstance(event, Warned):
@@ -128,8 +130,9 @@ def _push(spec: Spec, options: PushOptions, access: Access, tags: TagWatch) -> M
             ignore_missing=options.ignore_missing,
             platform_check=options.platform_check,
             copy_layers=options.copy_layers,
-            source_plain_http=options.source_plain_http,
-            source_insecure=options.source_insecure,
+            source_registry=connection.for_sources(
+                plain_http=options.source_plain_http, insecure=options.source_insecure
+            ),
             on_event=note,
             **access,
         )

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from oci_merge import UsageError
 
 if TYPE_CHECKING:
-    from oci_merge import RegistryOptions as Network
-
-
-class Access(TypedDict):
-    """The arguments of the library that say it."""
-
-    username: str | None
-    password: str | None
-    docker_config: str | None
-    plain_http: bool
-    insecure: bool
-    connection: Network
+    from oci_merge import ClientKeywords, RegistryOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +74,7 @@ class Connection:
             "or OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD"
         ]
 
-    def access(self) -> Access:
+    def access(self) -> ClientKeywords:
         """Return the library's arguments, with the password read from stdin if it is there.
 
         Raises:
@@ -106,27 +95,33 @@ class Connection:
                 "--docker-cfg is empty",
                 hint="name a folder that has a config.json, or the file itself, or leave it out",
             )
-        return Access(
-            username=self.username,
-            password=_read_password() if self.password_stdin else self.password,
+        access: ClientKeywords = {
+            "username": self.username,
+            "password": _read_password() if self.password_stdin else self.password,
+            "docker_config": self.docker_cfg,
+            "plain_http": self.plain_http,
+            "insecure": self.insecure,
+            "timeout": self.timeout,
+            "deadline": self.deadline,
+            "rate": self.rate,
+            "ca_file": self.ca_file,
+            "client_cert": self.client_cert,
+            "client_key": self.client_key,
+        }
+        return access if self.retries is None else {**access, "retries": self.retries}
+
+    def for_sources(self, *, plain_http: bool, insecure: bool) -> RegistryOptions:
+        """Return how to reach registries that have images but not the target."""
+        from oci_merge import RegistryOptions
+
+        usual = RegistryOptions()
+        return RegistryOptions(
             docker_config=self.docker_cfg,
-            plain_http=self.plain_http,
-            insecure=self.insecure,
-            connection=self._network(),
-        )
-
-    def _network(self) -> Network:
-        from oci_merge import RegistryOptions as Network
-
-        usual = Network()
-        return Network(
+            plain_http=plain_http,
+            insecure=insecure,
             retries=usual.retries if self.retries is None else self.retries,
             timeout=self.timeout,
-            deadline=self.deadline,
             rate=self.rate,
-            ca_file=self.ca_file,
-            client_cert=self.client_cert,
-            client_key=self.client_key,
         )
 
 

@@ -395,10 +395,9 @@ def test_a_blob_that_cannot_be_read_is_not_tried_again_as_other_requests_are() -
 def test_layers_are_copied_with_the_registry_s_own_certificates(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    connection = oci_merge.RegistryOptions(ca_file=str(tmp_path / "ca.pem"))
     registry = registry_with(settings=Settings(refuse_mounts=True))
     with serve(registry.app, tls=server_tls(authority)) as server:
-        result = merge(server.host, copy_layers=True, connection=connection)
+        result = merge(server.host, copy_layers=True, ca_file=tmp_path / "ca.pem")
     assert_published(registry, result)
 
 
@@ -483,7 +482,7 @@ def test_another_registry_has_its_retries_told_and_none_of_the_target_s_files() 
             at=one.host,
             copy_layers=True,
             plain_http=True,  # so that the file, which is not there, is not read for the target
-            connection=oci_merge.RegistryOptions(ca_file="/nonexistent/ca.pem"),
+            ca_file="/nonexistent/ca.pem",
             on_event=events.append,
         )
     assert_published(target, result)
