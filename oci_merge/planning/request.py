@@ -106,9 +106,17 @@ def _spec(value: object) -> Spec:
 def _spec_image(name: str, value: object) -> Source:
     if not isinstance(value, SpecImage):
         raise take.mistyped(name, "a SpecImage", value, "make the spec with parse_spec")
-    if value.platform is not None:
-        take.platform(name, value.platform)
-    return Source(_check_tagged(parse_reference(take.reference(name, value.image))), value.platform)
+    reference = parse_reference(take.reference(name, value.image))
+    return Source(_check_tagged(reference), _spec_platform(name, value.platform))
+
+
+def _spec_platform(name: str, value: object) -> Platform | None:
+    if value is None:
+        return None
+    if not isinstance(value, Platform):
+        raise take.mistyped(f"the platform of {name}", "a Platform", value, "write Platform(...)")
+    take.platform(name, value)
+    return value
 
 
 _TEXTS = take.several(take.text)
