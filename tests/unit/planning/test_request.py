@@ -186,6 +186,39 @@ def test_the_hint_says_what_to_do(changes: dict[str, Any], hint: str) -> None:
     assert hint in caught.value.hint
 
 
+def test_references_and_platforms_may_be_values() -> None:
+    values = _check(
+        target=parse_reference("reg.example/app:latest"),
+        platforms=[Platform("linux", "amd64"), Platform("linux", "arm", "v7")],
+    )
+    assert values == _check()
+    parsed = parse_reference(f"reg.example/a@{_DIGEST}")
+    assert _check(sources=[parsed]) == _check(sources=[str(parsed)])
+
+
+def test_a_platform_that_is_a_value_keeps_its_os_version() -> None:
+    windows = Platform("windows", "amd64", os_version="10.0.20348.2227")
+    job = _check(template="reg.example/app:OS-ARCH", platforms=[windows])
+    assert job.sources == (Source(parse_reference("reg.example/app:windows-amd64"), windows),)
+
+
+@pytest.mark.parametrize(
+    "made", [tuple, list, iter, dict.fromkeys, lambda words: (w for w in words)]
+)
+def test_several_values_keep_their_order_whatever_holds_them(made: Any) -> None:
+    words = ["reg.example/b:1", "reg.example/a:1"]
+    held = made(words)
+    job = _check(sources=held.keys() if isinstance(held, dict) else held)
+    assert [str(source.reference) for source in job.sources] == words
+
+
+@pytest.mark.parametrize("made", [set, frozenset])
+def test_a_set_is_sorted_since_the_index_has_an_order(made: Any) -> None:
+    words = [f"reg.example/{name}:1" for name in "cadb"]
+    job = _check(sources=made(words))
+    assert [str(source.reference) for source in job.sources] == sorted(words)
+
+
 @pytest.mark.parametrize(
     "platforms",
     [
