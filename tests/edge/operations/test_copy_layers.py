@@ -509,14 +509,13 @@ def test_options_of_another_registry_without_a_user_do_not_take_the_target_s(
 def test_another_registry_may_be_given_patience_of_its_own() -> None:
     busy = On("GET", "*/manifests/1.0", Refuse("UNKNOWN", "busy", status=503), times=1)
     source, target = registry_with(busy), EmbeddedRegistry()
-    with serve(source.app) as one, serve(target.app) as other:
-        with pytest.raises(oci_merge.ServerError):
-            merge(
-                other.host,
-                at=one.host,
-                copy_layers=True,
-                source_registry=oci_merge.RegistryOptions(retries=0),
-            )
+    once = oci_merge.RegistryOptions(retries=0)
+    with (
+        serve(source.app) as one,
+        serve(target.app) as other,
+        pytest.raises(oci_merge.ServerError),
+    ):
+        merge(other.host, at=one.host, copy_layers=True, source_registry=once)
 
 
 def test_another_registry_may_be_reached_without_verifying_its_certificate() -> None:
