@@ -44,10 +44,9 @@ _T = TypeVar("_T")
 class AsyncClient:
     """Merges and inspects many images through one set of connections.
 
-    A registry's connections, its protocol, the way it asks for logins, and what was found out about
-    them are kept until the client is closed. Merges may be awaited side by side; each is as it
-    would be alone, with its own events, deadline and outcome. It belongs to one event loop, and
-    lives no longer than its credentials: what was found for a registry is not looked for again.
+    Until it is closed, the client keeps each registry's connections, protocol and login. Merges may
+    be awaited side by side; each has its own events, deadline and outcome. A client belongs to one
+    event loop. It looks for a registry's credential once, so it should not outlive its credentials.
 
         async with oci_merge.AsyncClient() as client:
             results = await asyncio.gather(*(client.merge(**image) for image in images))
@@ -57,7 +56,7 @@ class AsyncClient:
 
     Raises:
         UsageError: an argument is of a wrong type or out of range, or half of a login is missing.
-        RuntimeError: by its methods, where it is closed, before or meanwhile.
+        RuntimeError: raised by its methods if the client is closed before they end.
     """
 
     def __init__(self, **keywords: Unpack[ClientCall]) -> None:
@@ -84,15 +83,15 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; the client is of no use any more.
+        """Close the client and its connections.
 
-        What is under way ends with RuntimeError, and what is begun later raises it at once. It may
-        be called any number of times, from several tasks; each call returns when all is closed.
+        Operations under way end with RuntimeError; later ones raise it at once. It may be called
+        any number of times, from several tasks; each call returns when everything is closed.
         """
         if self._closing is None:
             self._operations.end()
             self._closing = asyncio.ensure_future(self._close())
-        # A caller that is cancelled must not leave the others with connections half closed.
+        # Cancelling one caller must not leave the connections half closed for the others.
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -196,7 +195,11 @@ class AsyncClient:
             return await run.run(registries, dry_run=dry_run)
 
     def _host(self, name: str, *, is_other: bool = False) -> RegistryHost:
-        """Return a registry; as one that has but images it gets none of the target's secrets."""
+        """Return the host of a registry; one with images only gets no secret of the target's.
+
+        A registry may be the target's in one merge and have images only in another, with other
+        options. So it has a host for each of the two.
+        """
         key = name, is_other
         if key not in self._hosts:
             self._hosts[key] = RegistryHost(
@@ -211,7 +214,7 @@ class _Operations:
     """The operations that a client has under way, each in the task that asked for it.
 
     Args:
-        limit: how many are under way at once; the others wait for their turn.
+        limit: how many run at once; the others wait for their turn.
     """
 
     def __init__(self, limit: int) -> None:
@@ -263,7 +266,7 @@ class _Operations:
             ended.set()
 
     def end(self) -> None:
-        """Cancel what is under way, and let nothing begin any more."""
+        """Cancel every operation under way, and refuse new ones."""
         self._are_ended = True
         for task in self._under_way:
             task.cancel()
@@ -275,10 +278,10 @@ class _Operations:
 
 
 def _for_sources(target: RegistryOptions) -> RegistryOptions:
-    """Return how to reach registries that have images only, where the caller does not say it.
+    """Return how to reach registries that have images but not the target, by default.
 
-    The user, the certificates and the scheme are the target's: another registry must not see its
-    password, and says nothing of whether it speaks TLS.
+    Another registry must not get the target's password or client certificate. Its scheme and its
+    certificate are its own matter, so ``plain_http`` and ``insecure`` are not copied either.
     """
     return RegistryOptions(
         docker_config=target.docker_config,
@@ -308,8 +311,8 @@ async def _opened(
 async def merge_async(target: str | Reference, **keywords: Unpack[MergeCall]) -> MergeResult:
     """Join images into one multi-architecture image in their registry.
 
-    No layer is downloaded, unless ``copy_layers`` says so. Until everything else stands no tag
-    moves, so that a failure leaves the tags as they were; a rerun goes on where it ended.
+    No layer is downloaded unless ``copy_layers`` is set. Tags move last, when everything else is
+    in place, so a failure before that leaves them as they were; a rerun continues from there.
 
     Args:
         target: the tag to publish, for example ``reg.example/app:latest``.
@@ -319,9 +322,9 @@ async def merge_async(target: str | Reference, **keywords: Unpack[MergeCall]) ->
         The index's digest and size, its platforms, and which tags moved.
 
     Raises:
-        UsageError: something asked for is wrong; no request was sent.
+        UsageError: an argument is wrong; no request was sent.
         PlanError: the images cannot be joined.
-        ManifestError: what the registry holds is not usable.
+        ManifestError: a manifest in the registry cannot be used.
         PublishError: some tags moved and some did not.
         CredentialError: credentials are configured but cannot be read.
         RegistryError: the registry refused.
@@ -364,8 +367,8 @@ async def inspect_async(reference: str | Reference, **keywords: Unpack[InspectCa
         Its digest, exact bytes, and images with their platforms and layers.
 
     Raises:
-        UsageError: it is no reference, or has neither tag nor digest.
-        ManifestError: what is there is no image.
+        UsageError: the reference is not one, or has neither tag nor digest.
+        ManifestError: the reference does not name an image or an index.
         CredentialError: credentials are configured but cannot be read.
         RegistryError: the registry refused.
         TransportError: the registry did not answer.

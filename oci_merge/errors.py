@@ -6,7 +6,7 @@
         InvalidPlatformError
         TemplateError
         SpecError
-      ManifestError                    what the registry holds cannot be used
+      ManifestError                    a manifest in the registry cannot be used
         UnsupportedMediaTypeError
         DigestMismatchError
       PlanError                        the components do not make one image
@@ -26,7 +26,7 @@
         ServerError
       TransportError                   no answer: time-outs, TLS, DNS, refused connections
 
-Nothing else escapes the library on purpose: errors of httpx and pydantic are turned into these.
+The library turns errors of httpx and pydantic into these.
 Each can be pickled and copied, and shows its hint in a traceback.
 """
 
@@ -85,7 +85,7 @@ def _note(hint: str) -> str:
 
 
 class UsageError(OciMergeError):
-    """What the caller asked for cannot be done as written; no request has been sent."""
+    """An argument is wrong, or several contradict each other; no request has been sent."""
 
 
 class InvalidReferenceError(UsageError):
@@ -152,7 +152,7 @@ class PublishError(OciMergeError):
     """A tag could not be written.
 
     Args:
-        moved: the tags that stand on the new index (some may have stood there before).
+        moved: the tags that are on the new index (some may have been on it before).
         failed: the tags that could not be written and are as they were.
     """
 

@@ -21,9 +21,9 @@ ListFormat = Literal["auto", "oci", "docker"]
 ListType = Literal["docker", "oci"]
 PlatformCheck = Literal["warn", "error", "off"]
 
-#: How often a request is sent again, where the caller does not say it.
+#: How often a request is sent again by default.
 DEFAULT_RETRIES = 4
-#: How many of a client's operations are under way at once, where the caller does not say it.
+#: How many operations of a client run at once by default.
 DEFAULT_CONCURRENCY = 16
 
 _seconds = take.positive("seconds", "give a number such as 30 or 0.5, or leave it out")
@@ -43,7 +43,7 @@ class CredentialKeywords(TypedDict, total=False):
         str | None,
         Keyword(
             take.text,
-            """the registry's user; without one, a credential is looked for, see
+            """the registry's user; by default a credential is looked for, see
             ``explain_credentials``.""",
         ),
     ]
@@ -52,8 +52,8 @@ class CredentialKeywords(TypedDict, total=False):
         str | PathLike | None,
         Keyword(
             take.path,
-            """a docker config, or the folder that has it, to look into instead of the
-            usual files.""",
+            """a docker config, or the folder that holds it, to search instead of the usual
+            files.""",
         ),
     ]
 
@@ -65,7 +65,7 @@ class ClientKeywords(CredentialKeywords, total=False):
         bool,
         Keyword(
             take.flag,
-            "speak plain HTTP; a registry on a loopback address is tried so anyway.",
+            "speak plain HTTP; for a registry on a loopback address it is tried in any case.",
             False,
         ),
     ]
@@ -78,8 +78,8 @@ class ClientKeywords(CredentialKeywords, total=False):
             take.whole_number(
                 0, "0 or more", "give a number such as 4; 0 sends each request only once"
             ),
-            """how often a request is sent again after it failed in a way that may pass: the
-            connection broke, or the answer was 408, 429, 500, 502, 503 or 504. 0 for never.""",
+            """how often a request is sent again after a failure that may be temporary: the
+            connection broke, or the answer was 408, 429, 500, 502, 503 or 504; 0 for never.""",
             DEFAULT_RETRIES,
         ),
     ]
@@ -88,22 +88,22 @@ class ClientKeywords(CredentialKeywords, total=False):
         Keyword(
             _seconds,
             """how many seconds to wait for a connection, and how many for the next byte of an
-            answer; where it is left out, 15 and 60, or 300 for a blob that is copied.""",
+            answer; by default 15 and 60, and 300 for a blob that is copied.""",
         ),
     ]
     deadline: Annotated[
         float | None,
         Keyword(
             _seconds,
-            """how many seconds one operation may take, waiting between retries included;
-            no limit where it is left out.""",
+            """how many seconds one operation may take, with the waits between retries; no limit
+            by default.""",
         ),
     ]
     rate: Annotated[
         float | None,
         Keyword(
             take.positive("requests a second", "give a number such as 10 or 0.5, or leave it out"),
-            "how many requests a second may go to one registry; no limit where it is left out.",
+            "how many requests a second may go to one registry; no limit by default.",
         ),
     ]
     ca_file: Annotated[
@@ -184,8 +184,9 @@ class SourceKeywords(TypedDict, total=False):
         Keyword(
             _registry_options,
             """how to reach the registries that have images but not the target, and who
-            to be there, see ``copy_layers``; where it is left out, with the same ``docker_config``,
-            ``retries``, ``timeout`` and ``rate``, and nothing else of what is given here.""",
+            to be there, see ``copy_layers``; by default they are reached with the same
+            ``docker_config``, ``retries``, ``timeout`` and ``rate``, and with nothing else of
+            what is given here.""",
         ),
     ]
 
@@ -199,7 +200,7 @@ class ConcurrencyKeywords(TypedDict, total=False):
             take.whole_number(
                 1, "at least 1", "give a number such as 16; 1 lets one operation follow the other"
             ),
-            "how many operations are under way at once; the others wait for their turn.",
+            "how many operations run at once; the others wait for their turn.",
             DEFAULT_CONCURRENCY,
         ),
     ]
@@ -213,7 +214,7 @@ class EventKeywords(TypedDict, total=False):
         Keyword(
             take.function,
             """called with each progress event, in the thread of the event loop; an inspection
-            tells of retries alone.""",
+            reports retries only.""",
         ),
     ]
 
@@ -225,8 +226,8 @@ class WriteKeywords(EventKeywords, total=False):
         PlatformCheck,
         Keyword(
             take.choice(PlatformCheck, "platform check"),
-            """what to do where an image contradicts the platform asked for: ``warn``
-            and publish what was asked, ``error``, or ``off``.""",
+            """what to do if an image contradicts the platform asked for: ``warn`` and publish
+            the platform asked for, ``error``, or ``off``.""",
             "warn",
         ),
     ]
@@ -234,10 +235,10 @@ class WriteKeywords(EventKeywords, total=False):
         bool,
         Keyword(
             take.flag,
-            """where the registry does not mount a blob, copy it through this machine, in
-            pieces; the images may then be in other registries than the target. The credentials
-            given here and ``OCI_MERGE_USERNAME`` are the target registry's, as are the certificate
-            files; for the other registries give ``source_registry``.""",
+            """if the registry does not mount a blob, copy it through this machine, in pieces; the
+            images may then be in other registries than the target. The credentials and the
+            certificate files given here, and ``OCI_MERGE_USERNAME``, are for the target's registry
+            only; see ``source_registry`` for the others.""",
             False,
         ),
     ]
@@ -266,8 +267,8 @@ class ImageKeywords(TypedDict, total=False):
         Iterable[str | Platform],
         Keyword(
             take.several(take.platform),
-            """the platforms to put into the template, for example ``linux/arm/v7``; where
-            there are none, the known platforms are looked for.""",
+            """the platforms to put into the template, for example ``linux/arm/v7``; by default
+            the known platforms are looked for.""",
             (),
         ),
     ]
@@ -291,7 +292,7 @@ class ImageKeywords(TypedDict, total=False):
         ListFormat,
         Keyword(
             take.choice(ListFormat, "format"),
-            "``oci``, ``docker``, or ``auto``: a Docker list where every image is Docker's.",
+            "``oci``, ``docker``, or ``auto``: a Docker list if every image is Docker's, else OCI.",
             "auto",
         ),
     ]
@@ -325,7 +326,7 @@ class InspectKeywords(EventKeywords, total=False):
         bool,
         Keyword(
             take.flag,
-            "read the manifest alone, and nothing of what it lists: one request.",
+            "read only the manifest, and nothing that it lists: one request.",
             False,
         ),
     ]

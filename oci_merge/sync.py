@@ -53,8 +53,8 @@ def _awaited(
 class Client:
     """``AsyncClient`` for code that has no event loop; use it in a ``with`` block.
 
-    It may be used by many threads at once. Its operations run in a thread of its own, in which
-    events are told, too.
+    Many threads may use it at once. Its operations run in a thread of its own, which also calls
+    ``on_event``.
 
         with oci_merge.Client() as client, ThreadPoolExecutor() as pool:
             results = list(pool.map(lambda image: client.merge(**image), images))
@@ -71,7 +71,7 @@ class Client:
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._closing: Future[None] | None = None
-        # Guards these: a call is handed to the loop either before its end or not at all.
+        # Guards these, so that no call is handed to a loop that is about to stop.
         self._lock = threading.Lock()
 
     def __enter__(self) -> Client:
@@ -94,11 +94,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close every connection and end the thread; the client is of no use any more.
+        """Close the client and its connections, and end its thread.
 
-        What is under way ends with RuntimeError in the threads that wait for it. It may be called
-        any number of times, from any thread. It returns when all is closed, but at once where
-        ``on_event`` calls it, since the thread that is to end is the one that tells events.
+        Operations under way end with RuntimeError in the threads that wait for them. It may be
+        called any number of times, from any thread. It returns when everything is closed. Called by
+        ``on_event`` it returns at once, since it runs in the thread that has to end.
         """
         with self._lock:
             self._is_closed = True
@@ -120,7 +120,7 @@ class Client:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
         finally:
-            # Not stop() itself: it would leave no turn of the loop to tell of this task's end.
+            # Not stop() itself: the loop needs one more turn to report the end of this task.
             loop.call_soon(loop.stop)
 
     def _wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:

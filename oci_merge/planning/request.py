@@ -1,4 +1,4 @@
-"""What the user asks for, checked as far as it can be before the first request."""
+"""Checks everything that is asked for, as far as it can be checked before the first request."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ _ANNOTATIONS = take.pairs("annotation")
 
 
 def _checked(job: Job) -> Job:
-    """Check what merges and specs have in common, and add what that has to warn of."""
+    """Check what merges and specs have in common, and add the warnings about it."""
     _check_annotations(job.annotations, job.format)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
@@ -212,7 +212,7 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
 
 
 def _check_texts(platforms: Iterable[Platform]) -> None:
-    """Refuse platforms that no index could say; those of a spec are otherwise as they like."""
+    """Refuse platforms with control characters. A spec's platforms are not checked further."""
     for platform in platforms:
         words = (platform.os, platform.architecture, platform.variant, platform.os_version)
         if any(

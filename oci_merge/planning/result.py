@@ -1,4 +1,4 @@
-"""What a merge gives back."""
+"""The result of a merge."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class PlatformResult:
     """One image of the index.
 
     Attributes:
-        platform: what it was published as.
+        platform: the platform that it was published as.
         digest: its manifest's digest.
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
         source: the reference that it came from.
-        attestations: digests of the attestation manifests that are about it.
+        attestations: the digests of its attestation manifests.
     """
 
     platform: Platform
@@ -41,8 +41,8 @@ class TagResult:
 
     Attributes:
         name: the bare tag.
-        changed: whether the merge moved it; in a dry run, whether it would. A tag that may be
-            written but not read counts as moved.
+        changed: whether the merge moved it; in a dry run, whether it would move it. A tag that
+            can be written but not read counts as moved.
     """
 
     name: str
@@ -62,7 +62,7 @@ class MergeResult:
         tags: the target's tag and the others asked for.
         warnings: what the user should know, in sentences.
         plan: what was written, and where.
-        dry_run: whether nothing was.
+        dry_run: whether this was a dry run, which writes nothing.
     """
 
     target: str
@@ -76,7 +76,7 @@ class MergeResult:
     dry_run: bool
 
     def __repr__(self) -> str:
-        # A person reads it. The plan, with every manifest's bytes, would fill many screens.
+        # It fits a screen: the plan has the bytes of every manifest and would fill many.
         shown = {
             "target": self.target,
             "digest": self.digest,

@@ -1,4 +1,4 @@
-"""Specs: a target and its images, as manifest-tool is told them. ``spec_file`` reads them."""
+"""manifest-tool's specs: a target and its images. ``spec_file`` reads them from YAML."""
 
 from __future__ import annotations
 
