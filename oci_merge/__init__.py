@@ -5,230 +5,149 @@
     result = oci_merge.merge("reg.example/app:1.0", template="reg.example/app-ARCH:1.0")
     print(result.digest)
 
-``merge`` and ``inspect`` block; ``merge_async`` and ``inspect_async`` are the same for code that
-runs in an event loop; ``Client`` and ``AsyncClient`` are for many images. Every error is an
-``OciMergeError`` with a ``hint``. Names are loaded when they are first used, so importing the
-package is quick and does no I/O.
+``merge``, ``push`` and ``inspect`` block; ``merge_async``, ``push_async`` and ``inspect_async`` are
+the same for code that runs in an event loop; ``Client`` and ``AsyncClient`` are for many images.
+Every error is an ``OciMergeError`` with a ``hint``. Names are loaded when they are first used, so
+importing the package is quick and does no I/O.
 """
 
 from __future__ import annotations
 
-from oci_merge._version import __version__
+from oci_merge._version import __version__ as __version__
 
 # Not typing's: importing that module would take longer than all the rest of a --version.
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from oci_merge._text import printable
-    from oci_merge.api import inspect as inspect_async
-    from oci_merge.api import merge as merge_async
-    from oci_merge.api import push as push_async
-    from oci_merge.client import AsyncClient
+if TYPE_CHECKING:  # the names as type checkers see them; a test compares them with _HOMES
+    # isort: off
+    from oci_merge.client import (
+        AsyncClient as AsyncClient,
+        inspect_async as inspect_async,
+        merge_async as merge_async,
+        push_async as push_async,
+    )
     from oci_merge.credentials.explanation import (
-        CredentialExplanation,
-        CredentialSource,
-        explain_credentials,
+        CredentialExplanation as CredentialExplanation,
+        CredentialSource as CredentialSource,
+        explain_credentials as explain_credentials,
     )
     from oci_merge.errors import (
-        AccessDeniedError,
-        AuthenticationError,
-        CredentialError,
-        DigestMismatchError,
-        DuplicatePlatformError,
-        ErrorDetail,
-        ImmutableTagError,
-        InvalidPlatformError,
-        InvalidReferenceError,
-        ManifestError,
-        MissingComponentError,
-        MountRefusedError,
-        NotFoundError,
-        OciMergeError,
-        PlanError,
-        PlatformMismatchError,
-        PlatformNotFoundError,
-        PublishError,
-        RateLimitedError,
-        RegistryError,
-        ServerError,
-        SpecError,
-        TemplateError,
-        TransportError,
-        UnsupportedMediaTypeError,
-        UsageError,
+        AccessDeniedError as AccessDeniedError,
+        AuthenticationError as AuthenticationError,
+        CredentialError as CredentialError,
+        DigestMismatchError as DigestMismatchError,
+        DuplicatePlatformError as DuplicatePlatformError,
+        ErrorDetail as ErrorDetail,
+        ImmutableTagError as ImmutableTagError,
+        InvalidPlatformError as InvalidPlatformError,
+        InvalidReferenceError as InvalidReferenceError,
+        ManifestError as ManifestError,
+        MissingComponentError as MissingComponentError,
+        MountRefusedError as MountRefusedError,
+        NotFoundError as NotFoundError,
+        OciMergeError as OciMergeError,
+        PlanError as PlanError,
+        PlatformMismatchError as PlatformMismatchError,
+        PlatformNotFoundError as PlatformNotFoundError,
+        PublishError as PublishError,
+        RateLimitedError as RateLimitedError,
+        RegistryError as RegistryError,
+        ServerError as ServerError,
+        SpecError as SpecError,
+        TemplateError as TemplateError,
+        TransportError as TransportError,
+        UnsupportedMediaTypeError as UnsupportedMediaTypeError,
+        UsageError as UsageError,
     )
     from oci_merge.events import (
-        BlobCopied,
-        ComponentsFound,
-        CopyAdvanced,
-        CopyStarted,
-        Event,
-        Retrying,
-        StageAdvanced,
-        StageStarted,
-        TagMoved,
-        Warned,
+        BlobCopied as BlobCopied,
+        ComponentsFound as ComponentsFound,
+        CopyAdvanced as CopyAdvanced,
+        CopyStarted as CopyStarted,
+        Event as Event,
+        Retrying as Retrying,
+        StageAdvanced as StageAdvanced,
+        StageStarted as StageStarted,
+        TagMoved as TagMoved,
+        Warned as Warned,
     )
-    from oci_merge.model.platform import Platform
-    from oci_merge.model.reference import Reference, parse_reference
-    from oci_merge.operations.inspect import InspectedImage, InspectedLayer, Inspection
-    from oci_merge.options import RegistryOptions
-    from oci_merge.planning.plan import Plan
-    from oci_merge.planning.request import parse_pairs, split_pairs
-    from oci_merge.planning.result import MergeResult, PlatformResult, TagResult
-    from oci_merge.planning.spec import Spec, SpecImage, spec_from_template
-    from oci_merge.planning.spec_file import parse_spec
-    from oci_merge.sync import Client, inspect, merge, push
+    from oci_merge.model.platform import Platform as Platform
+    from oci_merge.model.reference import (
+        Reference as Reference,
+        parse_reference as parse_reference,
+    )
+    from oci_merge.operations.inspect import (
+        InspectedImage as InspectedImage,
+        InspectedLayer as InspectedLayer,
+        Inspection as Inspection,
+    )
+    from oci_merge.options import (
+        ClientKeywords as ClientKeywords,
+        InspectKeywords as InspectKeywords,
+        MergeKeywords as MergeKeywords,
+        PushKeywords as PushKeywords,
+        RegistryOptions as RegistryOptions,
+    )
+    from oci_merge.planning.plan import Plan as Plan
+    from oci_merge.planning.result import (
+        MergeResult as MergeResult,
+        PlatformResult as PlatformResult,
+        TagResult as TagResult,
+    )
+    from oci_merge.planning.spec import (
+        Spec as Spec,
+        SpecImage as SpecImage,
+        spec_from_template as spec_from_template,
+    )
+    from oci_merge.planning.spec_file import parse_spec as parse_spec
+    from oci_merge.sync import (
+        Client as Client,
+        inspect as inspect,
+        merge as merge,
+        push as push,
+    )
+else:
+    #: The public names, by the module that each lives in.
+    _HOMES = {
+        "client": "AsyncClient inspect_async merge_async push_async",
+        "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
+        "errors": (
+            "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
+            "DuplicatePlatformError ErrorDetail ImmutableTagError InvalidPlatformError "
+            "InvalidReferenceError ManifestError MissingComponentError MountRefusedError "
+            "NotFoundError OciMergeError PlanError PlatformMismatchError PlatformNotFoundError "
+            "PublishError RateLimitedError RegistryError ServerError SpecError TemplateError "
+            "TransportError UnsupportedMediaTypeError UsageError"
+        ),
+        "events": (
+            "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
+            "StageStarted TagMoved Warned"
+        ),
+        "model.platform": "Platform",
+        "model.reference": "Reference parse_reference",
+        "operations.inspect": "InspectedImage InspectedLayer Inspection",
+        "options": "ClientKeywords InspectKeywords MergeKeywords PushKeywords RegistryOptions",
+        "planning.plan": "Plan",
+        "planning.result": "MergeResult PlatformResult TagResult",
+        "planning.spec": "Spec SpecImage spec_from_template",
+        "planning.spec_file": "parse_spec",
+        "sync": "Client inspect merge push",
+    }
 
-#: Where each public name lives: module, and the name there if it is another.
-_HOMES: dict[str, tuple[str, ...]] = {
-    "api": ("merge_async:merge", "push_async:push", "inspect_async:inspect"),
-    "sync": ("Client", "merge", "push", "inspect"),
-    "client": ("AsyncClient",),
-    "credentials.explanation": (
-        "CredentialExplanation",
-        "CredentialSource",
-        "explain_credentials",
-    ),
-    "options": ("RegistryOptions",),
-    "errors": (
-        "AccessDeniedError",
-        "AuthenticationError",
-        "CredentialError",
-        "DigestMismatchError",
-        "DuplicatePlatformError",
-        "ErrorDetail",
-        "ImmutableTagError",
-        "InvalidPlatformError",
-        "InvalidReferenceError",
-        "ManifestError",
-        "MissingComponentError",
-        "MountRefusedError",
-        "NotFoundError",
-        "OciMergeError",
-        "PlanError",
-        "PlatformMismatchError",
-        "PlatformNotFoundError",
-        "PublishError",
-        "RateLimitedError",
-        "RegistryError",
-        "ServerError",
-        "SpecError",
-        "TemplateError",
-        "TransportError",
-        "UnsupportedMediaTypeError",
-        "UsageError",
-    ),
-    "events": (
-        "BlobCopied",
-        "ComponentsFound",
-        "CopyAdvanced",
-        "CopyStarted",
-        "Event",
-        "Retrying",
-        "StageAdvanced",
-        "StageStarted",
-        "TagMoved",
-        "Warned",
-    ),
-    "operations.inspect": ("InspectedImage", "InspectedLayer", "Inspection"),
-    "planning.plan": ("Plan",),
-    "model.platform": ("Platform",),
-    "model.reference": ("Reference", "parse_reference"),
-    "planning.result": ("MergeResult", "PlatformResult", "TagResult"),
-    "planning.request": ("parse_pairs", "split_pairs"),
-    "planning.spec": ("Spec", "SpecImage", "spec_from_template"),
-    "planning.spec_file": ("parse_spec",),
-    "_text": ("printable",),
-}
-_NAMES = {
-    name.partition(":")[0]: (module, name.rpartition(":")[2])
-    for module, names in _HOMES.items()
-    for name in names
-}
+    _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = [
-    "AccessDeniedError",
-    "AsyncClient",
-    "AuthenticationError",
-    "BlobCopied",
-    "Client",
-    "ComponentsFound",
-    "CopyAdvanced",
-    "CopyStarted",
-    "CredentialError",
-    "CredentialExplanation",
-    "CredentialSource",
-    "DigestMismatchError",
-    "DuplicatePlatformError",
-    "ErrorDetail",
-    "Event",
-    "ImmutableTagError",
-    "InspectedImage",
-    "InspectedLayer",
-    "Inspection",
-    "InvalidPlatformError",
-    "InvalidReferenceError",
-    "ManifestError",
-    "MergeResult",
-    "MissingComponentError",
-    "MountRefusedError",
-    "NotFoundError",
-    "OciMergeError",
-    "Plan",
-    "PlanError",
-    "Platform",
-    "PlatformMismatchError",
-    "PlatformNotFoundError",
-    "PlatformResult",
-    "PublishError",
-    "RateLimitedError",
-    "Reference",
-    "RegistryError",
-    "RegistryOptions",
-    "Retrying",
-    "ServerError",
-    "Spec",
-    "SpecError",
-    "SpecImage",
-    "StageAdvanced",
-    "StageStarted",
-    "TagMoved",
-    "TagResult",
-    "TemplateError",
-    "TransportError",
-    "UnsupportedMediaTypeError",
-    "UsageError",
-    "Warned",
-    "__version__",
-    "explain_credentials",
-    "inspect",
-    "inspect_async",
-    "merge",
-    "merge_async",
-    "parse_pairs",
-    "parse_reference",
-    "parse_spec",
-    "printable",
-    "push",
-    "push_async",
-    "spec_from_template",
-    "split_pairs",
-]
+    # Hidden too: mypy reads nothing but a literal list, and would find an empty one here.
+    __all__ = sorted([*_MODULES, "__version__"])
 
+    # Hidden from type checkers, to which it would make any name one of the package's.
+    def __getattr__(name: str) -> object:
+        """Load a public name from the module that it lives in (PEP 562)."""
+        from importlib import import_module
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from the module that it lives in (PEP 562)."""
-    from importlib import import_module
+        if name not in _MODULES:
+            raise AttributeError(f"module 'oci_merge' has no attribute {name!r}")
+        value = getattr(import_module(f"oci_merge.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
 
-    if name not in _NAMES:
-        raise AttributeError(f"module 'oci_merge' has no attribute {name!r}")
-    module, attribute = _NAMES[name]
-    value = getattr(import_module(f"oci_merge.{module}"), attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return __all__

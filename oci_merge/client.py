@@ -1,102 +1,75 @@
-"""A client for many merges: what is learnt of a registry, and its connections, serve them all."""
+"""The library's verbs, asynchronous, and a client for many of them. ``sync`` has them blocking."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Any, TypeVar, Unpack
 
+from oci_merge import _keywords as take
+from oci_merge._keywords import check_names, checked, divided, documented
 from oci_merge.credentials import given_credential
 from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from oci_merge.errors import UsageError
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
+from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
-from oci_merge.options import RegistryOptions
-from oci_merge.planning.job import Job, ListFormat, PlatformCheck
-from oci_merge.planning.request import MergeRequest, check_request, check_spec
+from oci_merge.options import (
+    ClientCall,
+    ClientKeywords,
+    InspectCall,
+    InspectKeywords,
+    MergeCall,
+    MergeKeywords,
+    OwnKeywords,
+    PushCall,
+    PushKeywords,
+    RegistryOptions,
+)
+from oci_merge.planning.job import Job
+from oci_merge.planning.request import merge_job, spec_job
 from oci_merge.planning.result import MergeResult
 from oci_merge.planning.spec import Spec
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.host import RegistryHost
 
-#: How many of a client's operations are under way at once.
-DEFAULT_CONCURRENCY = 16
+_T = TypeVar("_T")
 
 
+@documented(ClientCall)
 class AsyncClient:
     """Merges and inspects many images through one set of connections.
 
-    A registry's connections, its protocol, the way it asks for logins, and what was found out about
-    them are kept until the client is closed. Merges may be awaited side by side; each is as it
-    would be alone, with its own events, deadline and outcome. It belongs to one event loop, and
-    lives no longer than its credentials: what was found for a registry is not looked for again.
+    Until it is closed, the client keeps each registry's connections, protocol and login. Merges may
+    be awaited side by side; each has its own events, deadline and outcome. A client belongs to one
+    event loop. It looks for a registry's credential once, so it should not outlive its credentials.
 
         async with oci_merge.AsyncClient() as client:
             results = await asyncio.gather(*(client.merge(**image) for image in images))
 
     Args:
-        username: the user at the registries of targets, and of what is inspected; without one, a
-            credential is looked for, see ``explain_credentials``.
-        password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to look into instead of the
-            usual files.
-        plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
-        insecure: do not verify the registries' certificates.
-        connection: retries, time-outs and certificates, where the usual ones do not do; its
-            deadline is each operation's own.
-        source_plain_http: ``plain_http`` for registries that have images but not the target.
-        source_insecure: ``insecure`` for those.
-        concurrency: how many operations are under way at once; the others wait for their turn.
+        **keywords: those of ``options.ClientCall``.
 
     Raises:
-        UsageError: one half of a login is missing, or ``concurrency`` is not positive.
-        RuntimeError: by its methods, once it is closed.
+        UsageError: an argument is of a wrong type or out of range, or half of a login is missing.
+        RuntimeError: raised by its methods if the client is closed before they end.
     """
 
-    def __init__(
-        self,
-        *,
-        username: str | None = None,
-        password: str | None = None,
-        docker_config: str | None = None,
-        plain_http: bool = False,
-        insecure: bool = False,
-        connection: RegistryOptions | None = None,
-        source_plain_http: bool = False,
-        source_insecure: bool = False,
-        concurrency: int = DEFAULT_CONCURRENCY,
-    ) -> None:
-        if concurrency < 1:
-            raise UsageError(
-                f"{concurrency} operations at once cannot be", hint="give a number from 1 on"
-            )
-        given_credential(username, password)
-        self._options = replace(
-            connection or RegistryOptions(),
-            username=username,
-            password=password,
-            docker_config=docker_config,
-            plain_http=plain_http,
-            insecure=insecure,
-        )
-        self._source_options = replace(
-            self._options,
-            username=None,
-            password=None,
-            plain_http=source_plain_http,
-            insecure=source_insecure,
-            ca_file=None,
-            client_cert=None,
-            client_key=None,
-        )
+    def __init__(self, **keywords: Unpack[ClientCall]) -> None:
+        check_names("AsyncClient", ClientCall, keywords)
+        registry, others = divided(ClientKeywords, keywords)
+        own = checked(OwnKeywords, others)
+        self._options = RegistryOptions(**registry)
+        self._source_options = own["source_registry"] or _for_sources(self._options)
+        for options in (self._options, self._source_options):
+            given_credential(options.username, options.password)
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
-        self._turns = asyncio.Semaphore(concurrency)
-        self._is_closed = False
+        self._operations = _Operations(own["concurrency"])
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -110,89 +83,101 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; the client is of no use any more."""
-        self._is_closed = True
+        """Close the client and its connections.
+
+        Operations under way end with RuntimeError; later ones raise it at once. It may be called
+        any number of times, from several tasks; each call returns when everything is closed.
+        """
+        if self._closing is None:
+            self._operations.end()
+            self._closing = asyncio.ensure_future(self._close())
+        # Cancelling one caller must not leave the connections half closed for the others.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        # Operations that end may still have requests to send, such as to cancel an upload.
+        await self._operations.wait()
         for host in self._hosts.values():
             await host.aclose()
 
+    @documented(MergeKeywords)
     async def merge(
-        self,
-        target: str,
-        *,
-        template: str | None = None,
-        sources: Sequence[str] = (),
-        platforms: Sequence[str] = (),
-        tags: Sequence[str] = (),
-        arch_aliases: Mapping[str, str] | None = None,
-        annotations: Mapping[str, str] | None = None,
-        format: ListFormat = "auto",
-        platform_check: PlatformCheck = "warn",
-        dry_run: bool = False,
-        copy_layers: bool = False,
-        on_event: OnEvent = ignore,
+        self, target: str | Reference, **keywords: Unpack[MergeKeywords]
     ) -> MergeResult:
         """Join images into one multi-architecture image.
 
-        It takes, returns and raises what ``oci_merge.merge`` does.
-        """
-        job = check_request(
-            MergeRequest(
-                target=target,
-                template=template,
-                sources=sources,
-                platforms=platforms,
-                tags=tags,
-                arch_aliases=arch_aliases or {},
-                annotations=annotations or {},
-                format=format,
-                platform_check=platform_check,
-                copy_layers=copy_layers,
-            )
-        )
-        return await self._run(job, on_event, dry_run=dry_run)
+        Args:
+            target: the tag to publish, for example ``reg.example/app:latest``.
+            **keywords: those of ``options.MergeKeywords``.
 
-    async def push(
-        self,
-        spec: Spec,
-        *,
-        list_type: Literal["docker", "oci"] = "docker",
-        ignore_missing: bool = False,
-        platform_check: PlatformCheck = "warn",
-        copy_layers: bool = False,
-        on_event: OnEvent = ignore,
-    ) -> MergeResult:
+        Returns:
+            The same as ``oci_merge.merge``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.merge``.
+        """
+        asked = self._checked("merge", MergeKeywords, keywords)
+        return await self._run(
+            merge_job(target, asked), asked["on_event"], dry_run=asked["dry_run"]
+        )
+
+    @documented(PushKeywords)
+    async def push(self, spec: Spec, **keywords: Unpack[PushKeywords]) -> MergeResult:
         """Join the images of a spec as manifest-tool does, byte for byte.
 
-        It takes, returns and raises what ``oci_merge.push`` does.
-        """
-        job = check_spec(
-            spec,
-            format=list_type,
-            platform_check=platform_check,
-            ignore_missing=ignore_missing,
-            copy_layers=copy_layers,
-        )
-        return await self._run(job, on_event, dry_run=False)
+        Args:
+            spec: the target and its images, from ``parse_spec`` or ``spec_from_template``.
+            **keywords: those of ``options.PushKeywords``.
 
+        Returns:
+            The same as ``oci_merge.merge``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.merge``.
+        """
+        asked = self._checked("push", PushKeywords, keywords)
+        return await self._run(spec_job(spec, asked), asked["on_event"], dry_run=False)
+
+    @documented(InspectKeywords)
     async def inspect(
-        self, reference: str, *, shallow: bool = False, on_event: OnEvent = ignore
+        self, reference: str | Reference, **keywords: Unpack[InspectKeywords]
     ) -> Inspection:
         """Look at an image or an index in its registry, without downloading layers.
 
-        It takes, returns and raises what ``oci_merge.inspect`` does.
+        Args:
+            reference: with a tag or a digest, for example ``reg.example/app:latest``.
+            **keywords: those of ``options.InspectKeywords``.
+
+        Returns:
+            The same as ``oci_merge.inspect``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.inspect``.
         """
-        parsed = check_inspected(reference)
-        async with self._turns:
+        asked = self._checked("inspect", InspectKeywords, keywords)
+        text = take.reference("reference", reference)
+        parsed = check_inspected(text)
+        async with self._operations.one():
             registry = RegistryClient(
                 self._host(parsed.registry),
                 reads=(parsed.repository,),
                 deadline=Deadline(self._options.deadline),
-                on_event=on_event,
+                on_event=asked["on_event"] or ignore,
             )
-            return await inspect_reference(registry, parsed, reference, shallow=shallow)
+            return await inspect_reference(registry, parsed, text, shallow=asked["shallow"])
 
-    async def _run(self, job: Job, on_event: OnEvent, *, dry_run: bool) -> MergeResult:
-        async with self._turns:
+    def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
+        """Return the keywords of a call, checked, with defaults for those left out."""
+        self._operations.check_open()
+        check_names(f"AsyncClient.{method}", kind, keywords)
+        return checked(kind, keywords)
+
+    async def _run(self, job: Job, on_event: OnEvent | None, *, dry_run: bool) -> MergeResult:
+        on_event = on_event or ignore
+        async with self._operations.one():
             run = Merge(job, on_event)
             deadline = Deadline(self._options.deadline)
             home = job.target.registry
@@ -210,9 +195,11 @@ class AsyncClient:
             return await run.run(registries, dry_run=dry_run)
 
     def _host(self, name: str, *, is_other: bool = False) -> RegistryHost:
-        """Return a registry; as one that has but images it gets none of the target's secrets."""
-        if self._is_closed:
-            raise RuntimeError("the client is closed; make another one")
+        """Return the host of a registry; one with images only gets no secret of the target's.
+
+        A registry may be the target's in one merge and have images only in another, with other
+        options. So it has a host for each of the two.
+        """
         key = name, is_other
         if key not in self._hosts:
             self._hosts[key] = RegistryHost(
@@ -223,6 +210,168 @@ class AsyncClient:
         return self._hosts[key]
 
 
+class _Operations:
+    """The operations that a client has under way, each in the task that asked for it.
+
+    Args:
+        limit: how many run at once; the others wait for their turn.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._turns = asyncio.Semaphore(limit)
+        self._are_ended = False
+        #: Set when the operation in a task has ended.
+        self._under_way: dict[asyncio.Task[Any], asyncio.Event] = {}
+
+    def check_open(self) -> None:
+        """Refuse to begin an operation once ``end`` was called.
+
+        Raises:
+            RuntimeError: it was.
+        """
+        if self._are_ended:
+            raise RuntimeError("the client is closed; make another one")
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Run a block as one operation, when its turn has come.
+
+        Raises:
+            RuntimeError: ``end`` was called, before or while the block ran.
+        """
+        self.check_open()
+        with self._noted():
+            async with self._turns:
+                yield
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine runs in one
+        cancelled_before = task.cancelling()
+        ended = self._under_way[task] = asyncio.Event()
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            if not self._are_ended:
+                raise
+            # As asyncio.timeout does it: end()'s own cancellation is taken back, and where the
+            # caller has cancelled the task as well, it stays cancelled.
+            is_cancelled_otherwise = task.uncancel() > cancelled_before
+            if is_cancelled_otherwise and isinstance(error, asyncio.CancelledError):
+                raise
+            raise RuntimeError("the client was closed before the operation had ended") from error
+        finally:
+            del self._under_way[task]
+            ended.set()
+
+    def end(self) -> None:
+        """Cancel every operation under way, and refuse new ones."""
+        self._are_ended = True
+        for task in self._under_way:
+            task.cancel()
+
+    async def wait(self) -> None:
+        """Wait until everything under way has ended."""
+        for ended in list(self._under_way.values()):
+            await ended.wait()
+
+
+def _for_sources(target: RegistryOptions) -> RegistryOptions:
+    """Return how to reach registries that have images but not the target, by default.
+
+    Another registry must not get the target's password or client certificate. Its scheme and its
+    certificate are its own matter, so ``plain_http`` and ``insecure`` are not copied either.
+    """
+    return RegistryOptions(
+        docker_config=target.docker_config,
+        retries=target.retries,
+        timeout=target.timeout,
+        rate=target.rate,
+    )
+
+
 def _without_login(environ: Mapping[str, str]) -> dict[str, str]:
     own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
     return {name: value for name, value in environ.items() if name not in own}
+
+
+@asynccontextmanager
+async def _opened(
+    verb: str, kind: type, keywords: Mapping[str, Any]
+) -> AsyncIterator[tuple[AsyncClient, Any]]:
+    """Open a client for one call of a verb, and give it with the keywords of its own method."""
+    check_names(verb, kind, keywords)
+    client, call = divided(ClientCall, keywords)
+    async with AsyncClient(**client) as opened:
+        yield opened, call
+
+
+@documented(MergeCall)
+async def merge_async(target: str | Reference, **keywords: Unpack[MergeCall]) -> MergeResult:
+    """Join images into one multi-architecture image in their registry.
+
+    No layer is downloaded unless ``copy_layers`` is set. Tags move last, when everything else is
+    in place, so a failure before that leaves them as they were; a rerun continues from there.
+
+    Args:
+        target: the tag to publish, for example ``reg.example/app:latest``.
+        **keywords: those of ``options.MergeCall``.
+
+    Returns:
+        The index's digest and size, its platforms, and which tags moved.
+
+    Raises:
+        UsageError: an argument is wrong; no request was sent.
+        PlanError: the images cannot be joined.
+        ManifestError: a manifest in the registry cannot be used.
+        PublishError: some tags moved and some did not.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("merge", MergeCall, keywords) as (client, call):
+        return await client.merge(target, **call)
+
+
+@documented(PushCall)
+async def push_async(spec: Spec, **keywords: Unpack[PushCall]) -> MergeResult:
+    """Join the images of a spec as manifest-tool does, byte for byte.
+
+    Unlike ``merge``, this takes the kind of index from ``list_type`` alone, and publishes
+    platforms as they are written rather than in their normal form.
+
+    Args:
+        spec: the target and its images, from ``parse_spec`` or ``spec_from_template``.
+        **keywords: those of ``options.PushCall``.
+
+    Returns:
+        The same as ``merge``.
+
+    Raises:
+        OciMergeError: as ``merge`` does.
+    """
+    async with _opened("push", PushCall, keywords) as (client, call):
+        return await client.push(spec, **call)
+
+
+@documented(InspectCall)
+async def inspect_async(reference: str | Reference, **keywords: Unpack[InspectCall]) -> Inspection:
+    """Look at an image or an index in its registry, without downloading layers.
+
+    Args:
+        reference: with a tag or a digest, for example ``reg.example/app:latest``.
+        **keywords: those of ``options.InspectCall``.
+
+    Returns:
+        Its digest, exact bytes, and images with their platforms and layers.
+
+    Raises:
+        UsageError: the reference is not one, or has neither tag nor digest.
+        ManifestError: the reference does not name an image or an index.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("inspect", InspectCall, keywords) as (client, call):
+        return await client.inspect(reference, **call)

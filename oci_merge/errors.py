@@ -6,7 +6,7 @@
         InvalidPlatformError
         TemplateError
         SpecError
-      ManifestError                    what the registry holds cannot be used
+      ManifestError                    a manifest in the registry cannot be used
         UnsupportedMediaTypeError
         DigestMismatchError
       PlanError                        the components do not make one image
@@ -26,12 +26,13 @@
         ServerError
       TransportError                   no answer: time-outs, TLS, DNS, refused connections
 
-Nothing else escapes the library on purpose: errors of httpx and pydantic are turned into these.
+The library turns errors of httpx and pydantic into these.
+Each can be pickled and copied, and shows its hint in a traceback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -43,14 +44,48 @@ class OciMergeError(Exception):
         hint: what to try next, or an empty string.
     """
 
+    _hint = ""
+
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
+    @property
+    def hint(self) -> str:
+        """What to try next, or an empty string."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        # A traceback shows the hint as a note. Some hints are replaced after the error was made:
+        # the old note goes, and notes of others stay.
+        notes = [note for note in getattr(self, "__notes__", ()) if note != _note(self._hint)]
+        self._hint = hint
+        self.__notes__ = [*notes, _note(hint)] if hint else notes
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., OciMergeError], tuple[object, ...], dict[str, object]]:
+        """Return what ``pickle`` and ``copy`` make the error of again.
+
+        An exception's own way calls the class with ``args`` alone, and so without the arguments
+        that have names.
+        """
+        return _blank, (type(self), *self.args), vars(self)
+
+
+def _blank(kind: type[OciMergeError], *args: object) -> OciMergeError:
+    """Return an error that has its ``args`` and no attributes yet."""
+    return kind.__new__(kind, *args)
+
+
+def _note(hint: str) -> str:
+    return f"hint: {hint}"
+
 
 class UsageError(OciMergeError):
-    """What the caller asked for cannot be done as written; no request has been sent."""
+    """An argument is wrong, or several contradict each other; no request has been sent."""
 
 
 class InvalidReferenceError(UsageError):
@@ -117,7 +152,7 @@ class PublishError(OciMergeError):
     """A tag could not be written.
 
     Args:
-        moved: the tags that stand on the new index (some may have stood there before).
+        moved: the tags that are on the new index (some may have been on it before).
         failed: the tags that could not be written and are as they were.
     """
 

@@ -1,4 +1,4 @@
-"""Progress of a merge, as it happens. Frozen values; what to show of them is the caller's."""
+"""Progress events: frozen values that a merge hands to ``on_event``."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class StageAdvanced(Event):
 
 @dataclass(frozen=True, slots=True)
 class ComponentsFound(Event):
-    """Looking for the known platforms found these.
+    """The search for the known platforms has found these images.
 
     Attributes:
         references: where images were found.
-        platforms: the value of ``--platforms`` that would name the same ones.
+        platforms: the value of ``--platforms`` that names the same images.
     """
 
     references: tuple[str, ...]
@@ -59,7 +59,7 @@ class TagMoved(Event):
 
     Attributes:
         tag: the bare tag.
-        changed: whether it was moved now, rather than found there.
+        changed: whether this run moved it; False if it stood there before.
     """
 
     tag: str
@@ -68,7 +68,7 @@ class TagMoved(Event):
 
 @dataclass(frozen=True, slots=True)
 class CopyStarted(Event):
-    """A blob begins to be copied; one that has to begin anew says so again.
+    """The copy of a blob begins, or begins again from its first byte.
 
     Attributes:
         digest: the blob.
@@ -87,7 +87,7 @@ class CopyAdvanced(Event):
 
     Attributes:
         digest: the blob.
-        count: how many more.
+        count: how many bytes more.
     """
 
     digest: str
@@ -122,12 +122,12 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True)
 class Retrying(Event):
-    """A request failed in a way that may pass, and is sent again after a while.
+    """A request has failed, perhaps only for now, and is sent again after a wait.
 
     Attributes:
         subject: the request, for example ``GET /v2/team/app/manifests/1.0``.
         reason: why it failed, in words that are safe to print.
-        seconds: how long until then.
+        seconds: how long the wait is.
     """
 
     subject: str

@@ -1,68 +1,162 @@
-"""How a registry is reached, and as whom: every such parameter is declared here, once. Pure."""
+"""Every parameter of the library, declared once: its type, default, meaning and check. Pure.
 
-from __future__ import annotations
+What takes parameters names one of these TypedDicts (``**keywords: Unpack[MergeCall]``); its
+signature and documentation are made from it.
 
-import math
+There is no ``from __future__ import annotations`` here, since the annotations are read at run time.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Literal, Protocol, TypedDict, Unpack
 
+from oci_merge import _keywords as take
+from oci_merge._keywords import Keyword, check_names, checked, documented
 from oci_merge.errors import UsageError
+from oci_merge.events import OnEvent
+from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference
 
-#: How often a request is sent again, where the caller does not say it.
+ListFormat = Literal["auto", "oci", "docker"]
+ListType = Literal["docker", "oci"]
+PlatformCheck = Literal["warn", "error", "off"]
+
+#: How often a request is sent again by default.
 DEFAULT_RETRIES = 4
+#: How many operations of a client run at once by default.
+DEFAULT_CONCURRENCY = 16
+
+_seconds = take.positive("seconds", "give a number such as 30 or 0.5, or leave it out")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class PathLike(Protocol):
+    """A path, such as ``pathlib.Path``."""
+
+    def __fspath__(self) -> str:
+        """Return the path as text."""
+
+
+class CredentialKeywords(TypedDict, total=False):
+    """Who to be at a registry."""
+
+    username: Annotated[
+        str | None,
+        Keyword(
+            take.text,
+            """the registry's user; by default a credential is looked for, see
+            ``explain_credentials``.""",
+        ),
+    ]
+    password: Annotated[str | None, Keyword(take.text, "the user's password or token.")]
+    docker_config: Annotated[
+        str | PathLike | None,
+        Keyword(
+            take.path,
+            """a docker config, or the folder that holds it, to search instead of the usual
+            files.""",
+        ),
+    ]
+
+
+class ClientKeywords(CredentialKeywords, total=False):
+    """How to reach a registry, and who to be there."""
+
+    plain_http: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            "speak plain HTTP; for a registry on a loopback address it is tried in any case.",
+            False,
+        ),
+    ]
+    insecure: Annotated[
+        bool, Keyword(take.flag, "do not verify the registry's certificate.", False)
+    ]
+    retries: Annotated[
+        int,
+        Keyword(
+            take.whole_number(
+                0, "0 or more", "give a number such as 4; 0 sends each request only once"
+            ),
+            """how often a request is sent again after a failure that may be temporary: the
+            connection broke, or the answer was 408, 429, 500, 502, 503 or 504; 0 for never.""",
+            DEFAULT_RETRIES,
+        ),
+    ]
+    timeout: Annotated[
+        float | None,
+        Keyword(
+            _seconds,
+            """how many seconds to wait for a connection, and how many for the next byte of an
+            answer; by default 15 and 60, and 300 for a blob that is copied.""",
+        ),
+    ]
+    deadline: Annotated[
+        float | None,
+        Keyword(
+            _seconds,
+            """how many seconds one operation may take, with the waits between retries; no limit
+            by default.""",
+        ),
+    ]
+    rate: Annotated[
+        float | None,
+        Keyword(
+            take.positive("requests a second", "give a number such as 10 or 0.5, or leave it out"),
+            "how many requests a second may go to one registry; no limit by default.",
+        ),
+    ]
+    ca_file: Annotated[
+        str | PathLike | None,
+        Keyword(
+            take.path,
+            "a PEM file with authorities to trust for the registry beside the system's own.",
+        ),
+    ]
+    client_cert: Annotated[
+        str | PathLike | None,
+        Keyword(
+            take.path,
+            "a PEM file with the certificate to show to the registry, and its chain.",
+        ),
+    ]
+    client_key: Annotated[
+        str | PathLike | None,
+        Keyword(
+            take.path, "a PEM file with its private key, where that is not in ``client_cert``."
+        ),
+    ]
+
+
+@documented(ClientKeywords)
+@dataclass(frozen=True, slots=True, init=False)
 class RegistryOptions:
-    """How a registry is reached, and as whom.
+    """How to reach a registry, and who to be there.
 
     Attributes:
-        username: the registry's user; without one, a credential is looked for, see
-            ``explain_credentials``.
-        password: the user's password or token.
-        docker_config: a docker config, or the folder that has it, to look into instead of the
-            usual files.
-        plain_http: speak plain HTTP; a registry on a loopback address is tried so anyway.
-        insecure: do not verify the registry's certificate.
-        retries: how often a request is sent again after it failed in a way that may pass: the
-            connection broke, or the answer was 408, 429, 500, 502, 503 or 504. 0 for never.
-        timeout: how many seconds to wait for a connection, and how many for the next byte of an
-            answer; where it is left out, 15 and 60, or 300 for a blob that is copied.
-        deadline: how many seconds the whole run may take, waiting between retries included;
-            no limit where it is left out.
-        rate: how many requests a second may go to one registry; no limit where it is left out.
-        ca_file: a PEM file with authorities to trust for the registry beside the system's own.
-        client_cert: a PEM file with the certificate to show to the registry, and its chain.
-        client_key: a PEM file with its private key, where that is not in ``client_cert``.
+        **keywords: those of ``ClientKeywords``; paths are kept as text.
 
     Raises:
-        UsageError: a value is out of range, or a key has no certificate.
+        UsageError: a value is of a wrong type or out of range, or a key has no certificate.
     """
 
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    docker_config: str | None = None
-    plain_http: bool = False
-    insecure: bool = False
-    retries: int = DEFAULT_RETRIES
-    timeout: float | None = None
-    deadline: float | None = None
-    rate: float | None = None
-    ca_file: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
+    username: str | None
+    password: str | None = field(repr=False)
+    docker_config: str | None
+    plain_http: bool
+    insecure: bool
+    retries: int
+    timeout: float | None
+    deadline: float | None
+    rate: float | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
 
-    def __post_init__(self) -> None:
-        if self.retries < 0:
-            raise UsageError(
-                f"{self.retries} retries cannot be", hint="0 sends every request once only"
-            )
-        _check_seconds("time-out", self.timeout)
-        _check_seconds("deadline", self.deadline)
-        if self.rate is not None and not (0 < self.rate < math.inf):
-            raise UsageError(
-                f"{self.rate:g} requests a second cannot be",
-                hint="give a number above 0, such as 10 or 0.5, or leave it out",
-            )
+    def __init__(self, **keywords: Unpack[ClientKeywords]) -> None:
+        check_names("RegistryOptions", ClientKeywords, keywords)
+        for name, value in checked(ClientKeywords, keywords).items():
+            object.__setattr__(self, name, value)  # the class is frozen
         if self.client_key is not None and self.client_cert is None:
             raise UsageError(
                 "a client key is given without a client certificate",
@@ -70,9 +164,189 @@ class RegistryOptions:
             )
 
 
-def _check_seconds(what: str, seconds: float | None) -> None:
-    if seconds is not None and not (0 < seconds < math.inf):
+def _registry_options(name: str, value: object) -> RegistryOptions:
+    if not isinstance(value, RegistryOptions):
+        hint = f"write {name}=oci_merge.RegistryOptions(...)"
+        raise take.mistyped(name, "a RegistryOptions", value, hint)
+    if value.deadline is not None:
         raise UsageError(
-            f"a {what} of {seconds:g} seconds cannot be",
-            hint="give a number of seconds above 0, or leave it out",
+            f"{name} has a deadline, but an operation has one deadline for all registries",
+            hint="give the deadline beside it, and leave it out there",
         )
+    return value
+
+
+class SourceKeywords(TypedDict, total=False):
+    """How to reach registries that have images to join but not the target."""
+
+    source_registry: Annotated[
+        RegistryOptions | None,
+        Keyword(
+            _registry_options,
+            """how to reach the registries that have images but not the target, and who
+            to be there, see ``copy_layers``; by default they are reached with the same
+            ``docker_config``, ``retries``, ``timeout`` and ``rate``, and with nothing else of
+            what is given here.""",
+        ),
+    ]
+
+
+class ConcurrencyKeywords(TypedDict, total=False):
+    """How much a client does at once."""
+
+    concurrency: Annotated[
+        int,
+        Keyword(
+            take.whole_number(
+                1, "at least 1", "give a number such as 16; 1 lets one operation follow the other"
+            ),
+            "how many operations run at once; the others wait for their turn.",
+            DEFAULT_CONCURRENCY,
+        ),
+    ]
+
+
+class EventKeywords(TypedDict, total=False):
+    """Who is told of progress."""
+
+    on_event: Annotated[
+        OnEvent | None,
+        Keyword(
+            take.function,
+            """called with each progress event, in the thread of the event loop; an inspection
+            reports retries only.""",
+        ),
+    ]
+
+
+class WriteKeywords(EventKeywords, total=False):
+    """How to publish."""
+
+    platform_check: Annotated[
+        PlatformCheck,
+        Keyword(
+            take.choice(PlatformCheck, "platform check"),
+            """what to do if an image contradicts the platform asked for: ``warn`` and publish
+            the platform asked for, ``error``, or ``off``.""",
+            "warn",
+        ),
+    ]
+    copy_layers: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """if the registry does not mount a blob, copy it through this machine, in pieces; the
+            images may then be in other registries than the target. The credentials and the
+            certificate files given here, and ``OCI_MERGE_USERNAME``, are for the target's registry
+            only; see ``source_registry`` for the others.""",
+            False,
+        ),
+    ]
+
+
+class ImageKeywords(TypedDict, total=False):
+    """Which images to join, and into what."""
+
+    template: Annotated[
+        str | None,
+        Keyword(
+            take.text,
+            """one reference for all platforms, with ARCH, OS and VARIANT in its repository or
+            tag, for example ``reg.example/app-ARCHVARIANT:1.0``.""",
+        ),
+    ]
+    sources: Annotated[
+        Iterable[str | Reference],
+        Keyword(
+            take.several(take.reference),
+            "instead of a template, the images themselves, by tag or digest.",
+            (),
+        ),
+    ]
+    platforms: Annotated[
+        Iterable[str | Platform],
+        Keyword(
+            take.several(take.platform),
+            """the platforms to put into the template, for example ``linux/arm/v7``; by default
+            the known platforms are looked for.""",
+            (),
+        ),
+    ]
+    tags: Annotated[
+        Iterable[str],
+        Keyword(take.several(take.text), "more tags for the index, as bare names.", ()),
+    ]
+    arch_aliases: Annotated[
+        Mapping[str, str] | None,
+        Keyword(
+            take.pairs("architecture alias"),
+            """architecture names that the template's images write otherwise, for example
+            ``{"amd64": "x86_64"}``.""",
+        ),
+    ]
+    annotations: Annotated[
+        Mapping[str, str] | None,
+        Keyword(take.pairs("annotation"), "annotations of the index (an OCI index only)."),
+    ]
+    format: Annotated[
+        ListFormat,
+        Keyword(
+            take.choice(ListFormat, "format"),
+            "``oci``, ``docker``, or ``auto``: a Docker list if every image is Docker's, else OCI.",
+            "auto",
+        ),
+    ]
+    dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
+
+
+class MergeKeywords(ImageKeywords, WriteKeywords, total=False):
+    """What ``Client.merge`` takes beside the target."""
+
+
+class PushKeywords(WriteKeywords, total=False):
+    """What ``Client.push`` takes beside the spec."""
+
+    list_type: Annotated[
+        ListType,
+        Keyword(
+            take.choice(ListType, "format"),
+            "``docker`` for a manifest list, ``oci`` for an index.",
+            "docker",
+        ),
+    ]
+    ignore_missing: Annotated[
+        bool, Keyword(take.flag, "leave out, with a warning, images that are not there.", False)
+    ]
+
+
+class InspectKeywords(EventKeywords, total=False):
+    """What ``Client.inspect`` takes beside the reference."""
+
+    shallow: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            "read only the manifest, and nothing that it lists: one request.",
+            False,
+        ),
+    ]
+
+
+class OwnKeywords(SourceKeywords, ConcurrencyKeywords, total=False):
+    """What a client takes beside how to reach a registry."""
+
+
+class ClientCall(ClientKeywords, OwnKeywords, total=False):
+    """What ``Client`` and ``AsyncClient`` take."""
+
+
+class MergeCall(MergeKeywords, SourceKeywords, ClientKeywords, total=False):
+    """What ``merge`` takes beside the target."""
+
+
+class PushCall(PushKeywords, SourceKeywords, ClientKeywords, total=False):
+    """What ``push`` takes beside the spec."""
+
+
+class InspectCall(InspectKeywords, ClientKeywords, total=False):
+    """What ``inspect`` takes beside the reference."""

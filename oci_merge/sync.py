@@ -1,17 +1,19 @@
-"""The verbs of ``api``, and the client, for code that has no event loop."""
+"""The verbs and the client for code that has no event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import closing
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
-from oci_merge import api
-from oci_merge.client import DEFAULT_CONCURRENCY, AsyncClient
-from oci_merge.options import RegistryOptions
+from oci_merge._keywords import documented
+from oci_merge.client import AsyncClient, inspect_async, merge_async, push_async
+from oci_merge.options import ClientCall
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -19,15 +21,17 @@ _T = TypeVar("_T")
 
 def _blocking(verb: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, _T]:
     """Return ``verb`` with the same parameters, run to its end in an event loop of its own."""
+    name = verb.__name__.removesuffix("_async")
 
     @wraps(verb)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        _refuse_event_loop(verb.__name__, f"oci_merge.{verb.__name__}_async")
+        _refuse_event_loop(name, f"oci_merge.{verb.__name__}")
         return asyncio.run(verb(*args, **kwargs))
 
+    run.__name__ = run.__qualname__ = name
     run.__doc__ = (
-        f"{verb.__doc__}\n    Blocking. In a running event loop it raises RuntimeError; "
-        f"await ``{verb.__name__}_async`` there.\n    "
+        f"{verb.__doc__ or ''}\n\nBlocking. In a running event loop it raises RuntimeError; "
+        f"await ``{verb.__name__}`` there."
     )
     return run
 
@@ -45,53 +49,40 @@ def _awaited(
     return run
 
 
+@documented(ClientCall)
 class Client:
     """``AsyncClient`` for code that has no event loop; use it in a ``with`` block.
 
-    It may be used by many threads at once. Its operations run in a thread of its own, in which
-    events are told, too.
+    Many threads may use it at once. Its operations run in a thread of its own, which also calls
+    ``on_event``.
 
         with oci_merge.Client() as client, ThreadPoolExecutor() as pool:
             results = list(pool.map(lambda image: client.merge(**image), images))
 
     It takes and raises what ``AsyncClient`` does.
+
+    Args:
+        **keywords: those of ``options.ClientCall``.
     """
 
-    def __init__(
-        self,
-        *,
-        username: str | None = None,
-        password: str | None = None,
-        docker_config: str | None = None,
-        plain_http: bool = False,
-        insecure: bool = False,
-        connection: RegistryOptions | None = None,
-        source_plain_http: bool = False,
-        source_insecure: bool = False,
-        concurrency: int = DEFAULT_CONCURRENCY,
-    ) -> None:
-        self._client = AsyncClient(
-            username=username,
-            password=password,
-            docker_config=docker_config,
-            plain_http=plain_http,
-            insecure=insecure,
-            connection=connection,
-            source_plain_http=source_plain_http,
-            source_insecure=source_insecure,
-            concurrency=concurrency,
-        )
+    def __init__(self, **keywords: Unpack[ClientCall]) -> None:
+        self._client = AsyncClient(**keywords)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._switching = threading.Lock()
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
+        self._closing: Future[None] | None = None
+        # Guards these, so that no call is handed to a loop that is about to stop.
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Client:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="oci-merge", daemon=True
-        )
-        self._thread.start()
+        with self._lock:
+            if self._is_closed or self._thread is not None:
+                raise RuntimeError("the client was opened or closed before; make another one")
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_serve, args=[self._loop], name="oci-merge", daemon=True
+            )
+            self._thread.start()
         return self
 
     def __exit__(
@@ -103,42 +94,45 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close every connection and end the thread; what is under way is cancelled."""
-        with self._switching:
-            loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
+        """Close the client and its connections, and end its thread.
+
+        Operations under way end with RuntimeError in the threads that wait for them. It may be
+        called any number of times, from any thread. It returns when everything is closed. Called by
+        ``on_event`` it returns at once, since it runs in the thread that has to end.
+        """
+        with self._lock:
+            self._is_closed = True
+            if self._loop is not None:
+                self._closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+                self._loop = None
+        if self._thread is None or self._thread is threading.current_thread():
             return
-        try:
-            asyncio.run_coroutine_threadsafe(self._end(), loop).result()
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            self._thread.join()
-            loop.close()
+        self._thread.join()
+        if self._closing is not None:
+            self._closing.result()
 
-    async def _end(self) -> None:
-        # First what was asked for, which lets its own tasks come to an end.
-        for tasks in (self._under_way, asyncio.all_tasks() - {asyncio.current_task()}):
-            for task in tasks:
-                assert task is not None
+    async def _close(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await self._client.aclose()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.aclose()
-
-    async def _noted(self, work: Coroutine[Any, Any, _T]) -> _T:
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
-        try:
-            return await work
+            await asyncio.gather(*left, return_exceptions=True)
         finally:
-            self._under_way.discard(task)
+            # Not stop() itself: the loop needs one more turn to report the end of this task.
+            loop.call_soon(loop.stop)
 
     def _wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
-        with self._switching:
+        with self._lock:
             if self._loop is None:
                 work.close()
-                raise RuntimeError("the client is not open: use it in a with block")
-            future = asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
+                raise RuntimeError(
+                    "the client is closed; make another one"
+                    if self._is_closed
+                    else "the client is not open: use it in a with block"
+                )
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except BaseException:
@@ -149,6 +143,12 @@ class Client:
     merge = _awaited(AsyncClient.merge)
     push = _awaited(AsyncClient.push)
     inspect = _awaited(AsyncClient.inspect)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop in this thread until it is stopped, and close it."""
+    with closing(loop):
+        loop.run_forever()
 
 
 def _refuse_event_loop(name: str, instead: str) -> None:
@@ -166,6 +166,6 @@ def _refuse_event_loop(name: str, instead: str) -> None:
     )
 
 
-merge = _blocking(api.merge)
-push = _blocking(api.push)
-inspect = _blocking(api.inspect)
+merge = _blocking(merge_async)
+push = _blocking(push_async)
+inspect = _blocking(inspect_async)

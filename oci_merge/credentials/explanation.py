@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
+from oci_merge import _keywords as take
+from oci_merge._keywords import check_names, checked, documented
 from oci_merge.credentials.credential import Credential, CredentialKind
 from oci_merge.credentials.files import docker_config_file
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.search import CredentialSearch, given_credential
 from oci_merge.errors import CredentialError
-from oci_merge.model.reference import parse_reference
+from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.options import CredentialKeywords
 
 SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 
@@ -79,12 +82,9 @@ class CredentialExplanation:
         }
 
 
+@documented(CredentialKeywords)
 def explain_credentials(
-    reference: str,
-    *,
-    username: str | None = None,
-    password: str | None = None,
-    docker_config: str | None = None,
+    reference: str | Reference, **keywords: Unpack[CredentialKeywords]
 ) -> CredentialExplanation:
     """Say which credential a run would use for an image, and why not another.
 
@@ -93,20 +93,21 @@ def explain_credentials(
 
     Args:
         reference: the image, for example ``reg.example/team/app:latest``.
-        username: as for ``merge``, like all that follow.
-        password: see there.
-        docker_config: see there.
+        **keywords: those of ``options.CredentialKeywords``.
 
     Raises:
         UsageError: it is no reference, or a user name comes without a password.
         CredentialError: there is no ``docker_config``. Other sources that cannot be read are
             part of the explanation.
     """
-    parsed = parse_reference(reference)
+    check_names("explain_credentials", CredentialKeywords, keywords)
+    asked = checked(CredentialKeywords, keywords)
+    parsed = parse_reference(take.reference("reference", reference))
+    docker_config = asked["docker_config"]
     search = CredentialSearch(
         parsed.registry,
-        given_credential(username, password),
-        docker_config=docker_config_file(docker_config) if docker_config else None,
+        given_credential(asked["username"], asked["password"]),
+        docker_config=docker_config_file(str(docker_config)) if docker_config else None,
     )
     found, sources = _look_at_all(search, Place(parsed.registry, parsed.repository))
     return CredentialExplanation(

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
-
-ListFormat = Literal["auto", "oci", "docker"]
-
-
-PlatformCheck = Literal["warn", "error", "off"]
-
+from oci_merge.options import ListFormat, PlatformCheck
 
 #: A Docker manifest list has no room for annotations, be that known before or after reading.
 NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
@@ -47,12 +41,12 @@ class Job:
         sources: the images to join, in order; empty where they have to be looked for.
         candidates: where to look for images; empty where ``sources`` says it.
         annotations: annotations of the index.
-        format: as in the request.
-        platform_check: as in the request.
+        format: the kind of index, see ``options.ImageKeywords``.
+        platform_check: what to do where an image contradicts the platform asked for.
         warnings: what the user should know, in sentences.
         as_written: publish platforms as the configs write them, rather than in normal form.
         ignore_missing: leave out images that are not there.
-        copy_layers: as in the request.
+        copy_layers: copy blobs that cannot be mounted; images may be in other registries.
     """
 
     target: Reference

@@ -17,8 +17,9 @@ from oci_merge.model import media_types
 from oci_merge.model.index import IndexDocument, IndexEntry, encode_index
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
+from oci_merge.options import ListFormat
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT, ListFormat
+from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT
 from oci_merge.planning.transfers import Transfers
 
 #: What attestations say that they run on; an entry has to say something.
@@ -99,7 +100,7 @@ def plan_index(
     Args:
         components: what to list, in order, with the platform to publish for each; attestations
             move behind the images.
-        list_format: the kind of index, see ``MergeRequest.format``.
+        list_format: the kind of index, see ``options.ImageKeywords``.
         annotations: annotations of the index.
 
     Raises:

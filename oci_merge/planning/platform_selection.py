@@ -20,8 +20,9 @@ from oci_merge.model.platform import (
     unknown_platform,
 )
 from oci_merge.model.reference import Reference
+from oci_merge.options import PlatformCheck
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import PlatformCheck, Source
+from oci_merge.planning.job import Source
 
 
 def select(source: Source, components: Sequence[Component]) -> tuple[Component, ...]:

@@ -1,12 +1,12 @@
-"""What the user asks for, checked as far as it can be before the first request."""
+"""Checks everything that is asked for, as far as it can be checked before the first request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import get_args
+from dataclasses import replace
 
+from oci_merge import _keywords as take
 from oci_merge._text import printable
 from oci_merge.errors import (
     InvalidPlatformError,
@@ -21,65 +21,36 @@ from oci_merge.model.platform import (
     unknown_platform,
 )
 from oci_merge.model.reference import Reference, check_tag, parse_reference
+from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
 from oci_merge.planning.job import (
     NO_ANNOTATIONS,
     NO_ANNOTATIONS_HINT,
     Candidate,
     Job,
-    ListFormat,
-    PlatformCheck,
     Source,
 )
-from oci_merge.planning.spec import Spec
+from oci_merge.planning.spec import Spec, SpecImage
 from oci_merge.planning.template import candidates, expand
 
 _ALIAS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeRequest:
-    """A merge as it is asked for, in words.
+def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
+    """Check every name, tag, platform and annotation of a merge.
 
-    Attributes:
+    Args:
         target: the tag to publish, for example ``reg.example/app:latest``.
-        template: one reference for every platform, with ARCH, OS and VARIANT in it; or
-        sources: the images themselves, by tag or digest.
-        platforms: the platforms to put into the template; where there are none, the known
-            platforms are looked for.
-        tags: more tags to publish in the target's repository, as bare names.
-        arch_aliases: architecture names that the template's images write otherwise.
-        annotations: annotations of the index.
-        format: the kind of index; ``auto`` makes a Docker list of Docker images and an OCI index
-            of everything else.
-        platform_check: what to do where an image's config contradicts the platform asked for.
-        copy_layers: copy blobs that cannot be mounted; the images may be in other registries.
-    """
-
-    target: str
-    template: str | None = None
-    sources: Sequence[str] = ()
-    platforms: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    arch_aliases: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    format: ListFormat = "auto"
-    platform_check: PlatformCheck = "warn"
-    copy_layers: bool = False
-
-
-def check_request(request: MergeRequest) -> Job:
-    """Check every name, tag, platform and annotation of a request.
+        asked: the keywords of the merge, from ``checked``.
 
     Raises:
         UsageError: something is wrong; the error says what and what to do.
     """
-    _check_lists(request)
-    sources, looked_for = _components(request)
+    sources, looked_for = _components(asked)
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
     job = Job(
-        target=_check_target(request.target),
-        tags=tuple(request.tags),
+        target=_check_target(take.reference("target", target)),
+        tags=tuple(asked["tags"]),
         sources=tuple(
             Source(_with_default_tag(source.reference), source.platform) for source in sources
         ),
@@ -87,62 +58,74 @@ def check_request(request: MergeRequest) -> Job:
             Candidate(_with_default_tag(candidate.reference), candidate.platforms)
             for candidate in looked_for
         ),
-        annotations=dict(request.annotations),
-        format=request.format,
-        platform_check=request.platform_check,
-        copy_layers=request.copy_layers,
-        warnings=_untagged(request.template, references),
+        annotations=asked["annotations"] or {},
+        format=asked["format"],
+        platform_check=asked["platform_check"],
+        copy_layers=asked["copy_layers"],
+        warnings=_untagged(asked["template"], references),
     )
     return _checked(job)
 
 
-def check_spec(
-    spec: Spec,
-    *,
-    format: ListFormat,
-    platform_check: PlatformCheck,
-    ignore_missing: bool,
-    copy_layers: bool = False,
-) -> Job:
+def spec_job(spec: Spec, asked: PushKeywords) -> Job:
     """Check every name, tag, platform and annotation of a spec.
 
-    Its platforms are published as they are written. Unlike in a request, an image without a tag
+    Its platforms are published as they are written. Unlike in a merge, an image without a tag
     is an error, as it is for manifest-tool.
 
     Args:
         spec: the spec.
-        format: ``docker`` or ``oci``.
-        platform_check: what to do where an image's config contradicts the platform asked for.
-        ignore_missing: leave out images that are not there.
-        copy_layers: copy blobs that cannot be mounted; the images may be in other registries.
+        asked: the keywords of the push, from ``checked``.
 
     Raises:
         UsageError: something is wrong; the error says what and what to do.
     """
-    sources = tuple(
-        Source(_check_tagged(parse_reference(entry.image)), entry.platform)
-        for entry in spec.manifests
-    )
+    spec = _spec(spec)
     job = Job(
-        target=_check_target(spec.image),
-        tags=spec.tags,
-        sources=sources,
+        target=_check_target(take.reference("spec.image", spec.image)),
+        tags=_TEXTS("spec.tags", spec.tags),
+        sources=_SPEC_IMAGES("spec.manifests", spec.manifests),
         candidates=(),
-        annotations=dict(spec.annotations),
-        format=format,
-        platform_check=platform_check,
+        annotations=_ANNOTATIONS("spec.annotations", spec.annotations),
+        format=asked["list_type"],
+        platform_check=asked["platform_check"],
         warnings=(),
         as_written=True,
-        ignore_missing=ignore_missing,
-        copy_layers=copy_layers,
+        ignore_missing=asked["ignore_missing"],
+        copy_layers=asked["copy_layers"],
     )
     return _checked(job)
 
 
+def _spec(value: object) -> Spec:
+    if isinstance(value, Spec):
+        return value
+    raise take.mistyped("spec", "a Spec", value, "make one with parse_spec or spec_from_template")
+
+
+def _spec_image(name: str, value: object) -> Source:
+    if not isinstance(value, SpecImage):
+        raise take.mistyped(name, "a SpecImage", value, "make the spec with parse_spec")
+    reference = parse_reference(take.reference(name, value.image))
+    return Source(_check_tagged(reference), _spec_platform(name, value.platform))
+
+
+def _spec_platform(name: str, value: object) -> Platform | None:
+    if value is None:
+        return None
+    if not isinstance(value, Platform):
+        raise take.mistyped(f"the platform of {name}", "a Platform", value, "write Platform(...)")
+    take.platform(name, value)
+    return value
+
+
+_TEXTS = take.several(take.text)
+_SPEC_IMAGES = take.several(_spec_image)
+_ANNOTATIONS = take.pairs("annotation")
+
+
 def _checked(job: Job) -> Job:
-    """Check what requests and specs have in common, and add what that has to warn of."""
-    _check_choice("format", job.format, get_args(ListFormat))
-    _check_choice("platform check", job.platform_check, get_args(PlatformCheck))
+    """Check what merges and specs have in common, and add the warnings about it."""
     _check_annotations(job.annotations, job.format)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
@@ -153,67 +136,43 @@ def _checked(job: Job) -> Job:
     return replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
 
 
-def split_pairs(text: str) -> list[str]:
-    """Split ``key=value`` words at commas; a comma only divides where a ``=`` follows it.
-
-    ``a=hello, world,b=2`` is ``a=hello, world`` and ``b=2``.
-    """
-    words: list[str] = []
-    for piece in text.split(","):
-        if words and "=" not in piece:
-            words[-1] += f",{piece}"
-        else:
-            words.append(piece)
-    return words
-
-
-def parse_pairs(values: Iterable[str], *, what: str) -> dict[str, str]:
-    """Parse ``key=value`` words; a value may itself contain ``=``.
-
-    Args:
-        values: the words.
-        what: names them in the error, for example ``annotation``.
-
-    Raises:
-        UsageError: a word has no ``=`` or no key, or a key comes twice with different values.
-    """
-    pairs: dict[str, str] = {}
-    for value in values:
-        key, equals, content = value.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(
-                f"the {what} {printable(value)!r} is not of the form key=value",
-            )
-        if pairs.setdefault(key.strip(), content) != content:
-            raise UsageError(f"the {what} {printable(key)!r} is given twice")
-    return pairs
-
-
-def _components(
-    request: MergeRequest,
-) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
-    _check_aliases(request.arch_aliases)
-    if (request.template is None) == (not request.sources):
+def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
+    """Return the images to join, or where to look for them."""
+    template, aliases = asked["template"], asked["arch_aliases"] or {}
+    sources, platforms = tuple(asked["sources"]), tuple(asked["platforms"])
+    _check_aliases(aliases)
+    if (template is None) == (not sources):
         raise UsageError(
             "the images to join are named either by a template or by sources",
             hint="give --template reg.example/app-ARCH:1.0, or --source once for each image",
         )
-    if request.template is None:
-        if request.platforms or request.arch_aliases:
+    if template is None:
+        if platforms or aliases:
             raise UsageError(
                 "platforms and architecture aliases go with a template; "
                 "the platform of a source comes from the image itself",
                 hint="leave out --platforms and --arch-alias, or use --template",
             )
-        return tuple(Source(parse_reference(text)) for text in request.sources), ()
-    platforms = [parse_platform(text) for text in request.platforms]
-    _check_distinct(platforms)
-    if not platforms:
-        return (), candidates(request.template, request.arch_aliases)
-    return tuple(
-        Source(expand(request.template, platform, request.arch_aliases), platform)
-        for platform in platforms
-    ), ()
+        return tuple(Source(parse_reference(str(source))) for source in sources), ()
+    parsed = [_check_platform(platform) for platform in platforms]
+    _check_distinct(parsed)
+    if not parsed:
+        return (), candidates(template, aliases)
+    return tuple(Source(expand(template, platform, aliases), platform) for platform in parsed), ()
+
+
+def _check_platform(platform: str | Platform) -> Platform:
+    """Parse a platform; one that is a value already has to be one that could be parsed."""
+    if isinstance(platform, str):
+        return parse_platform(platform)
+    parts = (platform.os, platform.architecture, platform.variant)
+    parsed = parse_platform("/".join(parts if platform.variant else parts[:2]))
+    if (parsed.os, parsed.architecture, parsed.variant) != parts:
+        raise InvalidPlatformError(
+            f"{printable(str(platform))!r} is not a platform",
+            hint="os, architecture and variant are a word each",
+        )
+    return platform
 
 
 def _check_target(text: str) -> Reference:
@@ -252,19 +211,8 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
             )
 
 
-def _check_lists(request: MergeRequest) -> None:
-    """Refuse a text where a list of them belongs: it would be taken letter by letter."""
-    for what in ("sources", "platforms", "tags"):
-        words = getattr(request, what)
-        if isinstance(words, str):
-            raise UsageError(
-                f"the {what} are the text {printable(words)!r} rather than a list of texts",
-                hint=f"write [{printable(words)!r}]",
-            )
-
-
 def _check_texts(platforms: Iterable[Platform]) -> None:
-    """Refuse platforms that no index could say; those of a spec are otherwise as they like."""
+    """Refuse platforms with control characters. A spec's platforms are not checked further."""
     for platform in platforms:
         words = (platform.os, platform.architecture, platform.variant, platform.os_version)
         if any(
@@ -286,13 +234,6 @@ def _check_distinct(platforms: Sequence[Platform]) -> None:
             raise UsageError(f"the platform {platform} is asked for twice{also}")
 
 
-def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(
-            f"{printable(value)!r} is not a {what}", hint=f"choose one of {', '.join(choices)}"
-        )
-
-
 def _check_aliases(aliases: Mapping[str, str]) -> None:
     for name, alias in aliases.items():
         if not _ALIAS_NAME.fullmatch(name) or not _ALIAS_NAME.fullmatch(alias):
@@ -305,11 +246,6 @@ def _check_aliases(aliases: Mapping[str, str]) -> None:
 def _check_annotations(annotations: Mapping[str, str], list_format: ListFormat) -> None:
     if annotations and list_format == "docker":
         raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
-    for key, value in annotations.items():
-        try:
-            "".join((key, value)).encode()
-        except (TypeError, UnicodeEncodeError) as error:
-            raise UsageError(f"the annotation {printable(str(key))!r} is not text") from error
 
 
 def _untagged(template: str | None, references: Sequence[Reference]) -> tuple[str, ...]:

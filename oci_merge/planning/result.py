@@ -1,4 +1,4 @@
-"""What a merge gives back."""
+"""The result of a merge."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from oci_merge.model.platform import Platform
 from oci_merge.planning.component import Component
 from oci_merge.planning.plan import Plan
 
+#: How many platforms or tags the ``repr`` of a result names.
+_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformResult:
     """One image of the index.
 
     Attributes:
-        platform: what it was published as.
+        platform: the platform that it was published as.
         digest: its manifest's digest.
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
         source: the reference that it came from.
-        attestations: digests of the attestation manifests that are about it.
+        attestations: the digests of its attestation manifests.
     """
 
     platform: Platform
@@ -38,15 +41,15 @@ class TagResult:
 
     Attributes:
         name: the bare tag.
-        changed: whether the merge moved it; in a dry run, whether it would. A tag that may be
-            written but not read counts as moved.
+        changed: whether the merge moved it; in a dry run, whether it would move it. A tag that
+            can be written but not read counts as moved.
     """
 
     name: str
     changed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MergeResult:
     """A merge that is done or, in a dry run, planned.
 
@@ -59,7 +62,7 @@ class MergeResult:
         tags: the target's tag and the others asked for.
         warnings: what the user should know, in sentences.
         plan: what was written, and where.
-        dry_run: whether nothing was.
+        dry_run: whether this was a dry run, which writes nothing.
     """
 
     target: str
@@ -71,6 +74,19 @@ class MergeResult:
     warnings: tuple[str, ...]
     plan: Plan
     dry_run: bool
+
+    def __repr__(self) -> str:
+        # It fits a screen: the plan has the bytes of every manifest and would fill many.
+        shown = {
+            "target": self.target,
+            "digest": self.digest,
+            "size": self.size,
+            "platforms": _shortened([str(image.platform) for image in self.platforms]),
+            "tags": _shortened([tag.name for tag in self.tags]),
+            "warnings": len(self.warnings),
+            "dry_run": self.dry_run,
+        }
+        return f"MergeResult({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -93,6 +109,11 @@ class MergeResult:
             "tags": [{"name": tag.name, "changed": tag.changed} for tag in self.tags],
             "warnings": list(self.warnings),
         }
+
+
+def _shortened(words: list[str]) -> str:
+    more = len(words) - _SHOWN
+    return " ".join(words[:_SHOWN] + ([f"and {more} more"] if more > 0 else []))
 
 
 def platform_results(

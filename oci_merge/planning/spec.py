@@ -1,15 +1,21 @@
-"""Specs: a target and its images, as manifest-tool is told them. ``spec_file`` reads them."""
+"""manifest-tool's specs: a target and its images. ``spec_file`` reads them from YAML."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from oci_merge import _keywords as take
 from oci_merge._text import listed, printable
 from oci_merge.errors import InvalidPlatformError, TemplateError
 from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference
 
 _PLACEHOLDERS = ("ARCH", "OS", "VARIANT")
+
+_PLATFORMS = take.several(take.platform)
+_TAGS = take.several(take.text)
+_ANNOTATIONS = take.pairs("annotation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,10 @@ class Spec:
 
 def spec_from_template(
     *,
-    platforms: Sequence[str],
+    platforms: Iterable[str | Platform],
     template: str,
-    target: str,
-    tags: Sequence[str] = (),
+    target: str | Reference,
+    tags: Iterable[str] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> Spec:
     """Make the spec that manifest-tool makes of its ``from-args`` command.
@@ -65,23 +71,37 @@ def spec_from_template(
     Raises:
         InvalidPlatformError: a platform has another shape.
         TemplateError: the template has no placeholder, but there are several platforms.
+        UsageError: an argument is of a wrong type.
     """
-    if len(platforms) > 1 and not any(word in template for word in _PLACEHOLDERS):
+    template = take.text("template", template)
+    asked = _PLATFORMS("platforms", platforms)
+    if len(asked) > 1 and not any(word in template for word in _PLACEHOLDERS):
         raise TemplateError(
             f"the template {printable(template)!r} has none of {listed(_PLACEHOLDERS)}, "
             "so all platforms would get one image",
             hint="write it like reg.example/app-ARCH:1.0",
         )
-    images = []
-    for text in platforms:
-        parts = text.strip().split("/")
-        if len(parts) not in (2, 3) or not all(parts[:2]):
-            raise InvalidPlatformError(
-                f"{printable(text)!r} is not a platform",
-                hint="a platform is os/architecture or os/architecture/variant",
-            )
-        os, architecture, variant = (*parts, "")[:3]
-        image = template.replace("ARCH", architecture, 1).replace("OS", os, 1)
-        image = image.replace("VARIANT", variant, 1)
-        images.append(SpecImage(image, Platform(os, architecture, variant)))
-    return Spec(target, tuple(images), tuple(tags), annotations or {})
+    return Spec(
+        image=take.reference("target", target),
+        manifests=tuple(_image(template, _platform(platform)) for platform in asked),
+        tags=_TAGS("tags", tags),
+        annotations={} if annotations is None else _ANNOTATIONS("annotations", annotations),
+    )
+
+
+def _platform(platform: str | Platform) -> Platform:
+    if isinstance(platform, Platform):
+        return platform
+    parts = platform.strip().split("/")
+    if len(parts) not in (2, 3) or not all(parts[:2]):
+        raise InvalidPlatformError(
+            f"{printable(platform)!r} is not a platform",
+            hint="a platform is os/architecture or os/architecture/variant",
+        )
+    os, architecture, variant = (*parts, "")[:3]
+    return Platform(os, architecture, variant)
+
+
+def _image(template: str, platform: Platform) -> SpecImage:
+    image = template.replace("ARCH", platform.architecture, 1).replace("OS", platform.os, 1)
+    return SpecImage(image.replace("VARIANT", platform.variant, 1), platform)

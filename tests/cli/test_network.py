@@ -149,4 +149,4 @@ def test_a_rate_is_kept_to_and_a_turn_that_comes_too_late_is_not_waited_for(
 def test_a_rate_of_nothing_is_wrong_usage(program: Program, host: str) -> None:
     outcome = program("--rate", "0", "--source", f"{host}/team/img-amd64:1.0", "--target", "a:1")
     assert outcome.status == 2
-    assert outcome.errors[0] == "error: 0 requests a second cannot be"
+    assert outcome.errors[0] == "error: rate must be more than 0 requests a second, got 0"

@@ -77,26 +77,38 @@ def test_the_library_is_told_how_to_reach_the_registry() -> None:
         rate=4,
         ca_file="ca.pem",
     )
-    keywords = registry_keywords(access)
-    assert keywords["docker_config"] == "config.json"
-    assert (
-        RegistryOptions(
-            username="u",
-            password="p",
-            docker_config="config.json",
-            insecure=True,
-            timeout=2.5,
-            rate=4,
-            ca_file="ca.pem",
-        )
-        in keywords.values()
+    assert RegistryOptions(**registry_keywords(access)) == RegistryOptions(
+        username="u",
+        password="p",
+        docker_config="config.json",
+        insecure=True,
+        timeout=2.5,
+        rate=4,
+        ca_file="ca.pem",
     )
 
 
-def test_the_library_is_told_how_to_reach_the_registries_of_the_images() -> None:
-    access = SourcesAccess(source_insecure=True)
-    more = merge_keywords(access).items() - registry_keywords(access).items()
-    assert dict(more) == {"source_plain_http": False, "source_insecure": True}
+def test_other_registries_are_reached_as_usual_where_no_option_says_how() -> None:
+    access = SourcesAccess(username="u", insecure=True)
+    assert merge_keywords(access) == registry_keywords(access)
+
+
+def test_other_registries_get_no_credential_and_no_certificate_of_the_target() -> None:
+    access = SourcesAccess(
+        username="u",
+        password="p",
+        docker_cfg="config.json",
+        plain_http=True,
+        retries=2,
+        timeout=2.5,
+        deadline=9,
+        rate=4,
+        ca_file="ca.pem",
+        source_insecure=True,
+    )
+    assert merge_keywords(access)["source_registry"] == RegistryOptions(
+        docker_config="config.json", insecure=True, retries=2, timeout=2.5, rate=4
+    )
 
 
 def test_a_value_that_cannot_be_is_refused_before_the_library_is_called() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 import oci_merge
-from fixtures.embedded import BasicAuth, EmbeddedRegistry
+from fixtures.embedded import BasicAuth, EmbeddedRegistry, Hook
 from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from tests.edge.support import (
@@ -21,12 +22,14 @@ from tests.edge.support import (
     PASSWORD,
     Answers,
     Delays,
+    Matches,
     asks,
     relays,
     reply,
     sources,
     speaking,
     tags,
+    target,
     with_tokens,
 )
 
@@ -202,7 +205,7 @@ def test_no_more_operations_are_under_way_than_asked_for(
 
 
 def test_a_client_wants_at_least_one_operation() -> None:
-    with pytest.raises(oci_merge.UsageError, match="0 operations at once"):
+    with pytest.raises(oci_merge.UsageError, match="concurrency must be at least 1, got 0"):
         oci_merge.AsyncClient(concurrency=0)
 
 
@@ -225,11 +228,9 @@ def test_a_merge_after_one_that_failed_is_as_good_as_the_first(
 def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
     registry: EmbeddedRegistry, tls: ServerTLS
 ) -> None:
-    connection = oci_merge.RegistryOptions(retries=0)
-
     async def scenario(port: int) -> str:
         host = f"127.0.0.1:{port}"
-        async with oci_merge.AsyncClient(connection=connection) as client:
+        async with oci_merge.AsyncClient(retries=0) as client:
             with pytest.raises(oci_merge.TransportError, match="could not connect"):
                 await _merge(client, host, "bulk/first")
             with serve(registry.app, tls=tls, port=port):
@@ -244,10 +245,8 @@ def test_a_registry_that_was_down_is_tried_again_by_the_next_merge(
 def test_each_operation_has_a_deadline_of_its_own(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
-    connection = oci_merge.RegistryOptions(deadline=0.4, retries=0)
-
     async def scenario() -> None:
-        async with oci_merge.AsyncClient(connection=connection) as client:
+        async with oci_merge.AsyncClient(deadline=0.4, retries=0) as client:
             await _merge(client, server.host, "bulk/first")
             await asyncio.sleep(0.5)
             await _merge(client, server.host, "bulk/second")
@@ -352,9 +351,7 @@ def test_a_busy_answer_does_not_show_that_a_password_is_right(
         lambda asked: "authorization" in asked.headers, reply(status, b"{}"), times=1
     )
     registry.hooks.append(with_login)
-    connection = oci_merge.RegistryOptions(retries=0)
-    options: dict[str, Any] = {"username": "ci", "password": "wrong", "connection": connection}
-    asyncio.run(_at_once(server.host, **options))
+    asyncio.run(_at_once(server.host, username="ci", password="wrong", retries=0))
     sent = [seen for seen in registry.requests if "authorization" in seen.headers]
     assert len(sent) <= 1 + 2
 
@@ -363,7 +360,242 @@ def test_a_closed_client_says_so(server: RunningServer) -> None:
     async def scenario() -> None:
         client = oci_merge.AsyncClient()
         await client.aclose()
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(RuntimeError, match="the client is closed"):
             await client.inspect(f"{server.host}/team/app-amd64:1.0")
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await client.merge(None, sources=1)  # type: ignore[arg-type]
 
     asyncio.run(scenario())
+
+
+#: Longer than any operation may take to end once its client is closed, in seconds.
+_PROMPT = 4.0
+
+
+class _Stalls(Hook):
+    """Holds back the requests that match until the test has ended.
+
+    Attributes:
+        asked: set when the first of them has come.
+    """
+
+    def __init__(self, matches: Matches) -> None:
+        self.asked = threading.Event()
+        self._matches = matches
+
+    async def before(self, request: Request) -> Response | None:
+        if self._matches(request):
+            self.asked.set()
+            await asyncio.sleep(60)
+        return None
+
+
+_STALLED = {
+    "manifests": asks("GET", "/manifests/1.0"),
+    "configs": asks("GET", "/blobs/"),
+    "mounts": asks("POST", "/blobs/uploads/"),
+    "tags": asks("PUT", "/manifests/1"),
+}
+
+
+@pytest.mark.parametrize("stalled", _STALLED)
+def test_closing_a_client_ends_what_is_under_way(
+    stalled: str, server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    stalls = _Stalls(_STALLED[stalled])
+    registry.hooks.append(stalls)
+
+    async def scenario() -> list[object]:
+        client = oci_merge.AsyncClient(concurrency=2)
+        merges = [asyncio.ensure_future(_merge(client, server.host, name)) for name in _TARGETS]
+        await asyncio.to_thread(stalls.asked.wait, 5)
+        async with asyncio.timeout(_PROMPT):
+            await client.aclose()
+            return await asyncio.gather(*merges, return_exceptions=True)
+
+    outcomes = asyncio.run(scenario())
+    assert {type(outcome) for outcome in outcomes} == {RuntimeError}
+    assert {str(outcome) for outcome in outcomes} == {
+        "the client was closed before the operation had ended"
+    }
+
+
+def test_closing_a_client_ends_an_operation_that_waits_to_retry(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    registry.hooks.append(Answers(asks("GET"), reply(503, b"{}", retry_after="60")))
+
+    async def scenario() -> None:
+        retries = asyncio.Event()
+        client = oci_merge.AsyncClient()
+        merge = asyncio.ensure_future(
+            client.inspect(f"{server.host}/team/app-amd64:1.0", on_event=lambda _: retries.set())
+        )
+        async with asyncio.timeout(_PROMPT):
+            await retries.wait()
+            await client.aclose()
+            with pytest.raises(RuntimeError, match="the client was closed"):
+                await merge
+
+    asyncio.run(scenario())
+
+
+def test_a_client_may_be_closed_twice_at_the_same_time(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    stalls = _Stalls(asks("GET"))
+    registry.hooks.append(stalls)
+
+    async def scenario() -> None:
+        client = oci_merge.AsyncClient()
+        merge = asyncio.ensure_future(_merge(client, server.host, "bulk/first"))
+        await asyncio.to_thread(stalls.asked.wait, 5)
+        async with asyncio.timeout(_PROMPT):
+            await asyncio.gather(client.aclose(), client.aclose())
+            assert merge.done()
+            await client.aclose()
+        assert isinstance(merge.exception(), RuntimeError)
+
+    asyncio.run(scenario())
+
+
+def test_a_close_that_is_cancelled_goes_on_for_the_others(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    stalls = _Stalls(asks("GET"))
+    registry.hooks.append(stalls)
+
+    async def scenario() -> None:
+        client = oci_merge.AsyncClient()
+        merge = asyncio.ensure_future(_merge(client, server.host, "bulk/first"))
+        await asyncio.to_thread(stalls.asked.wait, 5)
+        first = asyncio.ensure_future(client.aclose())
+        await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(_PROMPT):
+            await client.aclose()
+            with pytest.raises(RuntimeError, match="the client was closed"):
+                await merge
+        assert first.cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_a_cancellation_of_the_caller_s_own_stays_one(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    stalls = _Stalls(asks("GET"))
+    registry.hooks.append(stalls)
+
+    async def scenario() -> bool:
+        client = oci_merge.AsyncClient()
+        merge = asyncio.ensure_future(_merge(client, server.host, "bulk/first"))
+        await asyncio.to_thread(stalls.asked.wait, 5)
+        merge.cancel()
+        await client.aclose()
+        await asyncio.wait([merge])
+        return merge.cancelled()
+
+    assert asyncio.run(scenario())
+
+
+def test_the_caller_s_task_may_go_on_after_its_client_was_closed(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    """The cancellation that ended the operation is taken back, so that nothing else sees it."""
+    stalls = _Stalls(asks("GET"))
+    registry.hooks.append(stalls)
+
+    async def goes_on(client: oci_merge.AsyncClient) -> int:
+        with pytest.raises(RuntimeError, match="the client was closed"):
+            await _merge(client, server.host, "bulk/first")
+        await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    async def scenario() -> int:
+        client = oci_merge.AsyncClient()
+        task = asyncio.ensure_future(goes_on(client))
+        await asyncio.to_thread(stalls.asked.wait, 5)
+        await client.aclose()
+        return await task
+
+    assert asyncio.run(scenario()) == 0
+
+
+def _in_a_thread(work: Callable[[], object]) -> Future[object]:
+    """Run something in a thread that holds up nothing should it never end."""
+    outcome: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome
+
+
+def test_closing_a_blocking_client_ends_what_other_threads_wait_for(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    stalls = _Stalls(asks("GET"))
+    registry.hooks.append(stalls)
+    client = oci_merge.Client().__enter__()
+    merges = [
+        _in_a_thread(lambda: client.merge(target(server.host), sources=sources(server.host)))
+        for _ in range(3)
+    ]
+    assert stalls.asked.wait(5)
+    assert [_in_a_thread(client.close).result(_PROMPT) for _ in range(2)] == [None, None]
+    for merge in merges:
+        with pytest.raises(RuntimeError, match=r"the client (was|is) closed"):
+            merge.result(_PROMPT)
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.inspect(target(server.host))
+    with pytest.raises(RuntimeError, match="make another one"):
+        client.__enter__()
+
+
+def test_a_blocking_client_may_be_closed_by_on_event(server: RunningServer) -> None:
+    client = oci_merge.Client()
+
+    def scenario() -> None:
+        with client, pytest.raises(RuntimeError, match="the client was closed"):
+            client.merge(
+                target(server.host),
+                sources=sources(server.host),
+                on_event=lambda _: client.close(),
+            )
+
+    _in_a_thread(scenario).result(_PROMPT)
+    assert "oci-merge" not in [each.name for each in threading.enumerate()]
+
+
+def test_a_blocking_client_refuses_to_wait_for_itself(server: RunningServer) -> None:
+    with oci_merge.Client() as client:
+
+        def waits(_: oci_merge.Event) -> None:
+            client.inspect(target(server.host))
+
+        def merge() -> None:
+            with pytest.raises(RuntimeError, match="await the same method"):
+                client.merge(
+                    target(server.host),
+                    sources=sources(server.host),
+                    on_event=waits,
+                )
+
+        _in_a_thread(merge).result(_PROMPT)
+        # It is none the worse for it.
+        assert client.merge(target(server.host), sources=sources(server.host)).digest
+
+
+def test_a_blocking_client_that_was_never_open_may_be_closed() -> None:
+    client = oci_merge.Client()
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.inspect("reg.test/app:1")

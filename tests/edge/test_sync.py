@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -81,4 +82,31 @@ def test_what_is_asked_for_wrongly_is_found_before_the_first_request(
         merge(server.host, **options)
     assert caught.value.hint
     assert "s3cret" not in repr(caught.value)
+    assert registry.requests == []
+
+
+def test_references_platforms_and_paths_may_be_values(
+    server: RunningServer, registry: EmbeddedRegistry, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    reference = oci_merge.parse_reference
+    result = oci_merge.merge(
+        reference(target(server.host)),
+        sources={reference(source) for source in sources(server.host)},
+        docker_config=tmp_path,
+    )
+    assert tags(registry) == {"latest": result.digest}
+    found = oci_merge.inspect(reference(target(server.host)))
+    assert (found.digest, found.reference) == (result.digest, target(server.host))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_docker_config_that_is_not_there_is_an_error_as_text_and_as_a_path(
+    kind: type, server: RunningServer, registry: EmbeddedRegistry, tmp_path: Path
+) -> None:
+    missing = tmp_path / "nowhere" / "config.json"
+    with pytest.raises(oci_merge.CredentialError, match="cannot be read: No such file"):
+        merge(server.host, docker_config=kind(missing))
+    with pytest.raises(oci_merge.CredentialError, match="cannot be read: No such file"):
+        oci_merge.explain_credentials("reg.test/app:1", docker_config=kind(missing))
     assert registry.requests == []

@@ -41,7 +41,7 @@ from fixtures.embedded.replies import CONTROL_CHARACTERS, HTML_ERROR_PAGE, neste
 from fixtures.images import BuiltImage, BuiltIndex, build_index
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import MergeResult, OciMergeError, PublishError, RegistryOptions
+from oci_merge import MergeResult, OciMergeError, PublishError
 from oci_merge.http import session as sending
 from tests.edge.support import (
     AMD64,
@@ -354,7 +354,7 @@ def test_a_fault_that_stays_ends_a_run_cleanly(
         what = f"{name} at {asked} for good"
         rig.reset()
         rig.put(fault.make(rig), asked, times=None)
-        _run(rig, caplog, what, connection=RegistryOptions(retries=1))
+        _run(rig, caplog, what, retries=1)
         _rerun(rig, what)
 
 
@@ -377,8 +377,8 @@ def test_no_answer_at_all_is_waited_for_as_long_as_is_said(
         what = f"no answer to {asked}"
         rig.reset()
         rig.put(Hang(done=done), asked, times=1)
-        patient = RegistryOptions(timeout=0.3, deadline=20, retries=1)
-        assert _run(rig, caplog, what, connection=patient), what
+        patient = {"timeout": 0.3, "deadline": 20, "retries": 1}
+        assert _run(rig, caplog, what, **patient), what
         _rerun(rig, what)
 
 
@@ -389,7 +389,7 @@ def test_a_run_is_over_at_its_deadline_whatever_is_not_answered(
         what = f"no answer to {asked} before the deadline"
         rig.reset()
         rig.put(Hang(), asked, times=None)
-        assert not _run(rig, caplog, what, connection=RegistryOptions(deadline=0.5)), what
+        assert not _run(rig, caplog, what, deadline=0.5), what
         _rerun(rig, what)
 
 

@@ -10,7 +10,7 @@ from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.embedded.faults import Answer, BreakOff, On
 from fixtures.embedded.replies import HTML_ERROR_PAGE
 from fixtures.server import RunningServer, serve
-from oci_merge import MergeResult, OciMergeError, PublishError, RegistryOptions
+from oci_merge import MergeResult, OciMergeError, PublishError
 from tests.edge.support import OLD, add_old, merge, stocked, tags
 
 _TAGS = ("latest", "1.0")
@@ -33,7 +33,7 @@ def server(registry: EmbeddedRegistry) -> Iterator[RunningServer]:
 
 def _run(host: str) -> MergeResult | OciMergeError:
     try:
-        return merge(host, tags=[_TAGS[1]], connection=RegistryOptions(retries=1))
+        return merge(host, tags=[_TAGS[1]], retries=1)
     except OciMergeError as error:
         return error
 

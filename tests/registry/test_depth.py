@@ -122,7 +122,7 @@ class _Timed:
             tags=["latest"],
             username="ci",
             password="token-password",
-            connection=oci_merge.RegistryOptions(ca_file=str(self.registry.ca_pem)),
+            ca_file=self.registry.ca_pem,
         )
         return time.monotonic() - began
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 import trustme
@@ -12,7 +13,7 @@ import oci_merge
 from fixtures.distribution import Distribution
 from fixtures.forward_proxy import ForwardProxy
 from fixtures.seed import Seeder
-from oci_merge import RegistryOptions
+from oci_merge import ClientKeywords
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team
 
 PASSWORD = "pr0xy-password"
@@ -46,15 +47,12 @@ def distant_plain(docker_registry: Path) -> Iterator[Distribution]:
         yield registry
 
 
-def merge_team(
-    team: str, *, connection: RegistryOptions | None = None, plain_http: bool = False
-) -> oci_merge.MergeResult:
+def merge_team(team: str, **registry: Unpack[ClientKeywords]) -> oci_merge.MergeResult:
     return oci_merge.merge(
         f"{team}/img:1.0",
         template=f"{team}/img-ARCHVARIANT:1.0",
         platforms=THREE_PLATFORMS,
-        plain_http=plain_http,
-        connection=connection,
+        **registry,
     )
 
 
@@ -92,10 +90,10 @@ def test_files_that_the_caller_names_open_it_too(
     certificate, key = tmp_path / "client.pem", tmp_path / "key.pem"
     client.cert_chain_pems[0].write_to_path(certificate)
     client.private_key_pem.write_to_path(key)
-    connection = RegistryOptions(
-        ca_file=str(strict.ca_pem), client_cert=str(certificate), client_key=str(key)
+    result = merge_team(
+        push_team(strict), ca_file=strict.ca_pem, client_cert=certificate, client_key=key
     )
-    assert merge_team(push_team(strict), connection=connection).tags[0].changed
+    assert result.tags[0].changed
 
 
 def test_without_a_client_certificate_the_error_says_what_is_missing(
@@ -123,7 +121,7 @@ def test_a_tls_registry_is_reached_through_a_proxy(
     with ForwardProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("HTTP_PROXY", NOBODY)
-        assert merge_team(team, connection=RegistryOptions(ca_file=str(distant.ca_pem)))
+        assert merge_team(team, ca_file=distant.ca_pem)
     assert set(proxy.asked) == {f"CONNECT {distant.host} HTTP/1.1"}
 
 
@@ -144,20 +142,19 @@ def test_a_proxy_that_fails_at_first_is_asked_again(
     team = push_directly(distant, "through-later")
     with ForwardProxy(failures=2) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        assert merge_team(team, connection=RegistryOptions(ca_file=str(distant.ca_pem)))
+        assert merge_team(team, ca_file=distant.ca_pem)
 
 
 def test_a_proxy_s_login_is_given_and_never_shown(
     distant: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team = push_directly(distant, "through-login")
-    connection = RegistryOptions(ca_file=str(distant.ca_pem))
     with ForwardProxy(login=f"me:{PASSWORD}") as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://me:{PASSWORD}@127.0.0.1:{proxy.port}")
-        assert merge_team(team, connection=connection).tags[0].changed
+        assert merge_team(team, ca_file=distant.ca_pem).tags[0].changed
         monkeypatch.setenv("ALL_PROXY", f"http://me:{PASSWORD}x@127.0.0.1:{proxy.port}")
         with pytest.raises(oci_merge.TransportError, match="through the proxy") as caught:
-            merge_team(team, connection=connection)
+            merge_team(team, ca_file=distant.ca_pem)
     assert f"127.0.0.1:{proxy.port}: 407" in caught.value.message
     assert PASSWORD not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
 

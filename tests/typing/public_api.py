@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, assert_type
+from pathlib import Path
+from typing import Any, Unpack, assert_type
 
 import oci_merge
 from oci_merge import (
+    ClientKeywords,
     ComponentsFound,
     CredentialExplanation,
     CredentialSource,
     Event,
     InspectedImage,
     Inspection,
+    MergeKeywords,
     MergeResult,
     OciMergeError,
     Plan,
@@ -52,6 +55,10 @@ def on_event(event: Event) -> None:
             assert_type(message, str)
 
 
+def print_two(one: object, other: object) -> None:
+    """Take more than an event."""
+
+
 def join() -> None:
     """Join images, and look at what came of it."""
     result = oci_merge.merge(
@@ -68,7 +75,11 @@ def join() -> None:
         password="secret",
         plain_http=True,
         insecure=False,
-        connection=RegistryOptions(retries=0, timeout=1.5, deadline=60, ca_file="ca.pem"),
+        retries=0,
+        timeout=1.5,
+        deadline=60,
+        ca_file=Path("ca.pem"),
+        source_registry=RegistryOptions(insecure=True, docker_config=Path("config.json")),
         on_event=on_event,
     )
     assert_type(result, MergeResult)
@@ -80,6 +91,9 @@ def join() -> None:
     assert_type(result.plan, Plan)
     assert_type(result.to_dict(), dict[str, Any])
     assert_type(oci_merge.merge("reg.example/app:1", sources=["reg.example/a:1"]), MergeResult)
+    parsed = oci_merge.parse_reference("reg.example/app:1")
+    assert_type(oci_merge.merge(parsed, sources=(parsed for _ in "ab"), tags={"1"}), MergeResult)
+    assert_type(oci_merge.merge(parsed, platforms=[Platform("linux", "amd64")]), MergeResult)
 
 
 def explain() -> None:
@@ -112,10 +126,8 @@ def parse() -> None:
     """Use the small helpers."""
     assert_type(oci_merge.parse_reference("reg.example/app:1"), Reference)
     assert_type(oci_merge.parse_reference("reg.example/app:1").tag, str | None)
-    assert_type(oci_merge.parse_pairs(["a=b"], what="annotation"), dict[str, str])
     assert_type(oci_merge.parse_spec("", name="spec.yml"), Spec)
     assert_type(oci_merge.parse_spec("", name="spec.yml").annotations, Mapping[str, str])
-    assert_type(oci_merge.printable("text"), str)
     assert_type(oci_merge.__version__, str)
 
 
@@ -135,18 +147,53 @@ def fail() -> None:
 def misuse() -> None:
     """Make mistakes; an ignore that is not needed is an error to mypy, so each is one."""
     oci_merge.merge()  # type: ignore[call-arg]
+    oci_merge.merge("reg.example/app:1", usernam="ci")  # type: ignore[call-arg]
+    oci_merge.merge("reg.example/app:1", templat="reg.example/app-ARCH:1")  # type: ignore[call-arg]
+    oci_merge.merge("reg.example/app:1", concurrency=4)  # type: ignore[call-arg]
+    oci_merge.merge("reg.example/app:1", retries="3")  # type: ignore[arg-type]
+    oci_merge.merge("reg.example/app:1", ca_file=b"ca.pem")  # type: ignore[arg-type]
+    oci_merge.merge("reg.example/app:1", on_event=print_two)  # type: ignore[arg-type]
+    oci_merge.merge("reg.example/app:1", source_registry="reg")  # type: ignore[arg-type]
     oci_merge.merge("reg.example/app:1", format="OCI")  # type: ignore[arg-type]
     oci_merge.merge("reg.example/app:1", platform_check=True)  # type: ignore[arg-type]
     oci_merge.merge("reg.example/app:1", sources=[1])  # type: ignore[list-item]
     oci_merge.merge("reg.example/app:1", annotations={"a": 1})  # type: ignore[dict-item]
     oci_merge.merge("reg.example/app:1", "reg.example/app-ARCH:1")  # type: ignore[call-arg]
+    oci_merge.inspect("reg.example/app:1", template="a")  # type: ignore[call-arg]
+    oci_merge.push("reg.example/app:1")  # type: ignore[arg-type]
+    oci_merge.Client(usernam="ci")  # type: ignore[call-arg]
+    oci_merge.Client(concurrency="4")  # type: ignore[arg-type]
+    oci_merge.Client().merge("reg.example/app:1", tag=["1"])  # type: ignore[call-arg]
+    oci_merge.Client().merge("reg.example/app:1", username="ci")  # type: ignore[call-arg]
+    oci_merge.Client().push("reg.example/app:1")  # type: ignore[arg-type]
+    RegistryOptions(usernam="ci")  # type: ignore[call-arg]
+    RegistryOptions(timeout="10")  # type: ignore[arg-type]
+    RegistryOptions().retries = 3  # type: ignore[misc]
+    oci_merge.explain_credentials("reg.example/a:1", user="ci")  # type: ignore[call-arg]
+    oci_merge.mergee("reg.example/app:1")  # type: ignore[attr-defined]
     oci_merge.parse_reference(b"reg.example/app:1")  # type: ignore[arg-type]
     Platform("linux", "amd64").os = "windows"  # type: ignore[misc]
 
 
+def wrap(target: str, **keywords: Unpack[MergeKeywords]) -> MergeResult:
+    """Hand on what a function of the user's own takes."""
+    registry: ClientKeywords = {"username": "ci", "retries": 0}
+    assert_type(RegistryOptions(**registry).ca_file, str | None)
+    return oci_merge.merge(target, **keywords, **registry)
+
+
+async def misuse_in_a_loop(client: oci_merge.AsyncClient) -> None:
+    """Make mistakes where an event loop runs."""
+    await oci_merge.merge_async("reg.example/app:1", usernam="ci")  # type: ignore[call-arg]
+    await oci_merge.push_async(Spec("a", ()), list_type="auto")  # type: ignore[arg-type]
+    await oci_merge.inspect_async("reg.example/app:1", shallow="no")  # type: ignore[arg-type]
+    await client.merge("reg.example/app:1", sourcs=[])  # type: ignore[call-arg]
+    await client.inspect(1)  # type: ignore[arg-type]
+
+
 async def join_many(names: list[str]) -> None:
     """Join many images through one client."""
-    async with oci_merge.AsyncClient(connection=RegistryOptions(rate=10), concurrency=4) as client:
+    async with oci_merge.AsyncClient(rate=10, concurrency=4) as client:
         result = await client.merge("reg.example/app:1", template="reg.example/app-ARCH:1")
         assert_type(result, MergeResult)
         assert_type(await client.inspect("reg.example/app:1"), Inspection)

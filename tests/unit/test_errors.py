@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import multiprocessing
+import pickle
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NoReturn
 
 import pytest
 
@@ -61,3 +67,89 @@ def test_errors_keep_what_they_are_about_as_tuples() -> None:
     assert MountRefusedError("no", digests=["a"]).digests == ("a",)
     partial = PublishError("half", moved=["a"], failed=["b"], hint="again")
     assert (partial.moved, partial.failed, partial.hint) == (("a",), ("b",), "again")
+
+
+#: A value for each parameter that an error takes by name.
+_FIELDS: dict[str, Any] = {
+    "hint": "try again",
+    "digests": ("sha256:a", "sha256:b"),
+    "moved": ("latest",),
+    "failed": ("1.0", "1"),
+    "status": 418,
+    "method": "PUT",
+    "url": "https://reg.test/v2/",
+    "details": (ErrorDetail("DENIED", "no", "sha256:a"),),
+}
+
+
+def _fields(kind: type[OciMergeError]) -> dict[str, Any]:
+    """Return the arguments that a kind of error takes by name; a new one has to be known here."""
+    names = [name for name in inspect.signature(kind).parameters if name != "message"]
+    return {name: _FIELDS[name] for name in names}
+
+
+def _made(kind: type[OciMergeError]) -> OciMergeError:
+    return kind("it went wrong", **_fields(kind))
+
+
+def _assert_same(error: BaseException, kind: type[OciMergeError]) -> None:
+    assert type(error) is kind
+    assert (str(error), error.message) == ("it went wrong", "it went wrong")
+    assert {name: getattr(error, name) for name in _fields(kind)} == _fields(kind)
+    assert error.__notes__ == ["hint: try again"]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("kind", _KINDS)
+def test_an_error_can_be_pickled_with_its_hint_and_all_its_fields(
+    kind: type[OciMergeError], protocol: int
+) -> None:
+    _assert_same(pickle.loads(pickle.dumps(_made(kind), protocol)), kind)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_an_error_can_be_copied(kind: type[OciMergeError]) -> None:
+    _assert_same(copy.copy(_made(kind)), kind)
+    _assert_same(copy.deepcopy(_made(kind)), kind)
+
+
+def _fail(error: OciMergeError) -> NoReturn:
+    raise error
+
+
+def test_every_error_comes_back_from_a_process_pool() -> None:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        for kind in _KINDS:
+            error = pool.submit(_fail, _made(kind)).exception()
+            assert error is not None
+            _assert_same(error, kind)
+
+
+def test_a_traceback_shows_the_hint_once() -> None:
+    error = UsageError("it is wrong", hint="do it right")
+    assert "".join(traceback.format_exception(error)).splitlines() == [
+        "oci_merge.errors.UsageError: it is wrong",
+        "hint: do it right",
+    ]
+
+
+def test_a_traceback_shows_the_last_hint_beside_the_notes_of_others() -> None:
+    error = UsageError("it is wrong", hint="do it right")
+    error.add_note("while building app")
+    error.hint = "do it otherwise"
+    assert error.__notes__ == ["while building app", "hint: do it otherwise"]
+    error.hint = ""
+    assert error.__notes__ == ["while building app"]
+    assert str(error) == "it is wrong"
+
+
+def test_an_error_without_a_hint_has_no_note() -> None:
+    assert traceback.format_exception(UsageError("no")) == ["oci_merge.errors.UsageError: no\n"]
+
+
+def test_a_copy_and_its_original_have_hints_of_their_own() -> None:
+    error = UsageError("it is wrong", hint="do it right")
+    other = copy.copy(error)
+    other.hint = "do it otherwise"
+    assert (error.hint, error.__notes__) == ("do it right", ["hint: do it right"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 import oci_merge
 
 _ROOT = Path(oci_merge.__file__).parents[1]
+#: The public names; mypy does not see how they are made.
+_NAMES: list[str] = vars(oci_merge)["__all__"]
 
 #: Notes what happens while the package is imported, beside the importing itself.
 _IMPORT = """
@@ -46,16 +49,16 @@ def imported() -> _Imported:
 
 
 def test_the_public_names_are_sorted_and_each_stands_once() -> None:
-    assert oci_merge.__all__ == sorted(set(oci_merge.__all__))
+    assert sorted(set(_NAMES)) == _NAMES
 
 
-@pytest.mark.parametrize("name", oci_merge.__all__)
+@pytest.mark.parametrize("name", _NAMES)
 def test_every_public_name_loads(name: str) -> None:
     assert getattr(oci_merge, name) is not None
     assert name in dir(oci_merge)
 
 
-@pytest.mark.parametrize("name", [name for name in oci_merge.__all__ if name != "__version__"])
+@pytest.mark.parametrize("name", [name for name in _NAMES if name != "__version__"])
 def test_every_public_name_says_what_it_is(name: str) -> None:
     assert inspect.getdoc(getattr(oci_merge, name))
 
@@ -73,19 +76,33 @@ def test_every_error_is_public() -> None:
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.OciMergeError)
     }
-    assert kinds <= set(oci_merge.__all__)
+    assert kinds <= set(_NAMES)
+
+
+def test_type_checkers_see_the_names_that_run_time_has() -> None:
+    """Each is imported as itself, as type checkers want it of a name that is handed on."""
+    tree = ast.parse(Path(oci_merge.__file__).read_text())
+    seen = [
+        (f"{each.module}".removeprefix("oci_merge."), name.name, name.asname)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.ImportFrom) and f"{each.module}".startswith("oci_merge.")
+        for name in each.names
+    ]
+    modules: dict[str, str] = vars(oci_merge)["_MODULES"]
+    at_run_time = [(module, name, name) for name, module in modules.items()]
+    assert sorted(seen) == sorted([*at_run_time, ("_version", "__version__", "__version__")])
 
 
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
-        oci_merge.nonsense  # noqa: B018
+        oci_merge.nonsense  # type: ignore[attr-defined] # noqa: B018
     assert not hasattr(oci_merge, "__wrapped__")
 
 
 def test_a_star_import_brings_the_public_names() -> None:
     names: dict[str, object] = {}
     exec("from oci_merge import *", names)
-    assert set(oci_merge.__all__) <= set(names)
+    assert set(_NAMES) <= set(names)
 
 
 def test_blocking_and_asynchronous_verbs_have_the_same_parameters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from typing import Any
 
 from oci_merge import RegistryOptions, UsageError
@@ -25,8 +26,7 @@ def registry_keywords(access: RegistryAccess) -> dict[str, Any]:
             password.
     """
     options = _registry_options(access)
-    flat = ("username", "password", "docker_config", "plain_http", "insecure")
-    return {name: getattr(options, name) for name in flat} | {"connection": options}
+    return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
 def merge_keywords(access: SourcesAccess) -> dict[str, Any]:
@@ -38,10 +38,14 @@ def merge_keywords(access: SourcesAccess) -> dict[str, Any]:
     Raises:
         UsageError: see there.
     """
-    return registry_keywords(access) | {
-        "source_plain_http": access.source_plain_http,
-        "source_insecure": access.source_insecure,
-    }
+    keywords = registry_keywords(access)
+    if access.source_plain_http or access.source_insecure:
+        # The credential and the certificates of the target are not for other registries.
+        shared = {name: keywords[name] for name in ("docker_config", "retries", "timeout", "rate")}
+        keywords["source_registry"] = RegistryOptions(
+            plain_http=access.source_plain_http, insecure=access.source_insecure, **shared
+        )
+    return keywords
 
 
 def _registry_options(access: RegistryAccess) -> RegistryOptions:

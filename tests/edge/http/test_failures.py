@@ -22,7 +22,6 @@ from oci_merge import (
     DigestMismatchError,
     ManifestError,
     NotFoundError,
-    RegistryOptions,
     TransportError,
 )
 from oci_merge.http.message import Request
@@ -43,7 +42,7 @@ from tests.edge.support import (
 )
 
 _PING = Request("GET", "/v2/")
-_IMPATIENT = RegistryOptions(timeout=0.2, retries=0)
+_IMPATIENT: dict[str, Any] = {"timeout": 0.2, "retries": 0}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -123,7 +122,7 @@ def test_a_registry_that_stays_silent_is_tried_once_for_all_requests() -> None:
     async def scenario() -> None:
         async with speaking(handler) as host:
             template = f"{host}/team/app-ARCHVARIANT:1.0"
-            options = {"template": template, "tags": ["a", "b"], "connection": _IMPATIENT}
+            options = {"template": template, "tags": ["a", "b"], **_IMPATIENT}
             await asyncio.to_thread(merge, host, **options)
 
     began = time.monotonic()

@@ -21,7 +21,7 @@ from fixtures.embedded import EmbeddedRegistry, Hook, Settings
 from fixtures.images import build_image
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account, TokenService
-from oci_merge import Event, MergeResult, RegistryOptions, Retrying
+from oci_merge import Event, MergeResult, Retrying
 from oci_merge.errors import RateLimitedError, RegistryError, ServerError, TransportError
 from oci_merge.http import session as sending
 from oci_merge.http.message import Request as Asked
@@ -163,9 +163,9 @@ def test_what_does_not_pass_is_given_up(
     stocked: EmbeddedRegistry, host: str, retries: int | None, tries: int
 ) -> None:
     stocked.hooks.append(Fails("PUT", "/manifests/1.0", times=99, reply=status(503)))
-    connection = None if retries is None else RegistryOptions(retries=retries)
+    given = {} if retries is None else {"retries": retries}
     with pytest.raises(ServerError) as caught:
-        merge(host, connection=connection)
+        merge(host, **given)
     assert caught.value.status == 503
     assert count(stocked, "PUT", "/manifests/1.0") == tries
 
@@ -329,7 +329,7 @@ def test_nobody_waits_for_a_retry_that_the_deadline_forbids(
     stocked.hooks.append(Fails("PUT", "/manifests/1.0", times=99, reply=reply))
     began = time.monotonic()
     with pytest.raises(ServerError):
-        merge(host, connection=RegistryOptions(deadline=30))
+        merge(host, deadline=30)
     assert time.monotonic() - began < 20
     assert count(stocked, "PUT", "/manifests/1.0") == 1
 
@@ -343,7 +343,7 @@ def test_a_deadline_among_the_tags_says_which_moved(stocked: EmbeddedRegistry, h
 
     stocked.hooks.append(Hangs())
     with pytest.raises(oci_merge.PublishError, match="within its 2 seconds") as caught:
-        merge(host, tags=["slow"], connection=RegistryOptions(deadline=2))
+        merge(host, tags=["slow"], deadline=2)
     assert caught.value.moved == ("1.0",)
     assert caught.value.failed == ("slow",)
 

@@ -395,10 +395,9 @@ def test_a_blob_that_cannot_be_read_is_not_tried_again_as_other_requests_are() -
 def test_layers_are_copied_with_the_registry_s_own_certificates(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    connection = oci_merge.RegistryOptions(ca_file=str(tmp_path / "ca.pem"))
     registry = registry_with(settings=Settings(refuse_mounts=True))
     with serve(registry.app, tls=server_tls(authority)) as server:
-        result = merge(server.host, copy_layers=True, connection=connection)
+        result = merge(server.host, copy_layers=True, ca_file=tmp_path / "ca.pem")
     assert_published(registry, result)
 
 
@@ -473,6 +472,63 @@ def test_the_target_s_password_is_not_shown_to_another_registry(
     assert not [request for request in source.requests if "authorization" in request.headers]
 
 
+def test_another_registry_may_be_given_a_user_of_its_own() -> None:
+    reader = oci_merge.RegistryOptions(username="reader", password="source-password")
+    with two_registries() as (source, at, target, host):
+        result = merge(
+            host,
+            at=at,
+            copy_layers=True,
+            username="writer",
+            password="target-password",
+            source_registry=reader,
+        )
+    assert_published(target, result)
+    for registry, login in ((source, b"reader:source"), (target, b"writer:target")):
+        shown = {request.headers.get("authorization") for request in registry.requests} - {None}
+        assert shown == {f"Basic {base64.b64encode(login + b'-password').decode()}"}
+
+
+def test_options_of_another_registry_without_a_user_do_not_take_the_target_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCI_MERGE_USERNAME", "writer")
+    monkeypatch.setenv("OCI_MERGE_PASSWORD", "target-password")
+    config = docker_config(tmp_path)
+    with two_registries() as (source, at, _, host), pytest.raises(oci_merge.AuthenticationError):
+        merge(
+            host,
+            at=at,
+            copy_layers=True,
+            source_registry=oci_merge.RegistryOptions(docker_config=config),
+        )
+    assert source.requests
+    assert not [request for request in source.requests if "authorization" in request.headers]
+
+
+def test_another_registry_may_be_given_patience_of_its_own() -> None:
+    busy = On("GET", "*/manifests/1.0", Refuse("UNKNOWN", "busy", status=503), times=1)
+    source, target = registry_with(busy), EmbeddedRegistry()
+    once = oci_merge.RegistryOptions(retries=0)
+    with (
+        serve(source.app) as one,
+        serve(target.app) as other,
+        pytest.raises(oci_merge.ServerError),
+    ):
+        merge(other.host, at=one.host, copy_layers=True, source_registry=once)
+
+
+def test_another_registry_may_be_reached_without_verifying_its_certificate() -> None:
+    source, target = registry_with(), EmbeddedRegistry()
+    unknown = server_tls(trustme.CA())
+    with serve(source.app, tls=unknown) as one, serve(target.app) as other:
+        with pytest.raises(oci_merge.TransportError, match="is not trusted"):
+            merge(other.host, at=one.host, copy_layers=True, insecure=True)
+        insecure = oci_merge.RegistryOptions(insecure=True)
+        result = merge(other.host, at=one.host, copy_layers=True, source_registry=insecure)
+    assert_published(target, result)
+
+
 def test_another_registry_has_its_retries_told_and_none_of_the_target_s_files() -> None:
     busy = On("GET", "*/manifests/1.0", Refuse("UNKNOWN", "busy", status=503), times=1)
     source, target = registry_with(busy), EmbeddedRegistry()
@@ -483,7 +539,7 @@ def test_another_registry_has_its_retries_told_and_none_of_the_target_s_files() 
             at=one.host,
             copy_layers=True,
             plain_http=True,  # so that the file, which is not there, is not read for the target
-            connection=oci_merge.RegistryOptions(ca_file="/nonexistent/ca.pem"),
+            ca_file="/nonexistent/ca.pem",
             on_event=events.append,
         )
     assert_published(target, result)

@@ -19,8 +19,8 @@ from oci_merge.model.index import IndexDocument, IndexEntry, encode_index
 from oci_merge.model.manifest import Descriptor, ImageIndex, parse_manifest
 from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
+from oci_merge.options import ListFormat
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import ListFormat
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.transfers import Transfers, plan_transfers
 from tests.unit.planning.components import UNKNOWN, attestation, component, images, listed

@@ -8,7 +8,8 @@ from fixtures.images import BuiltImage, build_attestation, build_image
 from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFoundError
 from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
-from oci_merge.planning.job import PlatformCheck, Source
+from oci_merge.options import PlatformCheck
+from oci_merge.planning.job import Source
 from oci_merge.planning.platform_selection import decide_platform, select
 from tests.unit.planning.components import attestation, component, images, listed, source
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oci_merge._keywords import checked
 from oci_merge.errors import (
     InvalidPlatformError,
     InvalidReferenceError,
@@ -17,14 +18,9 @@ from oci_merge.errors import (
 )
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import parse_reference
+from oci_merge.options import MergeKeywords, PushKeywords
 from oci_merge.planning.job import Job, Source
-from oci_merge.planning.request import (
-    MergeRequest,
-    check_request,
-    check_spec,
-    parse_pairs,
-    split_pairs,
-)
+from oci_merge.planning.request import merge_job, spec_job
 from oci_merge.planning.spec import Spec, SpecImage
 
 _TEMPLATE = "reg.example/app-ARCHVARIANT:1"
@@ -32,11 +28,12 @@ _DIGEST = "sha256:" + "ab" * 32
 
 
 def _check(**changes: Any) -> Job:
-    """Check a request that is right but for ``changes``."""
+    """Check a merge that is right but for ``changes``."""
     asked: dict[str, Any] = {"target": "reg.example/app:latest"}
     if "sources" not in changes:
         asked |= {"template": _TEMPLATE, "platforms": ["linux/amd64", "linux/arm/v7"]}
-    return check_request(MergeRequest(**asked | changes))
+    asked |= changes
+    return merge_job(asked.pop("target"), checked(MergeKeywords, asked))
 
 
 def test_a_template_becomes_a_source_for_each_platform_in_their_order() -> None:
@@ -156,6 +153,7 @@ def test_an_untagged_template_is_warned_of_once(platforms: list[str]) -> None:
         ({"annotations": {"a\ud800": "b"}}, UsageError, "is not text"),
         ({"annotations": {"a": 1}}, UsageError, "the annotation 'a' is not text"),
         ({"annotations": {1: "a"}}, UsageError, "the annotation '1' is not text"),
+        ({"arch_aliases": {"amd64": 1}}, UsageError, "the architecture alias 'amd64' is not text"),
         ({"tags": "latest"}, UsageError, "the tags are the text 'latest'"),
         ({"platforms": "linux/amd64"}, UsageError, "the platforms are the text 'linux/amd64'"),
         ({"sources": "reg.example/a:1"}, UsageError, "the sources are the text"),
@@ -186,6 +184,39 @@ def test_the_hint_says_what_to_do(changes: dict[str, Any], hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         _check(**changes)
     assert hint in caught.value.hint
+
+
+def test_references_and_platforms_may_be_values() -> None:
+    values = _check(
+        target=parse_reference("reg.example/app:latest"),
+        platforms=[Platform("linux", "amd64"), Platform("linux", "arm", "v7")],
+    )
+    assert values == _check()
+    parsed = parse_reference(f"reg.example/a@{_DIGEST}")
+    assert _check(sources=[parsed]) == _check(sources=[str(parsed)])
+
+
+def test_a_platform_that_is_a_value_keeps_its_os_version() -> None:
+    windows = Platform("windows", "amd64", os_version="10.0.20348.2227")
+    job = _check(template="reg.example/app:OS-ARCH", platforms=[windows])
+    assert job.sources == (Source(parse_reference("reg.example/app:windows-amd64"), windows),)
+
+
+@pytest.mark.parametrize(
+    "made", [tuple, list, iter, dict.fromkeys, lambda words: (w for w in words)]
+)
+def test_several_values_keep_their_order_whatever_holds_them(made: Any) -> None:
+    words = ["reg.example/b:1", "reg.example/a:1"]
+    held = made(words)
+    job = _check(sources=held.keys() if isinstance(held, dict) else held)
+    assert [str(source.reference) for source in job.sources] == words
+
+
+@pytest.mark.parametrize("made", [set, frozenset])
+def test_a_set_is_sorted_since_the_index_has_an_order(made: Any) -> None:
+    words = [f"reg.example/{name}:1" for name in "cadb"]
+    job = _check(sources=made(words))
+    assert [str(source.reference) for source in job.sources] == sorted(words)
 
 
 @pytest.mark.parametrize(
@@ -248,18 +279,14 @@ def test_a_job_does_not_change_with_the_callers_annotations() -> None:
 def test_arbitrary_text_is_a_job_or_a_usage_error(
     target: str, template: str, words: list[str]
 ) -> None:
-    for request in (
-        MergeRequest(target=target, template=template, platforms=words),
-        MergeRequest(target="reg.example/app:1", sources=words, tags=[target]),
-        MergeRequest(
-            target="reg.example/app:1",
-            template=_TEMPLATE,
-            arch_aliases={target: template},
-            annotations={target: template},
-        ),
+    pairs = {target: template}
+    for asked in (
+        {"target": target, "template": template, "platforms": words},
+        {"sources": words, "tags": [target]},
+        {"template": _TEMPLATE, "arch_aliases": pairs, "annotations": pairs},
     ):
         with contextlib.suppress(UsageError):
-            check_request(request)
+            _check(**asked)
 
 
 def test_a_platform_with_an_unknown_name_is_warned_of_once() -> None:
@@ -274,10 +301,10 @@ def _check_spec(**changes: Any) -> Job:
     """Check a spec that is right but for ``changes``."""
     fields: dict[str, Any] = {"image": "reg.example/app:latest", "manifests": (_SPEC_IMAGE,)}
     options: dict[str, Any] = {
-        "format": changes.pop("format", "docker"),
-        "platform_check": changes.pop("platform_check", "warn"),
+        name: changes.pop(name) for name in ("list_type", "platform_check") if name in changes
     }
-    return check_spec(Spec(**fields | changes), ignore_missing=True, **options)
+    asked = checked(PushKeywords, {"ignore_missing": True, **options})
+    return spec_job(Spec(**fields | changes), asked)
 
 
 def test_a_specs_platforms_are_kept_as_they_are_written() -> None:
@@ -309,7 +336,7 @@ def test_an_image_of_a_spec_may_be_named_by_digest() -> None:
             "not an image reference",
         ),
         ({"annotations": {"a": "b"}}, UsageError, "cannot carry annotations"),
-        ({"format": "OCI"}, UsageError, "'OCI' is not a format"),
+        ({"list_type": "OCI"}, UsageError, "'OCI' is not a format"),
         ({"platform_check": ""}, UsageError, "'' is not a platform check"),
         (
             {"manifests": (SpecImage("reg.example/a:1", Platform("linux", "\ud800")),)},
@@ -329,47 +356,3 @@ def test_a_spec_is_checked_before_the_first_request(
     with pytest.raises(kind) as caught:
         _check_spec(**changes)
     assert message in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a=1,b=2", ["a=1", "b=2"]),
-        ("a=hello, world,b=2", ["a=hello, world", "b=2"]),
-        ("a=b=c", ["a=b=c"]),
-        ("a=,b=", ["a=", "b="]),
-        ("a=1,,b=2", ["a=1,", "b=2"]),
-        ("", [""]),
-        ("x,a=1", ["x", "a=1"]),
-    ],
-)
-def test_a_comma_divides_only_where_a_pair_follows(text: str, words: list[str]) -> None:
-    assert split_pairs(text) == words
-
-
-@given(st.text("ab=, "))
-def test_splitting_loses_nothing(text: str) -> None:
-    assert ",".join(split_pairs(text)) == text
-
-
-def test_pairs_are_split_at_their_first_equals_sign() -> None:
-    pairs = parse_pairs(["a=b=c", " k = v ", "empty="], what="annotation")
-    assert pairs == {"a": "b=c", "k": " v ", "empty": ""}
-
-
-def test_a_pair_may_be_said_twice_but_not_in_two_ways() -> None:
-    assert parse_pairs(["a=1", "a=1"], what="annotation") == {"a": "1"}
-    with pytest.raises(UsageError, match="the annotation 'a' is given twice"):
-        parse_pairs(["a=1", "a=2"], what="annotation")
-
-
-@pytest.mark.parametrize("word", ["", "a", "=b", " =b"])
-def test_a_word_that_is_no_pair_is_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="not of the form key=value"):
-        parse_pairs([word], what="annotation")
-
-
-@given(st.dictionaries(st.from_regex(r"[a-z.]{1,8}", fullmatch=True), st.text(max_size=8)))
-def test_pairs_read_back_the_same(pairs: dict[str, str]) -> None:
-    words = [f"{key}={value}" for key, value in pairs.items()]
-    assert parse_pairs(words, what="annotation") == pairs

@@ -6,7 +6,7 @@ import json
 
 from fixtures.images import build_attestation
 from oci_merge.model import media_types
-from oci_merge.model.platform import Platform
+from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.result import MergeResult, PlatformResult, TagResult, platform_results
@@ -74,3 +74,51 @@ def test_a_result_is_json() -> None:
         {"name": "1.0", "changed": False},
     ]
     assert document["warnings"] == ["a warning"]
+
+
+def test_the_repr_of_a_result_fits_a_screen() -> None:
+    names = ["amd64", "arm64", "arm/v7", "arm/v6", "386", "ppc64le", "s390x", "riscv64"]
+    built = images(*(f"linux/{name}" for name in names))
+    decided = []
+    for name, image in zip(names, built, strict=True):
+        there = f"app-{name.replace('/', '')}:1"
+        platform = parse_platform(f"linux/{name}")
+        decided.append((listed(image, there, f"linux/{name}"), platform))
+        decided.append((attestation(image, there), UNKNOWN))
+    index = plan_index(decided, list_format="auto", annotations={})
+    target = parse_reference("registry.example/team/app:1.0")
+    result = MergeResult(
+        target=str(target),
+        digest=index.digest,
+        size=index.size,
+        media_type=index.media_type,
+        platforms=platform_results(decided),
+        tags=(TagResult("1.0", True), TagResult("latest", False)),
+        warnings=("a long warning, " * 20,),
+        plan=Plan(target, index),
+        dry_run=False,
+    )
+    assert len(repr(result)) <= 400
+    assert repr(result) == (
+        "MergeResult(target='registry.example/team/app:1.0', "
+        f"digest={index.digest!r}, size={index.size}, "
+        "platforms='linux/amd64 linux/arm64 linux/arm/v7 linux/arm/v6 linux/386 linux/ppc64le "
+        "linux/s390x linux/riscv64', tags='1.0 latest', warnings=1, dry_run=False)"
+    )
+
+
+def test_the_repr_of_a_result_counts_the_tags_that_it_does_not_name() -> None:
+    index = plan_index(_DECIDED, list_format="auto", annotations={})
+    target = parse_reference("reg.example/app:latest")
+    result = MergeResult(
+        target=str(target),
+        digest=index.digest,
+        size=index.size,
+        media_type=index.media_type,
+        platforms=(),
+        tags=tuple(TagResult(f"1.{number}", True) for number in range(100)),
+        warnings=(),
+        plan=Plan(target, index),
+        dry_run=True,
+    )
+    assert "tags='1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 and 92 more'" in repr(result)
