@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import oci_merge
-from fixtures.delay_proxy import DelayProxy
 from fixtures.distribution import Distribution, TokenAuth
 from fixtures.images import build_image
+from fixtures.network.delay_proxy import DelayProxy
 from fixtures.seed import Seeder
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
