@@ -15,6 +15,7 @@ from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer
 from oci_merge import Event, MergeResult, ServerError, StageAdvanced
 from oci_merge.operations import transfer
+from oci_merge.registry.types import RefusedMount
 from tests.edge.support import (
     ARM64,
     OLD,
@@ -144,6 +145,28 @@ async def test_a_mount_that_takes_too_long_is_not_waited_for(
     await _break_off(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
     assert not paths(registry.requests, "POST")
     assert await until(lambda: len(_others()) == begun, seconds=0.3)
+
+
+async def test_an_upload_that_is_opened_in_the_turn_of_the_cancellation_is_cancelled_too() -> None:
+    is_answered = asyncio.Event()
+    cancelled: list[str] = []
+
+    async def mount() -> RefusedMount:
+        await is_answered.wait()
+        return RefusedMount("it offered an upload instead", "/v2/team/app/blobs/uploads/1")
+
+    async def discard(refusal: RefusedMount) -> None:
+        cancelled.append(refusal.upload)
+
+    mounting = transfer._MountTask(mount(), discard)
+    run = asyncio.create_task(mounting.answer())
+    await asyncio.sleep(0)  # run waits for the answer now
+    mounting.task.add_done_callback(lambda _: run.cancel())
+    is_answered.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await mounting.task
+    assert cancelled == ["/v2/team/app/blobs/uploads/1"]
 
 
 async def test_a_run_that_fails_while_it_mounts_cancels_the_uploads_that_were_opened(
