@@ -240,7 +240,7 @@ class TransferRunner:
             Refusal(self._registry.name, self._repository, first.status, first.codes, first.reason)
         )
         return MountRefusedError(
-            f"{self._registry.name} would not mount {listed(blobs)} "
+            f"{self._registry.name} refused to mount {listed(blobs)} "
             f"into {self._repository}: {first.reason}",
             digests=[mount.digest for mount in refused],
             hint=hint or self._hint(first, list(sources)),
@@ -248,7 +248,7 @@ class TransferRunner:
 
     def _hint(self, refusal: RefusedMount, sources: list[str]) -> str:
         """Return what to do about a refused mount, where no hint of its registry applies."""
-        copy = "copy them with --copy-layers (copy_layers=True in Python)"
+        copy = "copy the blobs with --copy-layers (copy_layers=True in Python)"
         push = "push the images into the target's own repository"
         if refusal.status in (401, 403):
             return (
@@ -256,6 +256,6 @@ class TransferRunner:
                 f"{listed(sources)}; if they may push, {copy}, or {push}"
             )
         return (
-            f"{copy}, {push}, or use credentials that may pull from theirs; some registries "
-            "mount nothing, or only where that is enabled"
+            f"{copy}, {push}, or use credentials that may pull from {listed(sources)}; some "
+            "registries mount no blobs, or only if an administrator enables it"
         )

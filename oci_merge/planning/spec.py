@@ -1,4 +1,7 @@
-"""Specs: a target and its images, as manifest-tool is told them. ``spec_file`` reads them."""
+"""Specs: manifest-tool's description of a target and its images.
+
+``spec_file`` reads one from YAML; ``spec_from_template`` makes one of a template.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ class SpecImage:
     """One image of a spec.
 
     Attributes:
-        image: its reference.
-        platform: the platform to publish it as; None where its config says it.
+        image: its reference, not checked yet.
+        platform: the platform to publish it under; None to read it from the image's config.
     """
 
     image: str
@@ -27,12 +30,12 @@ class SpecImage:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A target and the images to join under it.
+    """A target and the images to join. The names of the fields are those of manifest-tool.
 
     Attributes:
-        image: the target's reference.
+        image: the target's reference, not checked yet.
         manifests: the images, in order.
-        tags: more tags to publish, as bare names.
+        tags: additional tags to publish, as bare names.
         annotations: annotations of the index.
     """
 
@@ -50,22 +53,24 @@ def spec_from_template(
     tags: Sequence[str] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> Spec:
-    """Make the spec that manifest-tool makes of its ``from-args`` command.
-
-    Unlike in ``template.expand``, the first occurrence of ARCH, OS and VARIANT is replaced, in
-    that order, each in what the one before has given.
+    """Make a spec of a template, by the rules of manifest-tool's ``push from-args``.
 
     Args:
-        platforms: ``os/architecture[/variant]`` each.
-        template: one reference for all platforms.
+        platforms: the platforms, as ``os/architecture[/variant]``.
+        template: the reference of the images, with placeholders.
         target: the target's reference.
-        tags: more tags, as bare names.
+        tags: additional tags, as bare names.
         annotations: annotations of the index.
 
+    Returns:
+        The spec, with one image for each platform.
+
     Raises:
-        InvalidPlatformError: a platform has another shape.
-        TemplateError: the template has no placeholder, but there are several platforms.
+        InvalidPlatformError: a platform is not of that form.
+        TemplateError: there are several platforms, but the template has no placeholder.
     """
+    # manifest-tool publishes the one image under all platforms, which nobody wants. One platform
+    # without a placeholder is fine.
     if len(platforms) > 1 and not any(word in template for word in _PLACEHOLDERS):
         raise TemplateError(
             f"the template {printable(template)!r} has none of {listed(_PLACEHOLDERS)}, "
@@ -81,6 +86,8 @@ def spec_from_template(
                 hint="a platform is os/architecture or os/architecture/variant",
             )
         os, architecture, variant = (*parts, "")[:3]
+        # Unlike template.expand: only the first occurrence of each, in this order, and each in the
+        # result of the one before. This has to give the same names as manifest-tool.
         image = template.replace("ARCH", architecture, 1).replace("OS", os, 1)
         image = image.replace("VARIANT", variant, 1)
         images.append(SpecImage(image, Platform(os, architecture, variant)))

@@ -248,7 +248,7 @@ def test_an_artifact_is_no_image(server: RunningServer, registry: EmbeddedRegist
     held = StoredManifest(digest_of(content), AMD64.media_type, content)
     registry.storage.put_manifest("team/chart", held, ["1"])
     with pytest.raises(
-        UnsupportedMediaTypeError, match=r"helm.* says nothing of a platform"
+        UnsupportedMediaTypeError, match=r"helm.* does not declare a platform"
     ) as got:
         _join(server, "team/chart:1")
     assert str(got.value).isprintable()

@@ -89,7 +89,9 @@ def test_a_registry_token_is_what_is_shown_first(config: Path, environ: dict[str
 def test_a_registry_token_that_no_header_can_hold_is_an_error(
     token: str, config: Path, environ: dict[str, str]
 ) -> None:
-    with pytest.raises(CredentialError, match=r"no registry token for reg\.example") as caught:
+    with pytest.raises(
+        CredentialError, match=r"no valid registry token for reg\.example"
+    ) as caught:
         _entry(config, {"registrytoken": token}, environ)
     assert_silent(caught.value, token)
 
@@ -109,7 +111,7 @@ def test_an_entry_that_is_no_pair_is_an_error_that_does_not_repeat_it(
     field: str, config: Path, environ: dict[str, str]
 ) -> None:
     with pytest.raises(
-        CredentialError, match=r"no user name and password for reg\.example"
+        CredentialError, match=r"no valid user name and password for reg\.example"
     ) as caught:
         _entry(config, {"auth": field}, environ)
     assert str(config) in caught.value.message

@@ -88,7 +88,9 @@ def test_docker_auth_config_that_is_no_config_is_an_error(
 
 def test_a_broken_entry_in_docker_auth_config_is_not_repeated(environ: dict[str, str]) -> None:
     environ["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {"reg.example": {"auth": PASSWORD}}})
-    with pytest.raises(CredentialError, match="DOCKER_AUTH_CONFIG holds no user name") as caught:
+    with pytest.raises(
+        CredentialError, match="DOCKER_AUTH_CONFIG has no valid user name"
+    ) as caught:
         find(environ)
     assert_silent(caught.value, auth())
 

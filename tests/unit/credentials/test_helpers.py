@@ -302,7 +302,7 @@ def test_a_name_that_is_no_name_is_not_run(
     name: str, configure: Configure, environ: dict[str, str]
 ) -> None:
     configure(credHelpers={"reg.example": name})
-    with pytest.raises(CredentialError, match="which is no name"):
+    with pytest.raises(CredentialError, match="which is not a valid name"):
         find(environ)
 
 

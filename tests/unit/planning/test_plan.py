@@ -194,14 +194,14 @@ def test_attestations_stand_behind_all_images_with_their_annotations_verbatim() 
     )
     *_, last = _entries(document)
     assert [entry.is_attestation for entry in _entries(document)] == [False, False, True]
-    assert proof.listed is not None
-    assert last.annotations == proof.listed.annotations
+    assert proof.descriptor is not None
+    assert last.annotations == proof.descriptor.annotations
     assert last.platform is not None
     assert last.platform.to_platform() == UNKNOWN
 
 
 def test_an_attestation_whose_index_says_no_platform_is_listed_as_unknown() -> None:
-    proof = attestation(_AMD64, "app-amd64:1", said=Platform("", ""))
+    proof = attestation(_AMD64, "app-amd64:1", declared=Platform("", ""))
     document = _index([(listed(_AMD64, "app-amd64:1", "linux/amd64"), "linux/amd64"), (proof, "")])
     last = _entries(document)[-1]
     assert last.platform is not None
@@ -209,7 +209,7 @@ def test_an_attestation_whose_index_says_no_platform_is_listed_as_unknown() -> N
 
 
 def test_an_attestation_that_says_a_platform_keeps_it() -> None:
-    proof = attestation(_AMD64, "app-amd64:1", said=Platform("linux", "amd64"))
+    proof = attestation(_AMD64, "app-amd64:1", declared=Platform("linux", "amd64"))
     image = listed(_AMD64, "app-amd64:1", "linux/amd64")
     last = _entries(_index([(image, "linux/amd64"), (proof, "linux/amd64")]))[-1]
     assert last.is_attestation
@@ -233,7 +233,7 @@ def test_the_annotations_and_artifact_type_of_a_source_index_are_kept() -> None:
     part = component(
         _AMD64,
         "app:1",
-        said=Platform("linux", "amd64"),
+        declared=Platform("linux", "amd64"),
         annotations={"org.example": "<kept>"},
         artifact_type="application/x",
     )

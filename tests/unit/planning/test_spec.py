@@ -127,7 +127,7 @@ def test_a_key_that_is_merged_in_may_be_given_anew_wherever_it_is_used() -> None
         (_HEAD + "  platform: linux/amd64", "line 4: a platform has to be a mapping"),
         (_HEAD + "  platform: {os: linux}", "line 4: a platform needs both"),
         (_HEAD + "  platform: {architecture: arm}", "line 4: a platform needs both"),
-        (_HEAD + "  platform: {osversion: 1, os.version: 1}", "say the same thing"),
+        (_HEAD + "  platform: {osversion: 1, os.version: 1}", "are the same key"),
         (_HEAD + "  platform: {osfeatures: x}", "line 4: 'osfeatures' has to be a list"),
         (_HEAD + "image: y", "line 4: the key 'image' stands here twice"),
         (_HEAD + "annotations: {a: 1, a: 1}", "line 4: the key 'a' stands here twice"),
