@@ -132,7 +132,7 @@ def test_attestations_follow_their_images_and_go_with_them(requested: str) -> No
     assert [part.manifest.digest for part in select(where, parts)] == expected
 
 
-def test_an_attestation_of_what_is_not_there_is_left_out() -> None:
+def test_an_attestation_of_an_image_that_is_not_listed_is_left_out() -> None:
     where = source("app:1")
     parts = [listed(_AMD64, where, "linux/amd64"), attestation(_ARM64, where)]
     assert list(select(where, parts)) == parts[:1]
@@ -152,7 +152,7 @@ def test_an_image_by_itself_is_chosen() -> None:
     assert select(part.source, [part]) == (part,)
 
 
-def test_one_who_asks_for_a_variant_of_whatever_it_is_gets_everything() -> None:
+def test_a_variant_without_os_and_architecture_selects_everything() -> None:
     where = Source(parse_reference("reg.example/app:1"), Platform("", "", "v7"))
     parts = [listed(_AMD64, where, "linux/amd64"), listed(_ARM64, where, "linux/arm64")]
     assert list(select(where, parts)) == parts
@@ -197,7 +197,7 @@ def test_an_arm_image_that_says_no_variant_is_published_as_v7_with_a_warning(
 
 
 @pytest.mark.parametrize("requested", ["linux/arm/v7", "linux/armhf"])
-def test_who_asks_for_a_variant_is_not_warned_that_there_is_none(requested: str) -> None:
+def test_there_is_no_warning_if_the_variant_was_requested(requested: str) -> None:
     assert _decide(requested, "linux/arm") == ("linux/arm/v7", "")
 
 
@@ -212,7 +212,9 @@ def test_a_warning_is_safe_to_print() -> None:
 @pytest.mark.parametrize(
     "declared", [Platform("", ""), Platform("linux", ""), Platform("", "amd64")]
 )
-def test_an_image_that_says_nothing_is_published_as_asked_or_refused(declared: Platform) -> None:
+def test_an_image_without_a_platform_is_published_as_requested_or_refused(
+    declared: Platform,
+) -> None:
     checks: list[PlatformCheck] = ["warn", "error", "off"]
     for check in checks:
         assert _decide("linux/arm64", declared, check) == ("linux/arm64", "")
@@ -267,14 +269,14 @@ def test_a_contradiction_is_published_as_asked_with_a_warning(
 
 
 @pytest.mark.parametrize(("requested", "declared", "published"), _DIFFERENCES)
-def test_a_contradiction_is_passed_over_where_nobody_wants_to_know(
+def test_a_contradiction_is_not_reported_if_the_check_is_off(
     requested: str, declared: str, published: str
 ) -> None:
     assert _decide(requested, declared, "off") == (published, "")
 
 
 @pytest.mark.parametrize(("requested", "declared", "published"), _DIFFERENCES)
-def test_a_contradiction_is_an_error_where_it_has_to_be(
+def test_a_contradiction_is_an_error_if_the_check_says_so(
     requested: str, declared: str, published: str
 ) -> None:
     with pytest.raises(PlatformMismatchError) as caught:
