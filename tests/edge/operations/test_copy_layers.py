@@ -1,4 +1,4 @@
-"""Blobs that cannot be mounted are copied: documents always, layers where that is asked for."""
+"""Blobs that cannot be mounted are copied: documents always, layers with `copy_layers`."""
 
 from __future__ import annotations
 

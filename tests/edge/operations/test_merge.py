@@ -1,4 +1,4 @@
-"""The whole job: what comes of it, what it tells on the way, and how many steps it takes."""
+"""Whole merges: their result, their events and the number of dependent steps."""
 
 from __future__ import annotations
 

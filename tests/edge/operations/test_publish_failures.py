@@ -1,4 +1,4 @@
-"""A registry that refuses or loses something while it is written to: what stands afterwards."""
+"""Registries that refuse or lose something while it is written: what they store afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The writing half: what is written, in which order, and what is left alone."""
+"""Publishing: what is written, in which order, and what is not written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources that are indexes themselves, and targets that hold something odd."""
+"""Sources that are indexes, and targets with an unusual manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking for the images of a template, and images that are not there."""
+"""Looking for the images of a template, and images that do not exist."""
 
 from __future__ import annotations
 

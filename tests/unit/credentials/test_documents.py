@@ -1,4 +1,4 @@
-"""What files hold, and what happens where they hold something else."""
+"""Parsing files with credentials, and invalid ones."""
 
 from __future__ import annotations
 

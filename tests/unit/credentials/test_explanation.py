@@ -1,4 +1,4 @@
-"""What a user is told about the search for credentials."""
+"""The explanation of a search for credentials."""
 
 from __future__ import annotations
 

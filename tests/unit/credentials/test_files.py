@@ -1,4 +1,4 @@
-"""Which files are looked into, and what happens to those that cannot be read."""
+"""Which files are searched, and files that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests: which can be verified, and that they are."""
+"""Digests: which are accepted, and that content is verified."""
 
 from __future__ import annotations
 

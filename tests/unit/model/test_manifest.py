@@ -1,4 +1,4 @@
-"""Manifests, indexes and configs: what is read, and that nothing else than ours is raised."""
+"""Manifests, indexes and configs: what is parsed, and that only our errors are raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Platforms: text, normal form, and when two of them agree."""
+"""Platforms: text form, normal form and comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content that comes in pieces is checked as if it came whole."""
+"""Content that is received in pieces is verified like whole content."""
 
 from __future__ import annotations
 

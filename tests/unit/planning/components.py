@@ -1,4 +1,4 @@
-"""Components of a merge made of sample images, as the reading half would hand them over."""
+"""Components of sample images, as they are after reading the manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: what is brought where, and the index."""
+"""The plan: what is transferred, and the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images of a source are joined, and under which platform."""
+"""Which images of a source are selected, and under which platform they are published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spec files, and the spec that a template stands for."""
+"""Spec files, and specs made of a template."""
 
 from __future__ import annotations
 
