@@ -17,14 +17,12 @@ from oci_merge.model.platform import Platform
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.resolve import (
     Registries,
-    TargetState,
-    check_unreadable,
     fetch_components,
     pinning_platforms,
     probe,
     read_platforms,
-    read_target,
 )
+from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
@@ -74,18 +72,7 @@ class Merge:
         for warning in job.warnings:
             self.warn(warning)
         try:
-            target_registry = registries[job.target.registry]
-            # Connections for the mounts are opened while the manifests are read: over HTTP/1.1 each
-            # mount needs one, which would cost a round trip, or two with TLS.
-            async with background(target_registry.open_ahead(0 if dry_run else self._expected)):
-                (components, found), target_state = await gather_two(
-                    self._components(registries),
-                    read_target(target_registry, job.target, job.tags),
-                )
-            # Only now that the images are read is it known whether the login is accepted at all.
-            unreadable = check_unreadable(target_registry, job.target, target_state)
-            if unreadable and dry_run:
-                self.warn(unreadable)
+            components, found, target_state = await self._read(registries, dry_run=dry_run)
             # What the target's present index lists is taken to be there, blobs included, so that
             # an unchanged rerun ends after the reads. It is checked beside the next step.
             transfers, expected = self._transfers(components, target_state.children)
@@ -106,6 +93,24 @@ class Merge:
         finally:
             await publisher.close()
         return self._result(plan, platforms, unchanged, dry_run)
+
+    async def _read(
+        self, registries: Registries, *, dry_run: bool
+    ) -> tuple[Sequence[Component], Sequence[Candidate], TargetState]:
+        """Read the manifests of the images and the state of the target, side by side."""
+        target = self._job.target
+        target_registry = registries[target.registry]
+        # Connections for the mounts are opened while the manifests are read: over HTTP/1.1 each
+        # mount needs one, which would cost a round trip, or two with TLS.
+        async with background(target_registry.open_ahead(0 if dry_run else self._expected)):
+            (components, found), target_state = await gather_two(
+                self._components(registries), read_target(target_registry, target, self._job.tags)
+            )
+        # Only now that the images are read is it known whether the login is accepted at all.
+        unreadable = check_unreadable(target_registry, target, target_state)
+        if unreadable and dry_run:
+            self.warn(unreadable)
+        return components, found, target_state
 
     @property
     def _expected(self) -> int:
