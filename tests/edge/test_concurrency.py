@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -130,3 +131,24 @@ async def test_a_flight_goes_on_while_anybody_waits_and_is_cancelled_with_the_la
     await asyncio.wait([alone])
     assert alone.cancelled()
     assert ended == ["ended"]
+
+
+async def test_an_error_that_comes_with_the_cancellation_of_its_only_caller_is_not_logged() -> None:
+    flight: SingleFlight[None, int] = SingleFlight()
+    fails = asyncio.Event()
+    logged: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+
+    async def call() -> int:
+        await fails.wait()
+        caller.cancel()
+        raise TransportError("no answer")
+
+    caller = asyncio.ensure_future(flight.run(None, call))
+    await asyncio.sleep(0)
+    fails.set()
+    await asyncio.wait([caller])
+    assert caller.cancelled()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert logged == []
