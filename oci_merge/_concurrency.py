@@ -1,4 +1,7 @@
-"""Running coroutines side by side, with one error where asyncio has a group of them."""
+"""Runs coroutines side by side, in the background, or once for several callers.
+
+Unlike ``asyncio.TaskGroup``, these raise a single error and no exception group.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ _U = TypeVar("_U")
 
 
 async def gather(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Run coroutines together and return their results in order.
+    """Run coroutines side by side and return their results in order.
 
-    Where one fails, the others are cancelled and awaited, and its error is raised.
+    Raises:
+        the error of the first one that fails; the others are cancelled and awaited before.
     """
     tasks = []
     try:
@@ -25,12 +29,13 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except BaseExceptionGroup as errors:
         error = _first(errors)
+        # "from" keeps the group out of the traceback, in which it would say nothing more.
         raise error from error.__cause__
     return [task.result() for task in tasks]
 
 
 async def gather_two(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U]) -> tuple[_T, _U]:
-    """Run two coroutines of different kinds together, as ``gather`` does."""
+    """Run two coroutines with results of different types side by side, as ``gather`` does."""
     try:
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(one), group.create_task(other)
@@ -41,7 +46,11 @@ async def gather_two(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _U
 
 
 async def gather_settled(coroutines: Iterable[Coroutine[Any, Any, _T]]) -> list[_T | OciMergeError]:
-    """Run coroutines together to their ends; an error of ours stands in its result's place."""
+    """Run all coroutines to their end, side by side; return results, or ``OciMergeError``s.
+
+    Raises:
+        any other error of a coroutine, as ``gather`` does.
+    """
     return await gather(_caught(coroutine) for coroutine in coroutines)
 
 
@@ -54,52 +63,66 @@ async def _caught(coroutine: Coroutine[Any, Any, _T]) -> _T | OciMergeError:
 
 @asynccontextmanager
 async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
-    """Run a coroutine while the block runs; it is cancelled at its end, and its errors are ours
-    to forget, since what it prepares is found wanting where it is used.
+    """Run a coroutine while the block runs, and cancel it when the block ends.
+
+    ``OciMergeError``s are ignored: code that needs the result will fail itself.
     """
     task = asyncio.ensure_future(_caught(coroutine))
     try:
         yield
     finally:
         task.cancel()
+        # It may need some turns of the event loop to clean up; nothing may outlive the block.
         await asyncio.wait([task])
 
 
 class SingleFlight(Generic[_K, _T]):
-    """Does a thing once for everybody who asks for it meanwhile; they share what comes of it.
+    """Runs a call once for all who ask for it at the same time; they share result or error.
 
-    Nothing is remembered: who asks after the end begins anew.
+    Results are not kept: who asks after the call has ended starts a new one.
     """
 
     def __init__(self) -> None:
         self._flights: dict[_K, tuple[asyncio.Task[_T], list[object]]] = {}
 
     async def run(self, key: _K, call: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """Return what ``call`` returns, from the call under way for ``key`` if there is one.
+        """Join the running call for ``key``, or start one, and return its result.
 
-        The call runs in a task of its own. It goes on while anybody waits for it, and is cancelled
-        with the last who does.
+        The call runs in a task of its own, so that one cancelled caller does not end it for the
+        others; with its last caller it is cancelled.
+
+        Args:
+            key: names the call.
+            call: starts it; used only if no call for ``key`` is running.
 
         Raises:
-            whatever the call raises, the same error in everybody who waits.
+            the error of the call, the same one in every caller.
         """
         flight = self._flights.get(key)
-        # One that has just ended may still stand here until those who waited have woken.
+        # A call that has just ended is here until its callers have woken: it must not be joined.
         if flight is None or flight[0].done():
             flight = self._flights[key] = asyncio.ensure_future(call()), []
-        task, waiting = flight
+        task, callers = flight
         me = object()
-        waiting.append(me)
+        callers.append(me)
         try:
-            return await asyncio.shield(task)
+            # Unlike ``await task``, this does not cancel the task when this caller is cancelled.
+            # Unlike ``shield`` in newer Pythons, it logs no error that another caller received.
+            await asyncio.wait([task])
+            return task.result()
         finally:
-            waiting.remove(me)
-            # Nobody joins a flight that is being cancelled, nor drops one that came after it.
-            if (task.done() or not waiting) and self._flights.get(key) is flight:
+            callers.remove(me)
+            # Removed before it is cancelled, so that nobody joins it any more. By identity, since a
+            # later call may have taken its place.
+            if (task.done() or not callers) and self._flights.get(key) is flight:
                 del self._flights[key]
-            if not waiting and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+            if not callers:
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
+                # asyncio logs an error that nobody retrieved, and nobody is left to raise it in.
+                if not task.cancelled():
+                    task.exception()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

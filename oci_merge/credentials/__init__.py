@@ -1,8 +1,8 @@
-"""Where the credentials of a registry come from.
+"""Finds the credentials for a registry in files, helpers and variables.
 
 ``CredentialSearch`` looks in the order that ``docs/credentials.md`` gives, for one repository at a
 time, since the containers tools keep credentials for parts of a registry. Nothing is read before a
-registry asks who is there. ``explanation`` says what came of a search, and why.
+registry sends a challenge. ``explanation`` reports the result of a search and the reasons.
 """
 
 from oci_merge.credentials.credential import Credential, CredentialKind

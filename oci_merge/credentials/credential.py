@@ -1,4 +1,4 @@
-"""What a registry or its token server is shown, and what a source says that has none. Pure."""
+"""A credential, and the answer of a source that has none. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ CredentialKind = Literal["password", "identity token", "registry token"]
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who to be at a registry. Two are equal if they are the same identity, wherever they are from.
+    """A user's credential for a registry. No secret in it is part of its ``repr``.
+
+    Two credentials are equal if they have the same names and secrets, whatever their origin: the
+    repositories of one user then share tokens.
 
     Attributes:
-        username: the user's name; tokens may come without one.
-        password: the password or access token. Like every secret it is kept out of ``repr``.
-        origin: where it was found, in words.
-        identity_token: a refresh token, which a token server changes for others.
-        registry_token: a token that the registry itself takes as it is.
+        username: the user name; empty for tokens that come without one.
+        password: the password or access token.
+        origin: the source that it was found in, for messages.
+        identity_token: a refresh token, which the token server exchanges for access tokens.
+        registry_token: a bearer token that is sent to the registry as it is.
     """
 
     username: str = ""
@@ -31,19 +34,20 @@ class Credential:
 
     @property
     def kind(self) -> CredentialKind:
-        """What is shown first; a password beside a token is what is left if that is refused."""
+        """The secret that is sent first. A password is tried after a token that was refused."""
         if self.registry_token:
             return "registry token"
         return "identity token" if self.identity_token else "password"
 
     @property
     def has_password(self) -> bool:
-        """Whether a user name and a password can be sent."""
+        """Whether it can be sent as user name and password."""
         return bool(self.password) or self.kind == "password"
 
     @property
     def is_text(self) -> bool:
-        """Whether it can be sent: arguments and variables may hold bytes that are no text."""
+        """Whether user name and password are valid Unicode, so that they can be sent."""
+        # Arguments and variables may hold any bytes; Python shows invalid ones as surrogates.
         try:
             f"{self.username}{self.password}".encode()
         except UnicodeEncodeError:
@@ -52,14 +56,15 @@ class Credential:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All that must not appear in any output, should a server repeat it."""
+        """All secrets, to be masked in output in case a server repeats them."""
+        # The base64 pair, too: servers have been seen to quote the header.
         pair = self.basic().partition(" ")[2] if self.has_password else ""
         secrets = (pair, self.password, self.identity_token, self.registry_token)
         return tuple(filter(None, secrets))
 
     @property
     def user(self) -> str:
-        """Who this is, in words that are safe to print."""
+        """The user and the origin for messages; safe to print."""
         name = printable(self.username)
         if self.kind != "password":
             article = "an" if self.kind == "identity token" else "a"
@@ -67,18 +72,18 @@ class Credential:
         return f"{name or 'a user without a name'} (from {printable(self.origin)})"
 
     def basic(self) -> str:
-        """Return the value of an ``Authorization`` header (RFC 7617)."""
+        """Return the value of an ``Authorization`` header for HTTP Basic (RFC 7617)."""
         pair = f"{self.username}:{self.password}".encode()
         return "Basic " + base64.b64encode(pair).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """What a source says that has no credential for an image.
+    """The answer of a source that has no credential for a repository.
 
     Attributes:
-        reason: why, in words that follow the source's name.
-        is_there: whether there is anything at all, only nothing for this image.
+        reason: the reason, worded to follow the source's name and a colon.
+        is_there: whether the source exists, but has nothing for this repository.
     """
 
     reason: str

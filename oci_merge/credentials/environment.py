@@ -1,4 +1,4 @@
-"""Credentials in variables: oci-merge's own, docker's, and those of CI systems. Pure."""
+"""Credentials in environment variables: of oci-merge, of docker and of CI systems. Pure."""
 
 from __future__ import annotations
 
@@ -17,28 +17,43 @@ AUTH_CONFIG_VARIABLE = "DOCKER_AUTH_CONFIG"
 
 
 def own_variables(environ: Mapping[str, str]) -> Answer:
-    """Read the variables that are oci-merge's own; they are for every registry.
+    """Read ``OCI_MERGE_USERNAME`` and ``OCI_MERGE_PASSWORD``, which are for any registry.
+
+    Args:
+        environ: the environment.
+
+    Returns:
+        The credential, or ``Nothing`` if neither is set.
 
     Raises:
-        CredentialError: one is set without the other, or they hold what is no text.
+        CredentialError: only one of them is set, or a value is not valid UTF-8.
     """
     username, password = environ.get(USERNAME_VARIABLE), environ.get(PASSWORD_VARIABLE)
     if not username and not password:
         return Nothing("neither is set")
     if not username or not password:
-        missing = PASSWORD_VARIABLE if username else USERNAME_VARIABLE
+        given, missing = USERNAME_VARIABLE, PASSWORD_VARIABLE
+        if not username:
+            given, missing = missing, given
+        # No anonymous run instead: half a credential is a variable that failed to expand.
         raise CredentialError(
-            f"{missing} is not set, but its partner is",
+            f"{given} is set, but {missing} is not set",
             hint=f"set both {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or neither",
         )
     return _checked(Credential(username, password, f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"))
 
 
 def auth_config(environ: Mapping[str, str]) -> AuthFile | None:
-    """Read the variable that holds a docker config's content; None if it is not set.
+    """Read ``DOCKER_AUTH_CONFIG``, which holds the content of a docker config.
+
+    Args:
+        environ: the environment.
+
+    Returns:
+        The docker config, or None if the variable is not set.
 
     Raises:
-        CredentialError: it holds something else.
+        CredentialError: the value is not a docker config.
     """
     content = environ.get(AUTH_CONFIG_VARIABLE, "")
     if not content.strip():
@@ -46,20 +61,20 @@ def auth_config(environ: Mapping[str, str]) -> AuthFile | None:
     return parse_auth_file(
         content.encode(errors="surrogateescape"),
         what=AUTH_CONFIG_VARIABLE,
-        hint="it has to hold the JSON of a docker config itself, not the name of a file",
+        hint="set it to the JSON of a docker config, not to the name of a file",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class CiVariables:
-    """A user name and a password that a CI system sets for its jobs, for one registry alone.
+    """Variables in which a CI system gives its jobs a credential for one registry.
 
     Attributes:
-        name: the variables, in words.
-        pair: the variables of the user's name and of the password or token.
-        user: the user's name where no variable says it.
-        registry: the registry, or else
-        registry_variable: the variable that says it.
+        name: names the variables in messages.
+        pair: the names of the variables with the user name and with the password or token.
+        user: the user name, if no variable holds it.
+        registry: the registry; if empty, ``registry_variable`` names it.
+        registry_variable: the variable that holds the registry.
     """
 
     name: str
@@ -69,10 +84,17 @@ class CiVariables:
     registry_variable: str = "CI_REGISTRY"
 
     def look(self, environ: Mapping[str, str], place: Place) -> Answer:
-        """Read the variables, if they are for this registry.
+        """Return the credential, if it is for this registry.
+
+        Args:
+            environ: the environment.
+            place: the repository to find a credential for.
+
+        Returns:
+            The credential, or ``Nothing`` with the reason.
 
         Raises:
-            CredentialError: they hold what is no text.
+            CredentialError: a value is not valid UTF-8.
         """
         registry = self.registry or environ.get(self.registry_variable, "")
         username, password = (environ.get(variable, "") for variable in self.pair)
@@ -82,11 +104,12 @@ class CiVariables:
         if not username or not password:
             return Nothing(f"{self.pair[1] if username else self.pair[0]} is not set")
         if not names_registry(registry, place.registry):
-            return Nothing(f"it is for {printable(registry)} alone", is_there=True)
+            # A CI system's token must not be sent to any other registry.
+            return Nothing(f"it is only for {printable(registry)}", is_there=True)
         return _checked(Credential(username, password, self.name))
 
 
-#: In this order: a deploy token often allows less than a job's own.
+#: In the order of the search: a deploy token often allows less than the job's own token.
 CI_VARIABLES = (
     CiVariables(
         "GitLab's CI_REGISTRY_USER and CI_REGISTRY_PASSWORD",
@@ -97,7 +120,7 @@ CI_VARIABLES = (
         "GitLab's CI_DEPLOY_USER and CI_DEPLOY_PASSWORD",
         ("CI_DEPLOY_USER", "CI_DEPLOY_PASSWORD"),
     ),
-    # GHCR looks at the token alone; the name may be any.
+    # GHCR ignores the user name, but HTTP Basic needs one.
     CiVariables(
         "GitHub's GITHUB_TOKEN",
         ("GITHUB_ACTOR", "GITHUB_TOKEN"),
@@ -109,5 +132,5 @@ CI_VARIABLES = (
 
 def _checked(credential: Credential) -> Credential:
     if not credential.is_text:
-        raise CredentialError(f"{credential.origin}: what is set is not valid UTF-8")
+        raise CredentialError(f"the value of {credential.origin} is not valid UTF-8")
     return credential

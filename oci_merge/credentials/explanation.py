@@ -1,4 +1,4 @@
-"""Telling a user which credential a run would use, and why it would not use others."""
+"""Explains which credential a run would use, and why it would not use others."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class CredentialSource:
-    """One place where a credential is looked for.
+    """A source of credentials, and whether a run would use it.
 
     Attributes:
-        name: the place in words, for example ``the docker config /root/.docker/config.json``.
-        status: ``used``; ``absent`` if nothing is there at all; ``unsuitable`` if there is nothing
-            for this image in it; ``broken`` if it cannot be read, which ends a run; ``skipped`` if
-            it was not looked at, because one before it decides.
-        reason: why it is not used, in words; empty if it is.
-        hint: what to do about one that is broken.
+        name: the source, for example ``the docker config /root/.docker/config.json``.
+        status: ``used``; ``absent`` if the source does not exist; ``unsuitable`` if it has nothing
+            for this image; ``broken`` if it cannot be read, which ends a run with an error;
+            ``skipped`` if it was not read, because an earlier source decides.
+        reason: why it is not used; empty if it is used.
+        hint: what to do if it is broken; else empty.
     """
 
     name: str
@@ -39,15 +39,15 @@ class CredentialSource:
 
 @dataclass(frozen=True, slots=True)
 class CredentialExplanation:
-    """Which credential would be used for a repository. There is no secret in it.
+    """The credential that a run would use for a repository, without its secrets.
 
     Attributes:
-        registry: the registry, ``docker.io`` for Docker Hub.
-        repository: the repository in it.
-        username: the user's name; empty for an anonymous run, and for tokens without one.
-        kind: what would be sent, or None for an anonymous run.
-        origin: where it stands, in words; empty for an anonymous run.
-        sources: every place, in the order in which they are looked at.
+        registry: the registry as ``host[:port]``, ``docker.io`` for Docker Hub.
+        repository: the repository's name in it.
+        username: the user name; empty for an anonymous run, and for tokens without one.
+        kind: the kind of secret that would be sent, or None for an anonymous run.
+        origin: the source that has it; empty for an anonymous run.
+        sources: all sources, in the order of the search.
     """
 
     registry: str
@@ -59,7 +59,7 @@ class CredentialExplanation:
 
     @property
     def broken(self) -> CredentialSource | None:
-        """The source that a run would fail at, if there is one."""
+        """The source that would end a run with an error, or None."""
         return next((source for source in self.sources if source.status == "broken"), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,19 +86,21 @@ class CredentialExplanation:
 def explain_credentials(
     reference: str | Reference, **keywords: Unpack[CredentialKeywords]
 ) -> CredentialExplanation:
-    """Say which credential a run would use for an image, and why not another.
+    """Explain which credential a run would use for an image, and why it would not use others.
 
-    No registry is asked, so this does not know whether the registry would accept it. A credential
-    helper is run if the search comes to it; where an event loop runs, call this in a thread.
+    It sends no request, so it cannot tell whether the registry would accept the credential. It runs
+    credential helpers where the search gets to them: in an event loop, call it in a thread.
 
     Args:
         reference: the image, for example ``reg.example/team/app:latest``.
         **keywords: those of ``options.CredentialKeywords``.
 
+    Returns:
+        The explanation. Sources that cannot be read are part of it.
+
     Raises:
-        UsageError: it is no reference, or a user name comes without a password.
-        CredentialError: there is no ``docker_config``. Other sources that cannot be read are
-            part of the explanation.
+        UsageError: the reference is not valid, or only one of user name and password is given.
+        CredentialError: ``docker_config`` does not exist.
     """
     check_names("explain_credentials", CredentialKeywords, keywords)
     asked = checked(CredentialKeywords, keywords)
@@ -123,7 +125,7 @@ def explain_credentials(
 def _look_at_all(
     search: CredentialSearch, place: Place
 ) -> tuple[Credential | None, tuple[CredentialSource, ...]]:
-    """Search as a run does, and note what became of each source."""
+    """Search as a run does, and record each source's status."""
     notes: list[CredentialSource] = []
     found: Credential | None = None
     decides = ""

@@ -1,4 +1,4 @@
-"""Which files hold credentials, in which order, and reading them."""
+"""Reads the files that hold credentials: docker configs, ``auth.json``, ``.dockercfg``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from oci_merge.credentials.documents import AuthFile, parse_auth_file, parse_doc
 from oci_merge.errors import CredentialError
 
 AUTH_FILE_VARIABLE = "REGISTRY_AUTH_FILE"
-#: Where kaniko's image has its docker config.
+#: The docker config of kaniko's image.
 KANIKO_CONFIG = Path("/kaniko/.docker/config.json")
+#: Bytes. The path may come from a variable, and name a device that never ends.
 _MAX_FILE = 4 * 1024 * 1024
 
 
@@ -23,10 +24,10 @@ class FilePlace:
     """A file that may hold credentials.
 
     Attributes:
-        path: where it would be.
-        kind: what it is, in words.
-        must_exist: whether somebody named this very file.
-        is_dockercfg: whether it has docker's old form.
+        path: its path.
+        kind: names the kind of file in messages.
+        must_exist: whether it is an error if the file does not exist, because the user named it.
+        is_dockercfg: whether it has the format of docker's old ``.dockercfg``.
     """
 
     path: Path
@@ -36,17 +37,17 @@ class FilePlace:
 
     @property
     def name(self) -> str:
-        """The file in words."""
+        """The file's kind and path, for messages."""
         return f"{self.kind} {printable(str(self.path))}"
 
     def read(self) -> AuthFile | None:
-        """Read the file.
+        """Read and parse the file.
 
         Returns:
-            What it holds, or None if it is not there.
+            Its content, or None if the file does not exist.
 
         Raises:
-            CredentialError: it cannot be read, or has to be there and is not.
+            CredentialError: it cannot be read or parsed, or does not exist although it has to.
         """
         try:
             with self.path.open("rb") as file:
@@ -58,17 +59,20 @@ class FilePlace:
         except OSError as error:
             raise self._unreadable(error) from error
         parse = parse_dockercfg if self.is_dockercfg else parse_auth_file
-        return parse(content, what=self.name, hint="mend the file, or log in again")
+        return parse(content, what=self.name, hint="correct the file, or log in again")
 
     def _unreadable(self, error: OSError) -> CredentialError:
         return CredentialError(
             f"{self.name} cannot be read: {error.strerror}",
-            hint="mend its name or its permissions, or name another file",
+            hint="check its path and permissions, or name another file",
         )
 
 
 def docker_config_file(path: str) -> Path:
-    """Return the file that a path to a docker config means: the file, or the one in that folder.
+    """Return the docker config at a path: the file itself, or ``config.json`` in a folder.
+
+    Args:
+        path: a file or a folder.
 
     Raises:
         CredentialError: there is no such file or folder.
@@ -76,13 +80,14 @@ def docker_config_file(path: str) -> Path:
     file = Path(path)
     try:
         if file.is_dir():
-            return file / "config.json"  # which may well not be there, as in the usual folder
+            # It need not exist: docker's own folder may be without one, too.
+            return file / "config.json"
         file.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CredentialError(
             f"the docker config {printable(path)} cannot be read: {reason}",
-            hint="name a docker config, or the folder that it is in",
+            hint="give the path of a docker config, or of the folder that contains it",
         ) from error
     return file
 
@@ -90,17 +95,18 @@ def docker_config_file(path: str) -> Path:
 def file_places(
     environ: Mapping[str, str], docker_config: Path | None = None
 ) -> tuple[FilePlace, ...]:
-    """Return the files to look into, in order.
+    """Return the files to search, in order.
 
     Args:
         environ: the environment.
-        docker_config: the only one, if the caller names it.
+        docker_config: the only file to search, if the user named one.
     """
     if docker_config is not None:
         return (FilePlace(docker_config),)
     if named := environ.get(AUTH_FILE_VARIABLE):
         kind = f"{AUTH_FILE_VARIABLE}'s file"
         return (FilePlace(Path(named), kind, must_exist=True),)
+    # Two variables may name the same folder; each file is searched once.
     places: dict[Path, FilePlace] = {}
     for place in _usual_places(environ):
         places.setdefault(place.path, place)
@@ -121,7 +127,7 @@ def _usual_places(environ: Mapping[str, str]) -> Iterator[FilePlace]:
 
 
 def _containers_files(environ: Mapping[str, str], home: str | None) -> Iterator[Path]:
-    """Yield where podman and its kin log in: until the machine restarts, and for good."""
+    """Yield the auth files of podman, buildah and skopeo (containers-auth.json(5))."""
     if run := environ.get("XDG_RUNTIME_DIR"):
         yield Path(run, "containers", "auth.json")
     elif sys.platform == "linux":

@@ -1,7 +1,7 @@
-"""Running credential helpers, the programs ``docker-credential-NAME`` (docker-credential-helpers).
+"""Runs credential helpers, the programs ``docker-credential-NAME``.
 
-The server goes to the helper's stdin as it is, the answer comes on its stdout, and so does the
-reason of a failure.
+By the protocol of docker-credential-helpers, ``get`` reads the server from stdin and writes JSON,
+or the reason of a failure, to stdout.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from oci_merge.credentials.credential import Credential
 from oci_merge.credentials.documents import parse_helper_reply
 from oci_merge.errors import CredentialError
 
-#: How long a helper may take, in seconds; it may have to ask a cloud's server.
+#: Seconds that a helper may take; it may have to ask a cloud's server.
 TIME_LIMIT = 30.0
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+#: The text by which a helper says that it has no credential; the protocol has no status for it.
 _NOT_FOUND = "credentials not found in native keychain"
 
 
 class Helpers:
-    """The helpers of one run; each is asked once about a server.
+    """Runs the credential helpers of one run; each is asked only once about each server.
 
     Args:
-        environ: the environment that they are looked up in and run with.
+        environ: the environment: its ``PATH`` is searched, and helpers run with it.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -38,14 +39,15 @@ class Helpers:
 
         Args:
             name: the helper's name, without ``docker-credential-``.
-            server: the server, as docker keys it.
-            named_by: the file that names it, in words.
+            server: the server, spelt as docker's keys are.
+            named_by: the file that names the helper, for messages.
 
         Returns:
-            The credential, or None where it has none.
+            The credential, or None if the helper has none.
 
         Raises:
-            CredentialError: it is not there, failed, took too long or printed something else.
+            CredentialError: the helper is not installed, failed, timed out, or did not print the
+                JSON of the protocol.
         """
         key = (name, server)
         if key not in self._answers:
@@ -53,9 +55,11 @@ class Helpers:
         return self._answers[key]
 
     def _run(self, name: str, server: str, named_by: str) -> Credential | None:
+        # The name comes from a file: it must not lead to a program in another folder.
         if not _NAME.fullmatch(name):
             raise CredentialError(
-                f"{named_by} names a credential helper {printable(name)!r}, which is no name",
+                f"{named_by} names a credential helper {printable(name)!r}, "
+                "which is not a valid name",
                 hint="a helper's name has letters, digits, '.', '_' and '-'",
             )
         what = f"docker-credential-{name}, which {named_by} names,"
@@ -63,7 +67,7 @@ class Helpers:
         if program is None:
             raise CredentialError(
                 f"{what} is not on the PATH",
-                hint="install it, or take it out of credsStore or credHelpers and log in again",
+                hint="install it, or remove it from credsStore or credHelpers and log in again",
             )
         status, stdout, stderr = _communicate(program, server, self._environ, what)
         if status == 0:
@@ -73,14 +77,18 @@ class Helpers:
             return None
         raise CredentialError(
             f"{what} failed for {printable(server)}, with status {status}: {reason or 'no reason'}",
-            hint=f"try it by hand: echo {printable(server)} | docker-credential-{name} get",
+            hint=f"run it by hand: echo {printable(server)} | docker-credential-{name} get",
         )
 
 
 def _communicate(
     program: str, server: str, environ: Mapping[str, str], what: str
 ) -> tuple[int, bytes, bytes]:
-    """Run a helper and return its status and what it printed."""
+    """Run a helper; return its exit status, stdout and stderr.
+
+    Raises:
+        CredentialError: it cannot be started, or does not end in time.
+    """
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell, and the name was checked
             [program, "get"],
@@ -91,7 +99,8 @@ def _communicate(
         )
     except OSError as error:
         raise CredentialError(f"{what} cannot be run: {error.strerror}") from error
-    # Unlike subprocess.run, this does not wait for what a killed helper may have left running.
+    # Unlike subprocess.run, this does not wait for children of a helper that was killed: they may
+    # keep its stdout open.
     with process:
         try:
             stdout, stderr = process.communicate(server.encode(), timeout=TIME_LIMIT)
@@ -99,7 +108,7 @@ def _communicate(
             process.kill()
             raise CredentialError(
                 f"{what} did not answer for {printable(server)} within {TIME_LIMIT:g} seconds",
-                hint="try it by hand; it may be waiting for somebody, or for a server",
+                hint="run it by hand: it may be waiting for input, or for a server",
             ) from None
         except BaseException:
             process.kill()
@@ -108,6 +117,7 @@ def _communicate(
 
 
 def _reason(output: bytes) -> str:
-    """Return the first line of a message; what looks like an answer is not repeated."""
+    """Return the first line of a helper's message; empty if the output looks like JSON."""
+    # JSON may be a credential.
     text = output.decode(errors="replace").strip()
     return "" if text.startswith(("{", "[")) else printable(text.partition("\n")[0])

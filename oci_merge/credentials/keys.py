@@ -1,7 +1,8 @@
-"""By which keys files and helpers know a registry, and a repository in it. Pure.
+"""Reads the keys by which files and helpers name registries and repositories. Pure.
 
-Docker keys its entries by server: a host and port, or a URL of it. The containers tools key them
-by host, by ``host/namespace`` or by ``host/namespace/repository``; the longest one holds.
+Docker keys its entries by server: ``host[:port]``, or a URL. The containers tools key them by
+``host``, ``host/namespace`` or ``host/namespace/repository``, of which the longest match wins
+(containers-auth.json(5)).
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from typing import NamedTuple
 
 from oci_merge.model.host import DOCKER_HUB
 
-#: Names under which docker and others know Docker Hub, the usual one first.
+#: Keys for Docker Hub; the first is the one that ``docker login`` writes.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
-#: What follows the host where a key is the address of an API rather than a repository's name.
+#: The path of a key that is the address of an API, not a repository.
 _API = re.compile(r"(?:v[12]/?)?")
 
 
 class Place(NamedTuple):
-    """What a key stands for.
+    """A registry, or a namespace or repository in it: what a key names.
 
     Attributes:
-        registry: the authority, or ``docker.io``.
-        path: a repository or a namespace in it; empty for the whole registry.
+        registry: ``host[:port]``, or ``docker.io`` for Docker Hub.
+        path: the namespace or repository; empty for the whole registry.
     """
 
     registry: str
@@ -34,12 +35,17 @@ class Place(NamedTuple):
 
 
 def server_keys(registry: str) -> tuple[str, ...]:
-    """Return the keys of a whole registry, the usual one first."""
+    """Return the keys for a whole registry; the one that ``docker login`` writes comes first."""
     return _HUB_KEYS if registry == DOCKER_HUB else (registry,)
 
 
 def place_of(key: str) -> Place:
-    """Return what a key stands for. A URL stands for its host, whatever its path."""
+    """Return the place that a key names.
+
+    Args:
+        key: ``host[:port]``, ``host[:port]/path`` or a URL.
+    """
+    # A URL names its host, whatever its path: docker writes https://HOST/v1/ and the like.
     bare = key.removeprefix("https://").removeprefix("http://")
     authority, _, path = bare.partition("/")
     if bare != key or _API.fullmatch(path):
@@ -49,32 +55,34 @@ def place_of(key: str) -> Place:
 
 
 def find_key(keys: Iterable[str], place: Place) -> str | None:
-    """Choose the key that is nearest to a repository.
+    """Return the most specific key for a repository.
 
     Args:
-        keys: the keys there are, in order.
+        keys: the keys of a file, in order.
         place: the repository.
 
     Returns:
-        The key of the longest path that leads to it. Where several stand for the whole registry,
-        it is one that is spelt as usual, else the first.
+        The key with the longest path that is the repository or contains it; None if no key does.
+        Of several keys for the whole registry, the one as docker spells it, else the first.
     """
-    there = list(keys)
-    usual = [key for key in server_keys(place.registry) if key in there]
-    for wanted in _from_near_to_far(place):
+    candidates = list(keys)
+    usual = [key for key in server_keys(place.registry) if key in candidates]
+    for wanted in _with_parents(place):
+        # Files that several tools have written may spell the registry in several ways.
         preferred = [] if wanted.path else usual
-        for key in (*preferred, *there):
+        for key in (*preferred, *candidates):
             if place_of(key) == wanted:
                 return key
     return None
 
 
 def names_registry(key: str, registry: str) -> bool:
-    """Say whether a key stands for a registry as a whole."""
+    """Say whether a key names the whole of a registry."""
     return place_of(key) == Place(registry.lower())
 
 
-def _from_near_to_far(place: Place) -> Iterator[Place]:
+def _with_parents(place: Place) -> Iterator[Place]:
+    """Yield a repository, then its namespaces from the innermost on, then its registry."""
     registry, path = place.registry.lower(), place.path
     while path:
         yield Place(registry, path)

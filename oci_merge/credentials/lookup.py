@@ -1,4 +1,4 @@
-"""Looking a repository up in one file. Pure: running a helper is the caller's affair."""
+"""Looks up the credential of a repository in one file. Pure: the caller runs helpers."""
 
 from __future__ import annotations
 
@@ -9,64 +9,73 @@ from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile, decode_entry
 from oci_merge.credentials.keys import Place, find_key, place_of, server_keys
 
-#: Asks the credential helper of a name about a server; None where it has nothing for it.
+#: Called with a helper's name and a server; returns the credential, or None if it has none.
 AskHelper = Callable[[str, str], Credential | None]
-#: How many of a file's entries are named where none fits.
+#: How many of a file's entries a message names at most.
 _MOST_NAMED = 8
 
 
 def look_up(file: AuthFile, place: Place, *, origin: str, ask: AskHelper) -> Answer:
-    """Look for the credential of a repository.
-
-    A helper that is named for the registry decides alone. The helper of all registries goes before
-    the entries, which are looked at where it has nothing: somebody wrote them in spite of it.
+    """Look up the credential of a repository.
 
     Args:
-        file: what the file holds.
+        file: the parsed file.
         place: the repository.
-        origin: the file, in words.
-        ask: asks a helper.
+        origin: names the file in messages.
+        ask: asks a credential helper.
+
+    Returns:
+        The credential, or ``Nothing`` with the reason.
 
     Raises:
-        CredentialError: a helper failed, or the entry is broken.
+        CredentialError: a helper failed, or the entry cannot be decoded.
     """
     own = _own_helper(file, place.registry)
     helper = (file.store or "") if own is None else own
-    silence = ""
+    without = ""
     if helper:
         for server in server_keys(place.registry):
             found = ask(helper, server)
             if found is not None:
                 return found
-        silence = f"its helper docker-credential-{printable(helper)} has nothing for it"
+        without = f"its helper docker-credential-{printable(helper)} has no credential for it"
+        # A helper in credHelpers decides alone for its registry. One in credsStore does not: an
+        # entry in ``auths`` beside it was written on purpose, by hand or by another tool.
         if own:
-            return Nothing(silence, is_there=True)
-    return _look_at_entries(file, place, origin, silence)
+            return Nothing(without, is_there=True)
+    return _look_up_entry(file, place, origin, without)
 
 
 def _own_helper(file: AuthFile, registry: str) -> str | None:
+    """Return the helper that ``credHelpers`` names for a registry; empty if it names none for it.
+
+    None if the registry is not in ``credHelpers``, so that ``credsStore`` counts.
+    """
     helpers = file.helpers or {}
     key = find_key(helpers, Place(registry))
     return None if key is None else helpers[key]
 
 
-def _look_at_entries(file: AuthFile, place: Place, origin: str, silence: str) -> Answer:
+def _look_up_entry(file: AuthFile, place: Place, origin: str, without: str) -> Answer:
+    """Look up a repository in ``auths``; ``without`` says that the helper had no credential."""
     entries = file.auths or {}
+    # An entry without a secret only marks what a helper holds, and must not hide a shorter key.
     full = {key: entry for key, entry in entries.items() if entry and entry.has_secret}
     key = find_key(full, place)
     if key is not None:
         return decode_entry(full[key], str(place_of(key)), origin=origin)
     empty = find_key(entries, place)
     if empty is not None:
-        reason = f"its entry for {_named([empty])} holds no secret"
+        reason = f"its entry for {_named([empty])} has no secret"
     elif full:
-        reason = f"it has entries for {_named(full)} alone"
+        reason = f"it has entries only for {_named(full)}"
     else:
         reason = "it has no entries"
-    return Nothing(f"{silence}, and {reason}" if silence else reason, is_there=True)
+    return Nothing(f"{without}, and {reason}" if without else reason, is_there=True)
 
 
 def _named(keys: Iterable[str]) -> str:
+    """Return what the keys name as a list in words, shortened if there are many."""
     names = list(dict.fromkeys(printable(str(place_of(key)), limit=80) for key in keys))
     more = len(names) - _MOST_NAMED
     return listed([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)

@@ -1,8 +1,7 @@
-"""The order in which credentials are looked for, and what each source said.
+"""Searches the sources of credentials in order.
 
-The first source that has a credential for a repository decides, and those after it are not even
-looked at. A source that is broken ends the search, unless one before it has answered: to go on as
-somebody else than was meant would be worse than an error.
+The first source that has a credential for a repository decides; later sources are not read. A
+broken source ends the search with an error, unless an earlier one has decided.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ _CALLER = "the caller"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place to look.
+    """One source of credentials.
 
     Attributes:
-        name: the place in words.
-        look: looks there for a repository's credential; it may raise ``CredentialError``.
+        name: names the source in messages.
+        look: returns its answer for a repository; raises ``CredentialError`` if it is broken.
     """
 
     name: str
@@ -46,15 +45,15 @@ class Source:
 
 
 class CredentialSearch:
-    """Looks for the credentials of one registry's repositories; what it reads, it reads once.
+    """Searches credentials for the repositories of one registry; reads each file only once.
 
-    It may have to wait for a credential helper, so an event loop has to run it in a thread.
+    It blocks while a credential helper runs, so an event loop has to call it in a thread.
 
     Args:
-        registry: the authority, or ``docker.io``.
-        given: what the caller gave; it is used for whatever registry the run is about.
-        docker_config: the file to read instead of the usual ones.
-        environ: the environment; the process's own where it is left out.
+        registry: the registry as ``host[:port]``, or ``docker.io``.
+        given: the credential that the caller gave, which is used for any registry.
+        docker_config: the only file to read, instead of the usual ones.
+        environ: the environment; the process's own by default.
     """
 
     def __init__(
@@ -75,18 +74,23 @@ class CredentialSearch:
     def find(self, repository: str) -> Credential | None:
         """Find the credential for a repository.
 
+        Args:
+            repository: the repository's name in the registry.
+
         Returns:
-            The credential, or None for an anonymous run.
+            The credential, or None if no source has one.
 
         Raises:
-            CredentialError: a source is there but cannot be read.
+            CredentialError: a source exists, but cannot be read.
         """
         place = Place(self.registry, repository)
+        # Lazily, source after source. A broken one is not skipped: to go on as another user than
+        # the one that was meant would be worse than an error.
         answers = (source.look(place) for source in self.sources())
         return next((answer for answer in answers if isinstance(answer, Credential)), None)
 
     def sources(self) -> Iterator[Source]:
-        """Yield every place to look, in order."""
+        """Yield all sources, in the order of ``docs/credentials.md``."""
         yield Source(
             _CALLER, lambda _: self._given or Nothing("it gives no user name and password")
         )
@@ -119,10 +123,14 @@ class CredentialSearch:
 
 
 def given_credential(username: str | None, password: str | None) -> Credential | None:
-    """Return the caller's credential, which has two halves or none.
+    """Return the credential that the caller gave, or None if neither part is given.
+
+    Args:
+        username: the user name.
+        password: the password or access token; it may be empty.
 
     Raises:
-        UsageError: one half is missing, or what is there is no text.
+        UsageError: only one of the two is given, or one is not valid UTF-8.
     """
     if username is None and password is None:
         return None

@@ -1,1 +1,1 @@
-"""The values that the OCI specifications define. Pure."""
+"""Values of the OCI specifications: references, digests, platforms, manifests. No I/O."""

@@ -8,18 +8,20 @@ import re
 from oci_merge._text import printable
 from oci_merge.errors import DigestMismatchError, InvalidReferenceError
 
+#: The spec's grammar of any digest. It tells an unknown algorithm from text that is no digest.
 _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+")
+#: The registered algorithms that have to be verified, with the length of their hexadecimal form.
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 
 
 def check_digest(text: str) -> str:
-    """Return ``text`` if it is a digest that oci-merge can verify.
+    """Return ``text`` if it is a sha256 or sha512 digest (OCI image spec, "Digests").
 
     Args:
-        text: for example ``sha256:`` followed by 64 lower-case hexadecimal digits.
+        text: ``algorithm:encoded``, for example ``sha256:`` and 64 lower-case hexadecimal digits.
 
     Raises:
-        InvalidReferenceError: the grammar is broken, or the algorithm is not a registered one.
+        InvalidReferenceError: the text does not follow the grammar, or names another algorithm.
     """
     algorithm, _, encoded = text.partition(":")
     length = _HEX_LENGTH.get(algorithm)
@@ -37,20 +39,20 @@ def check_digest(text: str) -> str:
 
 
 def sha256_digest(content: bytes) -> str:
-    """Return the sha256 digest of ``content``, as ``sha256:<hex>``."""
+    """Return the sha256 digest of ``content``, as ``sha256:<64 hexadecimal digits>``."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def verify_digest(content: bytes, digest: str, *, what: str) -> None:
-    """Check that ``content`` is what ``digest`` names.
+    """Check that ``content`` has this digest (OCI image spec, "Verification").
 
     Args:
-        content: the bytes as they came.
+        content: the exact bytes that were received.
         digest: a digest that ``check_digest`` accepts.
         what: names the content in the error, for example ``the config of reg.example/app:1``.
 
     Raises:
-        DigestMismatchError: it is something else.
+        DigestMismatchError: the content has another digest.
     """
     algorithm = digest.partition(":")[0]
     found = f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
@@ -62,11 +64,11 @@ def verify_digest(content: bytes, digest: str, *, what: str) -> None:
 
 
 class Verifier:
-    """Checks content that comes in pieces, as ``verify_digest`` checks it whole.
+    """Verifies the digest and size of content that is received in pieces.
 
     Args:
         digest: a digest that ``check_digest`` accepts.
-        size: how many bytes there should be.
+        size: the expected size in bytes.
         what: names the content in errors.
     """
 
@@ -79,21 +81,22 @@ class Verifier:
         self._hash = hashlib.new(self._algorithm)
 
     def add(self, piece: bytes) -> None:
-        """Take the next piece.
+        """Add the next piece.
 
         Raises:
-            DigestMismatchError: that makes it too long.
+            DigestMismatchError: there are more bytes than ``size``.
         """
         self._count += len(piece)
+        # At once, so that a server that never stops sending does not fill the target.
         if self._count > self._size:
             raise self._error(f"more than {self._size} bytes")
         self._hash.update(piece)
 
     def finish(self) -> None:
-        """Check the whole.
+        """Check the digest and size of all pieces together.
 
         Raises:
-            DigestMismatchError: it is something else, or too short.
+            DigestMismatchError: the digest differs, or there are fewer bytes than ``size``.
         """
         if self._count != self._size:
             raise self._error(f"{self._count} bytes instead of {self._size}")

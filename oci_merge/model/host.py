@@ -1,4 +1,4 @@
-"""A registry's host and port: loopback addresses, Docker Hub's names, default ports. Pure."""
+"""The host and port of a registry: loopback addresses, Docker Hub's names, default ports."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import ipaddress
 DOCKER_HUB = "docker.io"
 
 
-#: The port of an authority that names none, by its URL's scheme.
+#: Default ports by URL scheme.
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-#: Other names of Docker Hub; all are one registry.
+#: The names of Docker Hub. They are one registry with one set of credentials.
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 
 
+#: The host that serves Docker Hub's registry API; ``docker.io`` itself serves a web site.
 _HUB_ENDPOINT = "registry-1.docker.io"
 
 
 def is_registry(component: str) -> bool:
-    """Say whether the first component of a reference names a registry rather than a folder."""
+    """Say whether the first component of a reference is a registry, by Docker's rule.
+
+    Args:
+        component: the text before the first ``/``.
+    """
     return (
         any(char in ".:" or char.isupper() for char in component)
         or component == "localhost"
@@ -28,20 +33,25 @@ def is_registry(component: str) -> bool:
 
 
 def registry_endpoint(registry: str) -> str:
-    """Return the authority to connect to: ``registry`` itself, but for Docker Hub."""
+    """Return the ``host[:port]`` to connect to; it differs from ``registry`` for Docker Hub."""
     return _HUB_ENDPOINT if registry == DOCKER_HUB else registry
 
 
 def registry_host(registry: str) -> str:
-    """Return the host of an authority, without port and without the brackets of IPv6."""
+    """Return the host of ``host[:port]``, without the brackets of an IPv6 address."""
     if registry.startswith("["):
         return registry[1:].partition("]")[0]
     return registry.partition(":")[0]
 
 
 def is_loopback(registry: str) -> bool:
-    """Say whether a registry's authority names this machine: ``localhost``, 127/8 or ::1."""
+    """Say whether a registry is on a loopback address: ``localhost``, 127.0.0.0/8 or ::1.
+
+    Args:
+        registry: its ``host[:port]``. Names are not looked up in DNS.
+    """
     host = registry_host(registry)
+    # RFC 6761, section 6.3: names below localhost are on this machine, too.
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,7 +1,7 @@
-"""The bytes of an index (OCI image spec, "Image Index"; Docker manifest list).
+"""Encodes an index (OCI image spec, "Image Index Property Descriptions"; Docker manifest list).
 
-The order of fields and the way of writing JSON are those of Go's tools, so that the same entries
-have the same digest wherever they were joined.
+Fields and JSON are written as Go's tools write them, so that the same entries give the same digest
+whichever tool joined them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from oci_merge.model import media_types
 from oci_merge.model.digest import sha256_digest
 from oci_merge.model.platform import Platform
 
-#: What Go's encoder escapes in strings beyond what JSON asks for.
+#: Characters that Go's ``encoding/json`` escapes in strings although JSON does not require it.
 _GO_ESCAPES = str.maketrans(
     {char: f"\\u{ord(char):04x}" for char in ("<", ">", "&", "\u2028", "\u2029")}
 )
@@ -26,12 +26,13 @@ class IndexEntry:
     """One entry of an index.
 
     Attributes:
-        media_type: the media type of the manifest.
-        digest: its digest.
-        size: its size in bytes.
-        platform: what it runs on.
+        media_type: the manifest's media type.
+        digest: the manifest's digest.
+        size: the manifest's size in bytes.
+        platform: the platform that the image runs on.
         annotations: the descriptor's annotations.
-        artifact_type: the descriptor's artifact type, or an empty string (OCI only).
+        artifact_type: the descriptor's artifact type, or an empty string; a Docker manifest list
+            has no such field.
     """
 
     media_type: str
@@ -44,7 +45,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class IndexDocument:
-    """An index that is ready to be pushed: its media type and exact bytes."""
+    """An encoded index: its media type and the exact bytes to push."""
 
     media_type: str
     content: bytes
@@ -63,15 +64,15 @@ class IndexDocument:
 def encode_index(
     entries: Sequence[IndexEntry], media_type: str, annotations: Mapping[str, str]
 ) -> IndexDocument:
-    """Write an index.
+    """Encode an index.
 
     Args:
-        entries: the entries, in the order in which they are to stand.
+        entries: the entries, in order.
         media_type: ``media_types.OCI_INDEX`` or ``media_types.DOCKER_LIST``.
-        annotations: annotations of the index itself; a Docker list has none.
+        annotations: annotations of the index itself; empty for a Docker list.
 
     Returns:
-        The document; the same arguments give the same bytes.
+        The encoded index; the same arguments give the same bytes.
     """
     encode = _docker_entry if media_type == media_types.DOCKER_LIST else _oci_entry
     document: dict[str, Any] = {
@@ -85,6 +86,7 @@ def encode_index(
     return IndexDocument(media_type, text.encode())
 
 
+# The next two differ in the order of digest and size, as the structs of Go's libraries do.
 def _docker_entry(entry: IndexEntry) -> dict[str, Any]:
     head = {"mediaType": entry.media_type, "size": entry.size, "digest": entry.digest}
     return head | _common(entry)
@@ -105,7 +107,7 @@ def _common(entry: IndexEntry) -> dict[str, Any]:
 
 
 def encode_platform(platform: Platform) -> dict[str, Any]:
-    """Return a platform as a descriptor carries it; empty optional fields are left out."""
+    """Return the ``platform`` object of a descriptor; empty optional fields are left out."""
     fields: dict[str, Any] = {"architecture": platform.architecture, "os": platform.os}
     if platform.os_version:
         fields["os.version"] = platform.os_version
@@ -117,5 +119,5 @@ def encode_platform(platform: Platform) -> dict[str, Any]:
 
 
 def _sorted(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Sort keys as Go does, by their UTF-8 bytes."""
+    """Sort by key, as Go's encoder sorts maps: by the UTF-8 bytes of the keys."""
     return dict(sorted(annotations.items(), key=lambda item: item[0].encode()))

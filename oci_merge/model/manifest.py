@@ -1,6 +1,6 @@
-"""Manifests, indexes and configs as they come from a registry (OCI image spec).
+"""Parses manifests, indexes and configs that a registry sent.
 
-The models read what is needed and keep the rest; the bytes are never written again from them.
+OCI image spec, "Content Descriptors", "Image Manifest", "Image Index" and "Image Configuration".
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from oci_merge.model import media_types
 from oci_merge.model.digest import check_digest
 from oci_merge.model.platform import Platform
 
-#: The largest manifest or config that is read, in bytes (OCI distribution spec: at least 4 MiB).
+#: The largest manifest or config that is read, in bytes: what registries accept at least (OCI
+#: distribution spec, "Pushing Manifests"). A registry is not trusted to send less.
 MAX_DOCUMENT = 4 * 1024 * 1024
 
+#: Annotations by which buildx marks an attestation and the manifest that it is about.
 REFERENCE_TYPE = "vnd.docker.reference.type"
 REFERENCE_DIGEST = "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
 
-#: Content types that say nothing of the kind of manifest.
+#: Content types that do not name a kind of manifest; the body decides then.
 _VAGUE_TYPES = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
 
 
@@ -35,13 +37,16 @@ def _digest(text: str) -> str:
 
 
 class _Document(BaseModel):
-    # Built when it is first used: a run may well see no index.
+    # Unknown fields are kept: the spec allows more, and a model is never encoded again. What is
+    # hashed and pushed are the bytes that were received. The schema is built when it is first
+    # used, since many runs see no index.
     model_config = ConfigDict(extra="allow", frozen=True, validate_by_name=True, defer_build=True)
 
 
 class PlatformDocument(_Document):
-    """The ``platform`` of a descriptor, and the same fields of an image's config."""
+    """The ``platform`` of a descriptor, or the same fields of an image's config."""
 
+    # All are optional here: images without a platform exist, and the user may give one.
     architecture: str | None = None
     os: str | None = None
     variant: str | None = None
@@ -49,7 +54,7 @@ class PlatformDocument(_Document):
     os_features: list[str] | None = Field(None, alias="os.features")
 
     def to_platform(self) -> Platform:
-        """Return the fields as they stand, with empty strings for those that are absent."""
+        """Return the fields as a ``Platform``, not normalized; absent ones are empty."""
         return Platform(
             self.os or "",
             self.architecture or "",
@@ -72,7 +77,7 @@ class Descriptor(_Document):
 
     @property
     def attests(self) -> str:
-        """The digest that this attestation manifest is about, or an empty string."""
+        """The digest of the manifest that this attestation is about, or an empty string."""
         annotations = self.annotations or {}
         if annotations.get(REFERENCE_TYPE) != ATTESTATION:
             return ""
@@ -80,17 +85,17 @@ class Descriptor(_Document):
 
     @property
     def is_attestation(self) -> bool:
-        """Whether buildx marked this entry of an index as an attestation manifest."""
+        """Whether this is an attestation manifest, by the annotation that buildx sets."""
         return (self.annotations or {}).get(REFERENCE_TYPE) == ATTESTATION
 
     @property
     def is_foreign(self) -> bool:
-        """Whether this layer lives outside registries."""
+        """Whether this layer is kept outside the registry (foreign, non-distributable)."""
         return media_types.is_foreign_layer(self.media_type, has_urls=bool(self.urls))
 
 
 class ImageManifest(_Document):
-    """An image manifest, of OCI or of Docker (schema 2)."""
+    """An image manifest (OCI image spec, "Image Manifest"; Docker schema 2)."""
 
     media_type: str | None = Field(None, alias="mediaType")
     artifact_type: str | None = Field(None, alias="artifactType")
@@ -100,7 +105,7 @@ class ImageManifest(_Document):
 
 
 class ImageIndex(_Document):
-    """An OCI index or a Docker manifest list."""
+    """An index (OCI image spec, "Image Index"; Docker manifest list)."""
 
     media_type: str | None = Field(None, alias="mediaType")
     manifests: list[Descriptor]
@@ -109,13 +114,13 @@ class ImageIndex(_Document):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest as a registry holds it.
+    """A manifest or an index that a registry sent.
 
     Attributes:
         media_type: its media type, without parameters.
         digest: the digest of ``content``.
         content: the exact bytes.
-        document: what the bytes say.
+        document: the parsed content.
     """
 
     media_type: str
@@ -125,12 +130,12 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """The number of bytes."""
+        """The size of ``content`` in bytes."""
         return len(self.content)
 
 
 class _Shape(BaseModel):
-    """What tells one kind of manifest from another, in the spec's own names."""
+    """The fields that tell the kinds of manifest apart, in the spec's own spelling."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -145,20 +150,23 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def parse_manifest(content: bytes, *, content_type: str, digest: str, what: str) -> Manifest:
-    """Read a manifest or an index.
+    """Parse a manifest or an index.
 
     Args:
-        content: the bytes, whose digest has been verified or computed by the caller.
+        content: the bytes that were received.
         content_type: the response's Content-Type.
-        digest: the digest of ``content``.
+        digest: the digest of ``content``, which the caller has verified or computed.
         what: names the image in errors.
 
     Raises:
-        UnsupportedMediaTypeError: it is schema 1, or no manifest of a known kind.
-        ManifestError: it is not JSON, breaks the spec, or contradicts its Content-Type.
+        UnsupportedMediaTypeError: it is a Docker schema 1 manifest, or of an unknown kind.
+        ManifestError: it is not JSON, does not follow the spec, or contradicts its Content-Type.
     """
+    # Two passes: only the first can tell which model the second has to use.
     shape = _validate(_Shape, content, f"the manifest of {what}")
     media_type = _media_type(shape, content_type, what)
+    # OCI image spec, "Image Manifest": such a document could be read as either by two clients, who
+    # would then run different images under one digest (CVE-2021-41190).
     if shape.manifests is not None and (shape.config is not None or shape.layers is not None):
         raise ManifestError(f"the manifest of {what} is an image and an index at once")
     model: type[ImageIndex] | type[ImageManifest] = (
@@ -170,19 +178,27 @@ def parse_manifest(content: bytes, *, content_type: str, digest: str, what: str)
 
 
 def parse_config(content: bytes, *, what: str) -> Platform:
-    """Read the platform from an image's config.
+    """Parse the platform out of an image's config (OCI image spec, "Image Configuration").
+
+    Args:
+        content: the config's bytes.
+        what: names the image in errors.
 
     Returns:
-        The platform as it stands there; fields that are absent are empty.
+        The platform, not normalized; absent fields are empty.
 
     Raises:
-        ManifestError: it is not JSON, or a field is of another kind than the spec says.
+        ManifestError: it is not JSON, or a field has another type than the spec says.
     """
     return _validate(PlatformDocument, content, f"the config of {what}").to_platform()
 
 
 def _media_type(shape: _Shape, content_type: str, what: str) -> str:
-    """Choose the kind from header, body and structure, which must not contradict each other."""
+    """Return the media type, from the Content-Type, else the body, else its fields.
+
+    Raises:
+        UnsupportedMediaTypeError, ManifestError: as ``parse_manifest`` does.
+    """
     header = content_type.partition(";")[0].strip().lower()
     body = (shape.mediaType or "").lower()
     if header in media_types.SCHEMA1 or body in media_types.SCHEMA1 or shape.schemaVersion == 1:
@@ -197,6 +213,7 @@ def _media_type(shape: _Shape, content_type: str, what: str) -> str:
             f"but the manifest itself says {printable(body)}",
             hint="push the image again; the registry or a proxy changed its media type",
         )
+    # OCI manifests may omit mediaType; Docker's never do.
     if not declared:
         is_index = shape.manifests is not None
         declared = media_types.OCI_INDEX if is_index else media_types.OCI_MANIFEST
@@ -212,6 +229,7 @@ def _validate(model: type[_Model], content: bytes, what: str) -> _Model:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
+        # Without the input: it is untrusted, and may be megabytes long.
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         where = f" at {printable(place)}" if place else ""

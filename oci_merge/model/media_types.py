@@ -10,12 +10,13 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
-#: A statement of an attestation, such as provenance or an SBOM.
+#: The layers of an attestation: in-toto statements such as provenance or an SBOM.
 IN_TOTO = "application/vnd.in-toto+json"
 
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+#: Docker's manifest format before schema 2, which an index cannot list.
 SCHEMA1 = frozenset(
     {
         "application/vnd.docker.distribution.manifest.v1+json",
@@ -23,8 +24,8 @@ SCHEMA1 = frozenset(
     }
 )
 
-#: One header that asks for all four kinds: a registry that is not offered a manifest's own kind
-#: converts it or calls it unknown.
+#: The Accept header of every request for a manifest. It offers all four kinds, since registries
+#: convert a manifest whose kind is not offered, or answer 404.
 ACCEPT_MANIFESTS = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 
 _DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
@@ -32,12 +33,15 @@ _OCI_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable."
 
 
 def is_foreign_layer(media_type: str, *, has_urls: bool) -> bool:
-    """Say whether a layer lives outside registries and so is neither mounted nor expected.
+    """Say whether a layer is kept outside the registry, so that it need not be mounted.
+
+    OCI image spec, "Non-Distributable Layers"; Docker's foreign layers.
 
     Args:
         media_type: the layer's media type.
-        has_urls: whether its descriptor says where else it can be had.
+        has_urls: whether its descriptor has ``urls``.
     """
     if media_type == _DOCKER_FOREIGN_LAYER:
         return True
+    # Without URLs, only the registry can have the layer, whatever its media type says.
     return has_urls and media_type.startswith(_OCI_NONDISTRIBUTABLE)

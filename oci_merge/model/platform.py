@@ -1,6 +1,6 @@
-"""Platforms: their text form, their normal form, and when two of them agree.
+"""Parses, normalizes and compares platforms (OCI image spec, "Image Index", ``platform``).
 
-The normal form is containerd's, so that what is published is what runtimes look for.
+The normal form is containerd's, so that runtimes find what is published.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from oci_merge.errors import InvalidPlatformError
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+# The aliases are those of containerd's platforms package.
 _OS_ALIASES = {"macos": "darwin"}
 _ARCHITECTURE_ALIASES = {
     "i386": "386",
@@ -22,6 +23,7 @@ _ARCHITECTURE_ALIASES = {
 }
 #: Architectures that name a variant of ``arm``.
 _ARM_ALIASES = {"armhf": "v7", "armel": "v6"}
+#: By architecture. ``v8`` is the base of arm64 and is left out; a plain ``arm`` means v7.
 _VARIANT_ALIASES = {
     "amd64": {"v1": ""},
     "arm64": {"8": "", "v8": "", "v8.0": "", "9": "v9", "9.0": "v9", "v9.0": "v9"},
@@ -29,7 +31,7 @@ _VARIANT_ALIASES = {
 }
 
 
-#: What Go, and so every container tool, calls the systems and architectures that it knows.
+#: GOOS and GOARCH: the names that Go, and so every container tool, uses.
 _KNOWN_SYSTEMS = [
     *("aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux"),
     *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "wasi", "windows"),
@@ -42,14 +44,15 @@ _KNOWN_ARCHITECTURES = [
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What an image runs on (OCI image spec, the ``platform`` of a descriptor).
+    """The platform of an image (OCI image spec, "Image Index", ``platform``).
 
     Attributes:
-        os: for example ``linux``.
-        architecture: for example ``arm64``, in Go's names.
-        variant: for example ``v7``, or an empty string.
-        os_version: for example ``10.0.20348.2227`` (Windows), or an empty string.
-        os_features: for example ``("win32k",)``.
+        os: the operating system by its GOOS name, for example ``linux``.
+        architecture: the CPU by its GOARCH name, for example ``arm64``.
+        variant: the CPU's variant, for example ``v7``, or an empty string.
+        os_version: the system's version, for example ``10.0.20348.2227`` (Windows), or an empty
+            string.
+        os_features: features that the system has to have, for example ``("win32k",)``.
     """
 
     os: str
@@ -64,7 +67,7 @@ class Platform:
 
     @property
     def is_known(self) -> bool:
-        """Whether both os and architecture are given; attestations say ``unknown``."""
+        """Whether os and architecture are given; ``unknown/unknown`` of attestations counts."""
         return bool(self.os and self.architecture)
 
 
@@ -78,7 +81,7 @@ def parse_platform(text: str) -> Platform:
         The platform as written, not normalized.
 
     Raises:
-        InvalidPlatformError: the text has another shape.
+        InvalidPlatformError: the text does not have two or three parts, or a part is no name.
     """
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
@@ -94,7 +97,7 @@ def normalize(platform: Platform) -> Platform:
     """Return the platform in containerd's normal form.
 
     ``linux/x86_64`` becomes ``linux/amd64``, ``linux/arm64/v8`` becomes ``linux/arm64``, and
-    ``linux/arm`` becomes ``linux/arm/v7``.
+    ``linux/arm`` becomes ``linux/arm/v7``. Version and features of the system are kept.
     """
     os = platform.os.lower()
     architecture = platform.architecture.lower()
@@ -113,75 +116,84 @@ def normalize(platform: Platform) -> Platform:
     )
 
 
-def agrees(asked: Platform, found: Platform) -> bool:
-    """Say whether an image of platform ``found`` is what ``asked`` asks for.
+def agrees(requested: Platform, found: Platform) -> bool:
+    """Say whether an image of platform ``found`` is an image for ``requested``.
 
-    Both are compared in their normal form. A variant that was not asked for may be any; the
-    version of the operating system is not compared.
+    Both are compared in normal form. Without a requested variant, every variant agrees. The
+    version of the operating system is not compared: users name ``windows/amd64`` and leave the
+    version to the image.
     """
-    want, have = normalize(asked), normalize(found)
+    want, have = normalize(requested), normalize(found)
     if (want.os, want.architecture) != (have.os, have.architecture):
         return False
-    return not says_variant(asked) or want.variant == have.variant
+    # By ``requested`` and not by its normal form, in which a plain ``arm`` has become v7.
+    return not says_variant(requested) or want.variant == have.variant
 
 
-def resolve_platform(asked: Platform, found: Platform) -> Platform:
-    """Return the platform to publish for an image of platform ``found`` that was asked for so.
+def resolve_platform(requested: Platform, found: Platform) -> Platform:
+    """Return the platform to publish: ``requested``, with gaps filled from ``found``.
 
-    What was asked stands; what it leaves open is filled from the image, as far as the image is
-    of that operating system and architecture.
+    Args:
+        requested: the platform that the user asked for.
+        found: the platform that the image's config, or its index, declares.
+
+    Returns:
+        The platform in normal form. The variant is taken from ``found`` if that is of the same
+        system and architecture, version and features if it is of the same system.
     """
-    want, have = normalize(asked), normalize(found)
+    want, have = normalize(requested), normalize(found)
     if want.os != have.os:
         return want
     same_architecture = want.architecture == have.architecture
-    filled = same_architecture and not says_variant(asked)
+    takes_variant = same_architecture and not says_variant(requested)
     return replace(
         want,
-        variant=have.variant if filled else want.variant,
+        variant=have.variant if takes_variant else want.variant,
         os_version=want.os_version or have.os_version,
         os_features=want.os_features or have.os_features,
     )
 
 
-def resolve_platform_as_written(asked: Platform, found: Platform) -> Platform:
-    """Return the platform to publish as manifest-tool does: nothing is put into normal form.
+def resolve_platform_as_written(requested: Platform, found: Platform) -> Platform:
+    """Return the platform that manifest-tool publishes: as ``resolve_platform``, not normalized.
 
-    What was asked stands as it was written; what it leaves open is filled from the image as that
-    writes it, the variant only if the image is of that architecture.
+    The variant is taken from ``found`` if that is of the same architecture.
     """
-    os = asked.os or found.os
-    architecture = asked.architecture or found.architecture
-    of_one_kind = normalize(Platform(os, architecture)).architecture == (
+    os = requested.os or found.os
+    architecture = requested.architecture or found.architecture
+    # Only the comparison normalizes: ``x86_64`` in a config is ``amd64``, but stays as written.
+    same_architecture = normalize(Platform(os, architecture)).architecture == (
         normalize(found).architecture
     )
     return Platform(
         os,
         architecture,
-        asked.variant or (found.variant if of_one_kind else ""),
-        asked.os_version or found.os_version,
-        asked.os_features or found.os_features,
+        requested.variant or (found.variant if same_architecture else ""),
+        requested.os_version or found.os_version,
+        requested.os_features or found.os_features,
     )
 
 
 def unknown_platform(platform: Platform) -> str:
-    """Return a warning where a platform has a name that no tool knows, or an empty string.
+    """Return a warning if Go does not know the platform's os or architecture, else an empty string.
 
-    Platforms are not limited to a list, as new ones come before new versions of this do; but a
-    name close to a known one is most likely misspelt.
+    It is a warning and no error, since new platforms appear before new versions of oci-merge. The
+    warning suggests a known name that is spelt alike.
     """
     normal = normalize(platform)
     checked = ((normal.os, _KNOWN_SYSTEMS), (normal.architecture, _KNOWN_ARCHITECTURES))
-    strange = [(name, known) for name, known in checked if name and name not in known]
-    if not strange or normal.os == normal.architecture == "unknown":
+    unknown = [(name, known) for name, known in checked if name and name not in known]
+    # unknown/unknown is what attestations declare.
+    if not unknown or normal.os == normal.architecture == "unknown":
         return ""
+    # Imported here, since most runs warn of nothing and start faster without it.
     from difflib import get_close_matches
 
-    meant = [close[0] for name, known in strange if (close := get_close_matches(name, known, 1))]
-    suggestion = f"; did you mean {' and '.join(meant)}?" if meant else ""
+    similar = [close[0] for name, known in unknown if (close := get_close_matches(name, known, 1))]
+    suggestion = f"; did you mean {' and '.join(similar)}?" if similar else ""
     return f"{printable(str(platform))} is not a platform that is known{suggestion}"
 
 
 def says_variant(platform: Platform) -> bool:
-    """Say whether a platform names a variant, be it by an architecture such as ``armhf``."""
+    """Say whether a platform names a variant, by itself or by an architecture such as ``armhf``."""
     return bool(platform.variant) or platform.architecture.lower() in _ARM_ALIASES

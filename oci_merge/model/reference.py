@@ -1,4 +1,8 @@
-"""Image references: ``[registry/]repository[:tag][@digest]`` (OCI distribution spec, "Pull")."""
+"""Parses image references: ``[registry/]repository[:tag][@digest]``.
+
+Names and tags follow the OCI distribution spec, "Pulling manifests"; the registry's part follows
+Docker's reference grammar.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,13 @@ from oci_merge.errors import InvalidReferenceError
 from oci_merge.model.digest import check_digest
 from oci_merge.model.host import _HUB_NAMES, DOCKER_HUB, is_registry
 
+# OCI distribution spec, "Pulling manifests": the grammar of ``<name>`` and ``<reference>``.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
+#: Characters of registry and repository together; the spec names this as a common limit.
 _MAX_NAME = 255
 
 
@@ -25,11 +31,11 @@ class Reference:
     """A parsed image reference.
 
     Attributes:
-        registry: the registry's authority, ``host`` or ``host:port``; ``docker.io`` for Docker
-            Hub whatever name it was given by.
-        repository: the path in the registry, with ``library/`` where Docker Hub implies it.
+        registry: the registry, as ``host`` or ``host:port``; ``docker.io`` for every name of
+            Docker Hub.
+        repository: the repository's name, with ``library/`` where Docker Hub implies it.
         tag: the tag, or None.
-        digest: the digest, or None; where both are given, the digest is what is fetched.
+        digest: the digest, or None. If there is a tag as well, the digest is what is fetched.
     """
 
     registry: str
@@ -49,11 +55,11 @@ class Reference:
 
     @property
     def identifier(self) -> str:
-        """What stands in a manifest's URL: the digest, else the tag, else ``latest``."""
+        """The last part of the manifest's URL: the digest, else the tag, else ``latest``."""
         return self.digest or self.tag or "latest"
 
     def with_tag(self, tag: str) -> Reference:
-        """Return the reference of another tag in the same repository."""
+        """Return the reference to another tag in the same repository."""
         return replace(self, tag=tag, digest=None)
 
 
@@ -66,9 +72,13 @@ def parse_reference(text: str) -> Reference:
     Args:
         text: for example ``reg.example:5000/team/app:1.0``.
 
+    Returns:
+        The reference; without tag and digest where the text has none.
+
     Raises:
-        InvalidReferenceError: the text breaks the grammar; the hint says where.
+        InvalidReferenceError: the text does not follow the grammar; the hint says where.
     """
+    # The digest first, then the tag: both may hold colons, and only a digest follows an ``@``.
     _check_shape(text)
     rest, at, digest = text.partition("@")
     name, tag = _split_tag(rest)
@@ -93,10 +103,13 @@ def parse_reference(text: str) -> Reference:
 
 
 def check_tag(tag: str) -> str:
-    """Return ``tag`` if it is a tag (at most 128 of ``A-Za-z0-9._-``, not starting with . or -).
+    """Return ``tag`` if it is a valid tag (OCI distribution spec, "Pulling manifests").
+
+    Args:
+        tag: a bare tag: up to 128 of ``A-Za-z0-9_.-``, of which ``.`` and ``-`` do not start it.
 
     Raises:
-        InvalidReferenceError: it is not.
+        InvalidReferenceError: it is not a valid tag.
     """
     if not _TAG.fullmatch(tag):
         raise InvalidReferenceError(
@@ -122,7 +135,7 @@ def _check_shape(text: str) -> None:
 
 
 def _split_tag(text: str) -> tuple[str, str | None]:
-    """Split off ``:tag``; a colon before the last slash belongs to a port."""
+    """Split off ``:tag``; a colon that a slash follows belongs to the registry's port."""
     head, colon, tail = text.rpartition(":")
     if not colon or "/" in tail:
         return text, None
@@ -132,7 +145,8 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 def _canonical_registry(registry: str) -> str:
     lower = registry.lower()
     if not is_registry(lower):
-        return registry  # its capitals alone tell it from a folder of Docker Hub
+        # Without its upper case, the text would mean a repository of Docker Hub.
+        return registry
     return DOCKER_HUB if lower in _HUB_NAMES else lower
 
 
@@ -145,7 +159,7 @@ def _check_registry(text: str, registry: str) -> None:
 
 
 def _is_authority(registry: str) -> bool:
-    """Say whether port and IPv6 address of what has the form of an authority are in range."""
+    """Say whether the port and the IPv6 address are valid; their form has been checked."""
     try:
         parts = urlsplit(f"//{registry}")
         if registry.startswith("["):

@@ -1,1 +1,1 @@
-"""The operations that a user runs: merge and inspect."""
+"""The operations that a user runs: merge, which resolves, plans and publishes, and inspect."""

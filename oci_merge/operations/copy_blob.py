@@ -1,7 +1,10 @@
-"""Copying blobs from one repository to another, in pieces, where they cannot be mounted.
+"""Copies blobs from one repository to another, where they cannot be mounted.
 
-A blob is read and sent at the same time, a few pieces of it in memory. Its last piece is sent only
-once its digest and its size have turned out right, so that no other blob is ever kept.
+A blob is downloaded and uploaded at the same time, with a few pieces of it in memory and nothing on
+disk. The last piece is sent only once digest and size are known to be right, so the registry never
+stores a blob that was altered on its way.
+
+OCI distribution spec 1.1, "Pulling blobs", "Pushing a blob in chunks" and "POST then PUT".
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from oci_merge._concurrency import gather_two
@@ -18,22 +22,24 @@ from oci_merge.model.digest import Verifier
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
 
-#: As many blobs at once as docker pulls.
-_AT_ONCE = 3
-#: Pieces that wait between reading and sending; a piece is what one read of a socket gives.
-_WAITING = 8
-#: A chunk is held in memory, so that what got lost of it can be sent again.
-_CHUNK = 8 * 1024 * 1024
-#: Chunks are not made larger than this, whatever a registry wishes.
-_LARGEST_CHUNK = 64 * 1024 * 1024
-#: Refusals of a whole body that chunks may get round: a redirect, a limit on bodies, a length
-#: that something in between does not pass on.
+#: How many blobs are copied at once: as many as docker pulls at once.
+_MAX_COPIES = 3
+#: How many pieces wait between download and upload. A piece is what one read of a socket returns.
+_QUEUE_LENGTH = 8
+#: Bytes in a chunk. It is held in memory, so that a part that got lost can be sent again.
+_CHUNK_SIZE = 8 * 1024 * 1024
+#: Largest chunk in bytes, whatever ``OCI-Chunk-Min-Length`` says, since chunks are held in memory.
+_MAX_CHUNK_SIZE = 64 * 1024 * 1024
+#: Statuses that refuse one whole body but may accept chunks: a redirect, a proxy's limit on the
+#: size of bodies, or a proxy that does not pass a length on.
 _WANT_CHUNKS = frozenset({307, 308, 411, 413})
-_RANGE_REFUSED = 416
+#: The chunk does not follow on what the registry has (416).
+_RANGE_NOT_SATISFIABLE = 416
 #: How often sending a chunk may fail in a row.
 _MAX_FAILURES = 3
+#: Seconds to wait after the first failure of a chunk; twice as long after the second, and so on.
 _PAUSE = 0.5
-#: How long giving up an upload may take, in seconds.
+#: Seconds that cancelling an upload may take.
 _GRACE = 2.0
 
 
@@ -41,107 +47,122 @@ class Copier:
     """Copies blobs into one repository.
 
     Args:
-        target: the blobs of that repository.
-        emit: told of progress.
+        target: the client for the blobs of that repository.
+        emit: called with progress events.
     """
 
     def __init__(self, target: BlobClient, emit: OnEvent) -> None:
         self._target = target
         self._emit = emit
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_MAX_COPIES)
 
     async def copy(
         self, digest: str, size: int, source: BlobClient, upload: Upload | None = None
     ) -> None:
-        """Copy a blob, unless it is there.
+        """Copy a blob, unless the repository has it already.
 
         Args:
-            digest: the blob.
-            size: how many bytes it has.
-            source: the blobs that it is one of.
-            upload: a session that is open for it already; it is used or given up.
+            digest: the blob's digest.
+            size: its size in bytes.
+            source: the client for the blobs of the repository that has it.
+            upload: an upload session that the registry has opened for it already, if any. It is
+                used, or cancelled where it is not needed.
 
         Raises:
-            DigestMismatchError: the source sent something else; nothing was kept.
-            RegistryError: one side refused.
-            TransportError: one side did not answer.
+            DigestMismatchError: the source sent other content; nothing was stored.
+            RegistryError: one of the registries refused.
+            TransportError: one of the registries did not answer.
         """
         copy = _Copy(self._target, source, digest, size, self._emit, upload)
         try:
             async with self._slots:
                 if await self._target.has(digest):
-                    await copy.give_up()
+                    await copy.cancel_upload()
                     return
                 await copy.run()
+        # Also when the run is cancelled: an upload that nobody finishes stays open for days.
         except BaseException:
-            await copy.give_up()
+            await copy.cancel_upload()
             raise
         self._emit(BlobCopied(digest, size, source.name))
 
 
+@dataclass(slots=True)
 class _Copy:
-    """One blob on its way."""
+    """The copy of one blob.
 
-    def __init__(
-        self,
-        target: BlobClient,
-        source: BlobClient,
-        digest: str,
-        size: int,
-        emit: OnEvent,
-        upload: Upload | None,
-    ) -> None:
-        self._target = target
-        self._source = source
-        self._digest = digest
-        self._size = size
-        self._emit = emit
-        self._upload = upload
+    Attributes:
+        target: the client for the blobs of the repository that it goes to.
+        source: the client for the blobs of the repository that it comes from.
+        digest: the blob's digest.
+        size: its size in bytes.
+        emit: called with progress events.
+        upload: the upload session that is open now, as the registry's last answer describes it;
+            None when no session is open.
+    """
+
+    target: BlobClient
+    source: BlobClient
+    digest: str
+    size: int
+    emit: OnEvent
+    upload: Upload | None
 
     async def run(self) -> None:
-        """Send the blob whole; or in chunks, where the registry wants it or the whole broke off."""
+        """Send the blob as one body, or in chunks where that fails or the registry wants chunks.
+
+        Raises:
+            DigestMismatchError, RegistryError, TransportError: as ``Copier.copy`` does.
+        """
         upload = await self._session()
+        # One body with a length is what every registry accepts, so it is tried first. A registry
+        # that names a least chunk length asks for chunks.
         if not upload.least_chunk:
             try:
                 return await self._send(self._put_whole)
             except (RegistryError, TransportError) as error:
-                if not _may_go_on(error):
+                if not _may_send_chunks(error):
                     raise
         await self._send(self._put_chunks)
 
-    async def give_up(self) -> None:
-        """Cancel the upload, if one is open; whatever comes of it.
+    async def cancel_upload(self) -> None:
+        """Cancel the upload session, if one is open ("Cancelling a blob upload").
 
-        Where the run is broken off meanwhile, the upload is still known and can be given up again.
+        A failure is ignored: the registry closes the session itself in time.
         """
-        if self._upload is not None:
+        if self.upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
                 async with asyncio.timeout(_GRACE):
-                    await self._target.cancel(self._upload)
-        self._upload = None
+                    await self.target.cancel(self.upload)
+        # Only now: if the run is cancelled while the line above waits, the caller tries once more.
+        self.upload = None
 
     async def _session(self) -> Upload:
-        if self._upload is None:
-            self._upload = await self._target.start(self._digest)
-        return self._upload
+        """Return the open upload session; open one if there is none."""
+        if self.upload is None:
+            self.upload = await self.target.start(self.digest)
+        return self.upload
 
     async def _send(self, put: Callable[[Upload, _Pipe], Coroutine[Any, Any, None]]) -> None:
-        """Read the blob and send it, side by side; a session that fails is given up."""
-        pipe = _Pipe(self._digest, self._size, self._source.name, self._emit)
+        """Download the blob and upload it with ``put``, side by side.
+
+        A session that failed is cancelled, so that the next attempt starts with a new one.
+        """
+        pipe = _Pipe(self.digest, self.size, self.source.name, self.emit)
         upload = await self._session()
-        self._emit(CopyStarted(self._digest, self._size, self._source.name))
+        self.emit(CopyStarted(self.digest, self.size, self.source.name))
         try:
-            await gather_two(self._source.read(self._digest, pipe.fill), put(upload, pipe))
+            await gather_two(self.source.read(self.digest, pipe.fill), put(upload, pipe))
         except (RegistryError, TransportError):
-            await self.give_up()
+            await self.cancel_upload()
             raise
-        self._upload = None
+        self.upload = None  # the registry has closed it
 
     async def _put_whole(self, upload: Upload, pipe: _Pipe) -> None:
-        await self._close(self._target.put(upload, self._digest, self._size, pipe.pieces))
+        await self._finish(self.target.put(upload, self.digest, self.size, pipe.pieces))
 
     async def _put_chunks(self, upload: Upload, pipe: _Pipe) -> None:
-        length = min(max(_CHUNK, upload.least_chunk), _LARGEST_CHUNK)
+        length = min(max(_CHUNK_SIZE, upload.least_chunk), _MAX_CHUNK_SIZE)
         chunk = bytearray()
         offset = 0
         async for piece in pipe.pieces():
@@ -152,30 +173,40 @@ class _Copy:
                 del chunk[:length]
         if chunk:
             await self._append(offset, bytes(chunk))
-        await self._close(self._target.finish(await self._session(), self._digest))
+        await self._finish(self.target.finish(await self._session(), self.digest))
 
-    async def _close(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Send what closes the upload; where no answer says that it did, look for the blob."""
+    async def _finish(self, request: Coroutine[Any, Any, None]) -> None:
+        """Send the request that ends the upload, and tolerate that its answer is lost.
+
+        Raises:
+            ServerError, TransportError: it failed, and the repository does not have the blob.
+        """
         try:
-            await closing
+            await request
+        # The registry may have stored the blob before the answer got lost.
         except (ServerError, TransportError):
             if not await self._is_there():
                 raise
 
     async def _is_there(self) -> bool:
         with contextlib.suppress(RegistryError, TransportError):
-            return await self._target.has(self._digest)
+            return await self.target.has(self.digest)
         return False
 
     async def _append(self, offset: int, chunk: bytes) -> None:
-        """Send a chunk, and again what of it did not arrive."""
+        """Send a chunk; where only a part of it arrives, send the rest.
+
+        Raises:
+            RegistryError, TransportError: it failed four times in a row, or for good.
+        """
         failures = 0
         while chunk:
             try:
-                self._upload = await self._target.append(
-                    await self._session(), self._digest, offset, chunk
+                self.upload = await self.target.append(
+                    await self._session(), self.digest, offset, chunk
                 )
-                arrived = self._upload.arrived
+                # A 202 may say by its Range that the registry has kept only a part of the chunk.
+                arrived = self.upload.arrived
                 if arrived is None or not offset < arrived < offset + len(chunk):
                     return
             except (RegistryError, TransportError) as error:
@@ -183,53 +214,59 @@ class _Copy:
                 if failures > _MAX_FAILURES or not _may_resume(error):
                     raise
                 await asyncio.sleep(_PAUSE * failures)
-                arrived = await self._arrived(offset)
+                arrived = await self._ask_arrived(offset)
+                # Outside this chunk nothing can be sent again: earlier chunks are not kept.
                 if not offset <= arrived <= offset + len(chunk):
                     raise
             chunk = chunk[arrived - offset :]
             offset = arrived
 
-    async def _arrived(self, offset: int) -> int:
-        """Ask how many bytes arrived; ``0-0`` may mean none as well as one."""
-        self._upload = await self._target.ask(await self._session(), self._digest)
-        arrived = self._upload.arrived
+    async def _ask_arrived(self, offset: int) -> int:
+        """Ask the registry how many bytes of the blob it has; ``offset`` where it does not say."""
+        self.upload = await self.target.ask(await self._session(), self.digest)
+        arrived = self.upload.arrived
+        # ``Range: 0-0`` should mean one byte, but registries send it for none as well.
         return offset if arrived is None or arrived == 1 else arrived
 
 
 class _Pipe:
-    """Takes the pieces of a blob from who reads it to who sends it, and checks them.
+    """Hands the pieces of a blob from the download to the upload, and verifies them.
 
     Args:
-        digest: the blob.
-        size: how many bytes it has.
-        source: where it comes from, in words.
-        emit: told of what was sent.
+        digest: the blob's digest.
+        size: its size in bytes.
+        source: names the repository that it comes from, for errors.
+        emit: called with ``CopyAdvanced`` for each piece that is sent.
     """
 
     def __init__(self, digest: str, size: int, source: str, emit: OnEvent) -> None:
         self._digest = digest
         self._verifier = Verifier(digest, size, what=f"a blob of {source}")
         self._emit = emit
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE_LENGTH)
         self._is_used = False
 
     async def fill(self, pieces: AsyncIterator[bytes]) -> None:
-        """Take the pieces in, as fast as they are sent."""
+        """Put the downloaded pieces into the queue; waits while the upload is behind."""
         async for piece in pieces:
             if piece:
                 await self._queue.put(piece)
         await self._queue.put(b"")
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the pieces out, the last one only if all of them are right.
+        """Yield the pieces for the upload; the last one only if the blob is right.
 
         Raises:
-            DigestMismatchError: they are not.
-            TransportError: they were given out before.
+            DigestMismatchError: digest or size differ.
+            TransportError: this was called before; the pieces are gone.
         """
         if self._is_used:
-            raise TransportError(f"{self._digest} was to be sent again before it was read again")
+            raise TransportError(
+                f"{self._digest} has to be uploaded again, but was downloaded only once",
+                hint="run the same command again",
+            )
         self._is_used = True
+        # One piece is always held back: as long as it is missing, the registry stores nothing.
         held = b""
         while piece := await self._queue.get():
             self._verifier.add(piece)
@@ -245,13 +282,14 @@ class _Pipe:
         return piece
 
 
-def _may_go_on(error: RegistryError | TransportError) -> bool:
-    """Say whether it is worth sending again in chunks what could not be sent whole."""
+def _may_send_chunks(error: RegistryError | TransportError) -> bool:
+    """Say whether chunks may succeed where one whole body failed."""
     is_limit = isinstance(error, RegistryError) and error.status in _WANT_CHUNKS
     return is_limit or isinstance(error, TransportError | ServerError)
 
 
 def _may_resume(error: RegistryError | TransportError) -> bool:
+    """Say whether a chunk that failed may be sent again; 4xx refusals stay."""
     if isinstance(error, RegistryError):
-        return error.status == _RANGE_REFUSED or error.status >= 500
+        return error.status == _RANGE_NOT_SATISFIABLE or error.status >= 500
     return True

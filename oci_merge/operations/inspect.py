@@ -1,4 +1,7 @@
-"""Looking at what a reference stands for."""
+"""Reads what a reference points to: an image, or an index with its images.
+
+OCI distribution spec, "Pulling manifests" and "Pulling blobs".
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,13 @@ from oci_merge.registry.client import RegistryClient
 
 @dataclass(frozen=True, slots=True)
 class InspectedLayer:
-    """A layer: its digest, size in bytes and media type."""
+    """A layer of an image.
+
+    Attributes:
+        digest: its digest.
+        size: its size in bytes, compressed as it is stored.
+        media_type: its media type.
+    """
 
     digest: str
     size: int
@@ -32,10 +41,10 @@ class InspectedImage:
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
         content: its manifest's exact bytes.
-        platform: what it runs on, as the index says, else its config; not normalized.
+        platform: its platform by the index, else by its config; not normalized.
         layers: its layers, lowest first.
         is_attestation: whether it is an attestation of another image.
-        attests: the digest of that image, or an empty string.
+        attests: the digest of the image that it attests, or an empty string.
     """
 
     digest: str
@@ -48,7 +57,7 @@ class InspectedImage:
     attests: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the image as JSON values."""
+        """Return the image as JSON values, sizes in bytes."""
         return {
             "digest": self.digest,
             "size": self.size,
@@ -64,19 +73,19 @@ class InspectedImage:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a reference stands for.
+    """What a reference points to.
 
     Attributes:
-        reference: the reference, as it was given.
+        reference: the reference, as the user wrote it.
         digest: the manifest's digest.
         size: its size in bytes.
         media_type: its media type.
         content: its exact bytes.
         is_index: whether it is an index rather than an image.
-        images: the index's entries in order, or the one image; none where only the manifest
-            itself was asked for.
-        config: the exact bytes of a single image's config; empty for an index, and for what is
-            no container image.
+        images: the index's entries in order, or the single image; empty if only the manifest was
+            read (``shallow``).
+        config: the exact bytes of a single image's config; empty for an index, and for anything
+            but a container image.
     """
 
     reference: str
@@ -89,7 +98,7 @@ class Inspection:
     config: bytes = b""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was found as JSON values."""
+        """Return the inspection as JSON values, sizes in bytes."""
         return {
             "reference": self.reference,
             "digest": self.digest,
@@ -100,16 +109,20 @@ class Inspection:
 
 
 def check_inspected(text: str) -> Reference:
-    """Parse a reference to inspect, which has to say what it means.
+    """Parse a reference to inspect; it must have a tag or a digest.
+
+    Args:
+        text: for example ``reg.example/team/app:1.0``.
 
     Raises:
-        InvalidReferenceError: it is no reference, or has neither tag nor digest.
+        InvalidReferenceError: it is not a valid reference, or has neither tag nor digest.
     """
+    # No default of ``latest``: who forgets the tag would look at another image than they mean.
     reference = parse_reference(text)
     if not reference.tag and not reference.digest:
         raise InvalidReferenceError(
             f"{text!r} has neither a tag nor a digest",
-            hint=f"say which one to inspect, for example {text}:latest",
+            hint=f"add the one to inspect, for example {text}:latest",
         )
     return reference
 
@@ -117,17 +130,20 @@ def check_inspected(text: str) -> Reference:
 async def inspect_reference(
     registry: RegistryClient, reference: Reference, text: str, *, shallow: bool = False
 ) -> Inspection:
-    """Read what a reference stands for, and the manifests that an index lists.
+    """Read what a reference points to, and the manifests that an index lists.
 
     Args:
-        registry: its registry.
+        registry: the reference's registry.
         reference: the reference.
-        text: the reference, as it was given.
-        shallow: read the manifest alone, and nothing of what it lists.
+        text: the reference, as the user wrote it.
+        shallow: read only the manifest itself, no entries of an index and no config.
+
+    Returns:
+        The inspection.
 
     Raises:
-        NotFoundError: it is not there.
-        ManifestError, RegistryError, TransportError: it could not be read.
+        NotFoundError: the reference does not exist.
+        ManifestError, RegistryError, TransportError: something could not be read.
     """
     manifest = await registry.get_manifest(reference)
     found = Inspection(
@@ -139,13 +155,13 @@ async def inspect_reference(
         is_index=isinstance(manifest.document, ImageIndex),
         images=(),
     )
-    return found if shallow else await _deepened(found, registry, reference, manifest)
+    return found if shallow else await _add_images(found, registry, reference, manifest)
 
 
-async def _deepened(
+async def _add_images(
     found: Inspection, registry: RegistryClient, reference: Reference, manifest: Manifest
 ) -> Inspection:
-    """Add what an index lists, or what an image's config says."""
+    """Return the inspection with the images of an index, or with a single image and its config."""
     document = manifest.document
     if isinstance(document, ImageIndex):
         entries = (_inspect_entry(registry, reference, entry) for entry in document.manifests)
@@ -169,6 +185,7 @@ async def _inspect_entry(
     manifest = await registry.get_manifest(reference)
     document = manifest.document
     platform = entry.platform.to_platform() if entry.platform else Platform("", "")
+    # The platform of a descriptor is optional.
     if isinstance(document, ImageManifest) and not platform.is_known:
         platform = _platform(await _config(registry, reference, document), reference)
     return InspectedImage(
@@ -184,7 +201,7 @@ async def _inspect_entry(
 
 
 async def _config(registry: RegistryClient, reference: Reference, document: ImageManifest) -> bytes:
-    """Read a container image's config; what is no container image has none to read."""
+    """Return the bytes of a container image's config; empty for anything else."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
         return b""
     return await registry.get_config(reference.repository, document.config, what=str(reference))

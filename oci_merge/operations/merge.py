@@ -1,4 +1,8 @@
-"""One merge: its four steps on the wire, in order and side by side."""
+"""Runs one merge: reads, plans and publishes.
+
+After authentication these are four dependent steps, however many platforms: manifests, then configs
+and mounts, then children, then tags. What does not depend on each other runs side by side.
+"""
 
 from __future__ import annotations
 
@@ -13,34 +17,34 @@ from oci_merge.model.platform import Platform
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.resolve import (
     Registries,
-    TargetState,
-    check_unreadable,
     fetch_components,
     pinning_platforms,
     probe,
     read_platforms,
-    read_target,
 )
+from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.result import MergeResult, TagResult, platform_results
 from oci_merge.planning.transfers import Transfers, plan_transfers
 
-#: How many requests an image makes after its manifest is read (a config read, and mounts of that
-#: and of some layers), and how many images are found where nobody says which, as a guess.
+#: How many requests an image is expected to take once its manifest is read: it reads a config, and
+#: mounts that and some layers. A guess, from which connections are opened ahead.
 _REQUESTS_EACH = 8
+#: How many images are expected where they have to be looked for.
 _USUAL_IMAGES = 3
 
-_Decided = list[tuple[Component, Platform]]
+#: Components with the platforms under which they are published.
+_PlatformChoices = list[tuple[Component, Platform]]
 
 
 class Merge:
-    """A merge, from a job to a result.
+    """One merge, from a job to a result.
 
     Args:
-        job: what is asked for, checked.
-        on_event: told of progress.
+        job: the job, whose names have all been checked.
+        on_event: called with progress events and warnings.
     """
 
     def __init__(self, job: Job, on_event: OnEvent) -> None:
@@ -52,32 +56,35 @@ class Merge:
         """Read, plan and, unless this is a dry run, publish.
 
         Args:
-            registries: the target's and those of the images, by name.
+            registries: the registries of the target and of the images, by ``host[:port]``.
             dry_run: read and plan, but write nothing.
 
+        Returns:
+            What was published, or would be.
+
         Raises:
-            OciMergeError: as ``api.merge`` does, but for wrong usage.
+            PlanError, ManifestError: the images cannot be joined.
+            PublishError: some tags moved and some did not.
+            CredentialError, RegistryError, TransportError: a registry could not be read or written.
         """
         job = self._job
         publisher = Publisher(registries, job.target, self._emit, copy_layers=job.copy_layers)
         for warning in job.warnings:
             self.warn(warning)
         try:
-            home = registries[job.target.registry]
-            async with background(home.open_ahead(0 if dry_run else self._expected)):
-                (components, found), target_state = await gather_two(
-                    self._components(registries), read_target(home, job.target, job.tags)
-                )
-            unreadable = check_unreadable(home, job.target, target_state)
-            if unreadable and dry_run:
-                self.warn(unreadable)
+            components, found, target_state = await self._read(registries, dry_run=dry_run)
+            # What the target's present index lists is taken to be there, blobs included, so that
+            # an unchanged rerun ends after the reads. It is checked beside the next step.
             transfers, expected = self._transfers(components, target_state.children)
-            (decided, index), missing_children = await gather_two(
+            # The index needs the platforms, the transfers only the manifests: so the configs are
+            # read while blobs are mounted.
+            (platforms, index), missing_children = await gather_two(
                 self._index(registries, components, found),
                 publisher.find_missing_children(expected)
                 if dry_run
                 else publisher.transfer(transfers, expected),
             )
+            # Once more, so that the plan shows missing children among what was transferred.
             transfers, expected = self._transfers(
                 components, target_state.children - missing_children
             )
@@ -85,20 +92,39 @@ class Merge:
             unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
             await publisher.close()
-        return self._result(plan, decided, unchanged, dry_run)
+        return self._result(plan, platforms, unchanged, dry_run)
+
+    async def _read(
+        self, registries: Registries, *, dry_run: bool
+    ) -> tuple[Sequence[Component], Sequence[Candidate], TargetState]:
+        """Read the manifests of the images and the state of the target, side by side."""
+        target = self._job.target
+        target_registry = registries[target.registry]
+        # Connections for the mounts are opened while the manifests are read: over HTTP/1.1 each
+        # mount needs one, which would cost a round trip, or two with TLS.
+        async with background(target_registry.open_ahead(0 if dry_run else self._expected)):
+            (components, found), target_state = await gather_two(
+                self._components(registries), read_target(target_registry, target, self._job.tags)
+            )
+        # Only now that the images are read is it known whether the login is accepted at all.
+        unreadable = check_unreadable(target_registry, target, target_state)
+        if unreadable and dry_run:
+            self.warn(unreadable)
+        return components, found, target_state
 
     @property
     def _expected(self) -> int:
-        """How many requests will go side by side once the manifests are read."""
+        """How many requests are expected to run at once after the manifests are read."""
         return _REQUESTS_EACH * (len(self._job.sources) or _USUAL_IMAGES)
 
     def warn(self, message: str) -> None:
-        """Tell of something that the user should know."""
+        """Emit a warning; it is part of the result, too."""
         self._emit(Warned(message))
 
     async def _components(
         self, registries: Registries
     ) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
+        """Return the components, and the candidates that exist if images had to be looked for."""
         found: tuple[Candidate, ...] = ()
         sources = self._job.sources
         if self._job.candidates:
@@ -114,18 +140,26 @@ class Merge:
         registries: Registries,
         components: Sequence[Component],
         found: Sequence[Candidate],
-    ) -> tuple[_Decided, IndexDocument]:
-        decided = await read_platforms(registries, components, self._job, self._emit)
+    ) -> tuple[_PlatformChoices, IndexDocument]:
+        """Read the platforms and make the index; names the images that were looked for."""
+        platforms = await read_platforms(registries, components, self._job, self._emit)
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
-            self._emit(ComponentsFound(references, pinning_platforms(found, decided)))
-        index = plan_index(decided, list_format=self._job.format, annotations=self._job.annotations)
-        return decided, index
+            self._emit(ComponentsFound(references, pinning_platforms(found, platforms)))
+        index = plan_index(
+            platforms, list_format=self._job.format, annotations=self._job.annotations
+        )
+        return platforms, index
 
     def _transfers(
         self, components: Sequence[Component], present: AbstractSet[str]
     ) -> tuple[Transfers, Transfers]:
-        """Return what has to be brought, and what else would have to be, were nothing present."""
+        """Return the missing transfers, and those that are taken to be unnecessary.
+
+        Args:
+            components: the components of the index.
+            present: digests of the children that the target's present index lists.
+        """
         target = self._job.target
         plan = partial(plan_transfers, components, target.repository, registry=target.registry)
         missing = plan(present)
@@ -151,14 +185,14 @@ class Merge:
         )
 
     def _result(
-        self, plan: Plan, decided: _Decided, unchanged: AbstractSet[str], dry_run: bool
+        self, plan: Plan, platforms: _PlatformChoices, unchanged: AbstractSet[str], dry_run: bool
     ) -> MergeResult:
         return MergeResult(
             target=str(self._job.target),
             digest=plan.index.digest,
             size=plan.index.size,
             media_type=plan.index.media_type,
-            platforms=platform_results(decided),
+            platforms=platform_results(platforms),
             tags=tuple(TagResult(tag, tag not in unchanged) for tag in plan.tags),
             warnings=tuple(self._warnings),
             plan=plan,

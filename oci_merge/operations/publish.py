@@ -1,4 +1,8 @@
-"""The writing half: blobs, then children, then tags, so that a failure leaves the tags alone."""
+"""Publishes a merge: transfers blobs and children, then moves the tags.
+
+Tags cannot be moved together, so they move last: whatever fails before leaves every tag as it was,
+and a rerun of the command finishes the job.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +22,20 @@ from oci_merge.planning.transfers import Transfers
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.verified_put import misses_content, put_manifest
 
-#: What Quay says of a manifest that is just being put under another tag.
+#: Quay's error code where the same manifest is being pushed under another tag at the same time.
 _CLASH = "MANIFEST_INVALID"
 
+#: Errors by tag.
 _Failures = dict[str, OciMergeError]
 
 
 class Publisher:
-    """Writes to one repository of a registry.
+    """Writes to the target's repository.
 
     Args:
-        registries: the target's registry and those of the images, by name.
-        target: the target; its repository is what is written to.
-        emit: told of progress.
+        registries: the registries of the target and of the images, by ``host[:port]``.
+        target: the target; only its repository is written to.
+        emit: called with progress events.
         copy_layers: copy blobs that the registry does not mount.
     """
 
@@ -49,14 +54,19 @@ class Publisher:
         self._unchanged: set[str] = set()
 
     async def transfer(self, transfers: Transfers, expected: Transfers) -> frozenset[str]:
-        """Bring in blobs and children, as ``TransferRunner.carry`` does, and those that are lost.
+        """Transfer blobs and children, and look for children that should be there but are not.
 
         Args:
             transfers: what the repository lacks.
-            expected: what it has, by its present index.
+            expected: what it should have, because its present index lists those children. Children
+                of these that are missing are transferred as well.
 
         Returns:
-            The children that were lost of the latter.
+            Digests of the missing children.
+
+        Raises:
+            MountRefusedError, DigestMismatchError, RegistryError, TransportError: as
+                ``TransferRunner.run`` does.
         """
         _, missing_children = await gather_two(
             self._transfers.run(transfers), self.find_missing_children(expected)
@@ -66,34 +76,36 @@ class Publisher:
         return missing_children
 
     async def find_missing_children(self, expected: Transfers) -> frozenset[str]:
-        """Look which children are gone that the present index lists, as after a clean-up.
+        """Return the digests of the expected children that the repository does not have.
 
-        Registries differ in whether they take an index that lists such a child.
+        Args:
+            expected: transfers for the children that the target's present index lists.
         """
+        # A clean-up may have deleted children of an index, and not every registry refuses a new
+        # index that lists such a child: it would be published broken.
         target = self._target
         digests = [child.manifest.digest for child in expected.children]
-        are_lost = await gather(
+        are_missing = await gather(
             self._registry.lacks_manifest(
                 Reference(target.registry, target.repository, digest=digest)
             )
             for digest in digests
         )
-        return frozenset(itertools.compress(digests, are_lost))
+        return frozenset(itertools.compress(digests, are_missing))
 
     async def publish(self, plan: Plan) -> frozenset[str]:
-        """Move the tags, in parallel; those that stand on the index already are left alone.
+        """Push the index under every tag ("Pushing manifests with tags"), side by side.
 
-        Each tag is a request of its own, unless the registry is known to take several in one
-        (``?tag=``). Most ignore them, which only the answer shows, so finding out is a step more;
-        a client does so once, the second time that it puts several tags.
+        Args:
+            plan: the plan; its transfers have been made.
 
         Returns:
-            The tags that stood on the index already.
+            The tags that pointed to the index already. Those that the plan knew are not written.
 
         Raises:
-            PublishError: some moved and some did not.
-            ImmutableTagError: none moved; a tag is immutable.
-            RegistryError, TransportError: none moved, for this reason.
+            PublishError: some tags moved and some did not.
+            ImmutableTagError: no tag moved; one of them is immutable.
+            RegistryError, TransportError: no tag moved.
         """
         for tag in plan.tags:
             if tag in plan.unchanged:
@@ -109,16 +121,19 @@ class Publisher:
         return plan.unchanged | self._unchanged
 
     async def close(self) -> None:
-        """Let what was sent come to its end, so that no upload session is left open."""
+        """Finish mounts that were sent when the run was cancelled (``TransferRunner.close``)."""
         await self._transfers.close()
 
     async def _tag_at_once(self, plan: Plan, tags: list[str]) -> list[str]:
-        """Move tags by one request, where that may do, and return those that are left."""
+        """Move several tags by one request, if the registry supports it; return the other tags."""
         if len(tags) < 2:
             return tags
+        # Registries that do not know ``?tag=`` ignore it, and only the answer shows that
+        # (``OCI-Tag``). Finding out costs a step, so a client tries it once, the second time that
+        # it pushes several tags; requests for each tag take one step anyway.
         done: frozenset[str] = frozenset()
         if self._registry.may_take_tags:
-            # If it is refused, what stands in the way shows for each tag by itself.
+            # If it fails, each tag is pushed by itself, which shows which tag is the reason.
             with contextlib.suppress(OciMergeError):
                 done = await self._registry.put_tags(
                     self._target.repository, tags, plan.index.media_type, plan.index.content
@@ -130,31 +145,32 @@ class Publisher:
         return [tag for tag in tags if tag not in done]
 
     async def _move(self, plan: Plan, tags: Sequence[str]) -> _Failures:
-        """Put the index under tags and return the errors of those that failed."""
+        """Push the index under each tag; return the errors of the tags that failed."""
+        # All are tried although one fails: the error then says where each tag points.
         outcomes = await gather_settled(self._put_tag(plan, tag) for tag in tags)
         return {
             tag: outcome for tag, outcome in zip(tags, outcomes, strict=True) if outcome is not None
         }
 
     async def _move_late(self, plan: Plan, failures: _Failures) -> _Failures:
-        """Try again where the registry misses children: bring them, or let it find them."""
+        """Try once more if the registry says that the index lists children it does not have."""
         if not failures or not all(map(misses_content, failures.values())):
             return failures
         if not plan.expected.children and not plan.transfers.children:
             return failures
         if plan.expected.children:
-            # It does not have what the present index lists, or not with all its blobs.
+            # The present index lists these children, but they, or blobs of theirs, are missing.
             await self._transfers.run(plan.expected)
+        # Some registries see a manifest only a moment after they stored it.
         if plan.transfers.children:
             await asyncio.sleep(SETTLING)
         return await self._move(plan, list(failures))
 
     async def _move_one_by_one(self, plan: Plan, failures: _Failures, tried: int) -> _Failures:
-        """Try again, one tag after the other, where putting them at once may be what failed."""
-        clashed = [tag for tag, failure in failures.items() if _is_clash(failure)]
+        """Try once more, one tag after the other, where simultaneous pushes may have clashed."""
         if tried < 2:
             return failures
-        for tag in clashed:
+        for tag in [tag for tag, failure in failures.items() if _is_clash(failure)]:
             failures = {name: error for name, error in failures.items() if name != tag}
             failures |= await self._move(plan, [tag])
         return failures
@@ -172,15 +188,15 @@ class Publisher:
         self._emit(TagMoved(tag, changed=changed))
 
     def _partial(self, plan: Plan, failures: _Failures) -> OciMergeError:
-        """Return the error of a step in which some tags failed."""
+        """Return the error to raise if some tags, or all of them, could not be moved."""
         moved = [tag for tag in plan.tags if tag not in failures]
         first = next(iter(failures.values()))
         if not moved:
             return first
         name = self._target.name
-        stand = "stands" if len(moved) == 1 else "stand"
+        point = "points" if len(moved) == 1 else "point"
         return PublishError(
-            f"{listed(moved)} of {name} {stand} on the new index, "
+            f"{listed(moved)} of {name} {point} to the new index, "
             f"but {listed(list(failures))} could not be moved: {first.message}",
             moved=moved,
             failed=list(failures),

@@ -1,11 +1,14 @@
-"""The reading half: from sources to manifests, and from manifests to platforms."""
+"""Reads manifests and configs: from sources to components with platforms.
+
+OCI distribution spec, "Pulling manifests", "Pulling blobs" and "Checking if content exists".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from oci_merge._concurrency import gather, gather_settled, gather_two
+from oci_merge._concurrency import gather, gather_settled
 from oci_merge._text import listed, printable
 from oci_merge.errors import (
     AccessDeniedError,
@@ -14,12 +17,11 @@ from oci_merge.errors import (
     MissingComponentError,
     NotFoundError,
     OciMergeError,
-    RegistryError,
     UnsupportedMediaTypeError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
 from oci_merge.model import media_types
-from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest, parse_config, parse_manifest
+from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest, parse_config
 from oci_merge.model.platform import Platform, agrees
 from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component
@@ -27,42 +29,34 @@ from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.platform_selection import decide_platform, select
 from oci_merge.registry.client import RegistryClient
 
-#: How deep indexes within indexes are followed, and how much they may list altogether.
+#: Limits for one source: how deep indexes may be nested, and how many entries they may have in all.
+#: An index is untrusted; without limits a small one could ask for millions of requests.
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 1000
 
-#: The registries that are read, by name.
+#: The registries of a run, by ``host[:port]``.
 Registries = Mapping[str, RegistryClient]
-
-
-@dataclass(frozen=True, slots=True)
-class TargetState:
-    """What the target's repository holds now.
-
-    Attributes:
-        tags: the digest that a tag stands on; tags that do not exist are left out.
-        children: digests of the manifests that the target's present index lists.
-        unreadable: the tags that may not be read, with what the registry said. They count as
-            absent, since some registries say the same of what is not there.
-    """
-
-    tags: Mapping[str, str] = field(default_factory=dict)
-    children: frozenset[str] = frozenset()
-    unreadable: Mapping[str, RegistryError] = field(default_factory=dict)
 
 
 async def probe(
     registries: Registries, candidates: Sequence[Candidate], emit: OnEvent
 ) -> tuple[Candidate, ...]:
-    """Look for images by HEAD, which does not count as a pull.
+    """Find out which of the images exist ("Checking if content exists").
+
+    Args:
+        registries: the registries of the images, by ``host[:port]``.
+        candidates: the references to look for.
+        emit: called with progress events, and a warning for each that may not be read.
 
     Returns:
-        Those that are there, in order.
+        The candidates that exist, in order.
 
     Raises:
-        MissingComponentError: none is there.
-        RegistryError, TransportError: one could not be looked for.
+        MissingComponentError: none of them exists.
+        AuthenticationError, AccessDeniedError: none could be read, and some were denied.
+        RegistryError, TransportError: a registry failed.
     """
+    # By HEAD: registries with pull limits do not count it.
     emit(StageStarted("probe", len(candidates)))
     outcomes = await gather_settled(
         registries[candidate.reference.registry].head_manifest(candidate.reference)
@@ -77,13 +71,15 @@ async def probe(
             emit(StageAdvanced("probe", str(candidate.reference)))
         elif not isinstance(outcome, NotFoundError):
             raise outcome
+    # Some registries deny what does not exist. So a denied image is left out if others are found;
+    # if none is found, the denial is the likely reason.
     if not found and denied:
         raise denied[0][1]
     if not found:
         tried = [str(candidate.reference) for candidate in candidates]
         raise MissingComponentError(
-            f"none of the images that the template gives is there; tried {listed(tried)}",
-            hint="check the template, or say with --platforms which images to join",
+            f"none of the images that the template names exists; tried {listed(tried)}",
+            hint="check the template, or name the platforms to join with --platforms",
         )
     for candidate, outcome in denied:
         emit(Warned(f"{candidate.reference} is left out: {outcome}"))
@@ -97,23 +93,24 @@ async def fetch_components(
     *,
     ignore_missing: bool = False,
 ) -> tuple[Component, ...]:
-    """Fetch the manifests of all sources at once, and flatten those that are indexes.
+    """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
     Args:
-        registries: their registries.
-        sources: where they are.
-        emit: told of progress.
-        ignore_missing: leave out, with a warning, those that are not there, and those that the
-            credentials may not read while they may read another.
+        registries: the registries of the sources, by ``host[:port]``.
+        sources: the images to join.
+        emit: called with progress events and warnings.
+        ignore_missing: leave out, with a warning, sources that do not exist; also sources that the
+            credentials may not read, if they may read another one.
 
     Returns:
-        Every image and attestation, in the order of the sources.
+        All images and attestations, in the order of the sources.
 
     Raises:
-        MissingComponentError: some are not there; the error names them all.
-        PlatformNotFoundError: an index does not have the platform asked for.
-        ManifestError, RegistryError, TransportError: one could not be read.
+        MissingComponentError: sources do not exist; the message names all of them.
+        PlatformNotFoundError: an index does not list the requested platform.
+        ManifestError, RegistryError, TransportError: a source could not be read.
     """
+    # Two sources may be one index with two platforms: it is fetched once.
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
     outcomes = await gather_settled(_fetch(registries, reference, emit) for reference in references)
@@ -121,7 +118,7 @@ async def fetch_components(
     if ignore_missing:
         _leave_out_missing(fetched, emit)
     else:
-        _check_all_there(fetched)
+        _check_all_found(fetched)
     flattened = await gather(
         _flatten(registries[source.reference.registry], source, manifest)
         for source in sources
@@ -133,100 +130,69 @@ async def fetch_components(
 async def read_platforms(
     registries: Registries, components: Sequence[Component], job: Job, emit: OnEvent
 ) -> list[tuple[Component, Platform]]:
-    """Read the configs of all images at once and decide what each is published as.
+    """Read the configs side by side, and decide under which platform each image is published.
+
+    Args:
+        registries: the registries of the components, by ``host[:port]``.
+        components: the components.
+        job: the job; it says how platforms are compared and written.
+        emit: called with progress events and warnings.
+
+    Returns:
+        The components in order, each with its platform.
 
     Raises:
-        PlatformMismatchError: an image is not what was asked for, and the job wants that checked.
+        PlatformMismatchError: an image is for another platform than the requested one, and the
+            job says that this is an error.
         ManifestError, RegistryError, TransportError: a config could not be read.
     """
-    unread = [component for component in components if component.said is None]
+    unread = [component for component in components if component.declared is None]
     emit(StageStarted("configs", len(unread)))
     read = await gather(
         _read_config(registries[component.source.reference.registry], component, emit)
         for component in unread
     )
-    said = dict(zip(unread, read, strict=True))
-    decided = []
+    declared = dict(zip(unread, read, strict=True))
+    platforms = []
     for component in components:
-        platform = component.said or said.get(component, Platform("", ""))
+        platform = component.declared or declared.get(component, Platform("", ""))
         if not component.is_attestation:
             platform, warning = decide_platform(
                 component, platform, job.platform_check, as_written=job.as_written
             )
             if warning:
                 emit(Warned(warning))
-        decided.append((component, platform))
-    return decided
-
-
-async def read_target(
-    registry: RegistryClient, target: Reference, tags: Sequence[str]
-) -> TargetState:
-    """Read what the target's tags stand on: its own by GET, the others by HEAD.
-
-    Returns:
-        What was read; a tag that may not be is unreadable, and all are where a login is refused.
-        ``check_unreadable`` says whether a run may go on with that.
-
-    Raises:
-        RegistryError, TransportError: one could not be read.
-    """
-    others = [tag for tag in tags if tag != target.tag]
-    try:
-        (own, children), rest = await gather_two(
-            _standing(registry, target),
-            gather(_standing_digest(registry, target.with_tag(tag)) for tag in others),
-        )
-    except AuthenticationError as error:
-        # No tag more is looked at: a wrong password that is sent often may lock its user out.
-        return TargetState(unreadable=dict.fromkeys(tags, error))
-    outcomes = {str(target.tag): own} | dict(zip(others, rest, strict=True))
-    return TargetState(
-        {tag: digest for tag, digest in outcomes.items() if isinstance(digest, str) and digest},
-        children,
-        {tag: error for tag, error in outcomes.items() if isinstance(error, RegistryError)},
-    )
-
-
-def check_unreadable(registry: RegistryClient, target: Reference, target_state: TargetState) -> str:
-    """Say which tags are unreadable and why, once the images are read.
-
-    Returns:
-        A sentence; empty if all tags were seen.
-
-    Raises:
-        AuthenticationError: the registry wants a login. Where it has taken one, for the images,
-            its 401 says of the target what others say by 403.
-    """
-    if not target_state.unreadable:
-        return ""
-    first = next(iter(target_state.unreadable.values()))
-    if isinstance(first, AuthenticationError) and registry.wants_login(target.repository):
-        raise first
-    return (
-        f"{listed(list(target_state.unreadable))} of {target.name} could not be looked at, "
-        f"so it is not known whether anything stands there: {first.message}"
-    )
+        platforms.append((component, platform))
+    return platforms
 
 
 def pinning_platforms(
-    found: Sequence[Candidate], decided: Sequence[tuple[Component, Platform]]
+    found: Sequence[Candidate], platforms: Sequence[tuple[Component, Platform]]
 ) -> str:
-    """Return the value of ``--platforms`` that names the images that were found."""
-    words = []
+    """Return the value of ``--platforms`` that gives the same images without looking for them.
+
+    Args:
+        found: the candidates that exist.
+        platforms: their components, with the platforms under which they are published.
+
+    Returns:
+        Platforms, separated by commas, such as ``linux/amd64,linux/arm64``.
+    """
+    names = []
     for candidate in found:
-        said = [
+        published = [
             platform
-            for component, platform in decided
+            for component, platform in platforms
             if component.source.reference == candidate.reference and not component.is_attestation
         ]
-        fitting = [
+        # A template without VARIANT gives one reference for v5, v6 and v7: the image says which.
+        matching = [
             platform
             for platform in candidate.platforms
-            if any(agrees(platform, other) for other in said)
+            if any(agrees(platform, other) for other in published)
         ]
-        words += [str(platform) for platform in fitting or candidate.platforms[:1]]
-    return ",".join(words)
+        names += [str(platform) for platform in matching or candidate.platforms[:1]]
+    return ",".join(names)
 
 
 async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
@@ -235,7 +201,13 @@ async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) ->
     return manifest
 
 
-def _check_all_there(fetched: Mapping[Reference, Manifest | OciMergeError]) -> None:
+def _check_all_found(fetched: Mapping[Reference, Manifest | OciMergeError]) -> None:
+    """Raise the error of a source that failed; missing sources are named all at once.
+
+    Raises:
+        MissingComponentError: one or more sources do not exist.
+        OciMergeError: a source could not be read for another reason.
+    """
     missing = []
     for reference, outcome in fetched.items():
         if isinstance(outcome, NotFoundError):
@@ -256,7 +228,14 @@ def _check_all_there(fetched: Mapping[Reference, Manifest | OciMergeError]) -> N
 def _leave_out_missing(
     fetched: Mapping[Reference, Manifest | OciMergeError], emit: OnEvent
 ) -> None:
-    """Warn of images that are left out; what else went wrong is an error all the same."""
+    """Warn of sources that are left out (``--ignore-missing``).
+
+    Raises:
+        MissingComponentError: no source exists.
+        OciMergeError: a source could not be read for another reason than that it is missing.
+    """
+    # 5xx, 429 and broken connections do not mean "missing": leaving an image out because of them
+    # would publish an index that silently lacks a platform.
     some_readable = any(isinstance(outcome, Manifest) for outcome in fetched.values())
     for reference, outcome in fetched.items():
         if isinstance(outcome, NotFoundError):
@@ -273,77 +252,96 @@ def _leave_out_missing(
     if not some_readable:
         names = [str(reference) for reference in fetched]
         raise MissingComponentError(
-            f"none of the images is there: {listed(names)}",
-            hint="check the names and tags; there is nothing to publish",
+            f"none of the images exists: {listed(names)}",
+            hint="check their names and tags, and whether the build jobs pushed them",
         )
 
 
 async def _flatten(
     registry: RegistryClient, source: Source, manifest: Manifest
 ) -> tuple[Component, ...]:
+    """Return a source's components: the image itself, or the selected entries of its index."""
     if not isinstance(manifest.document, ImageIndex):
         return (Component(source, manifest),)
-    leaves = await _Walk(registry, source).leaves(manifest.document)
-    if not leaves:
+    components = await _IndexReader(registry, source).read(manifest.document)
+    if not components:
         raise ManifestError(
             f"{source.reference} is an index that lists no image",
             hint="push the image again, or leave it out",
         )
-    return select(source, leaves)
+    return select(source, components)
 
 
 @dataclass(slots=True)
-class _Walk:
-    """A walk over the indexes of one source.
+class _IndexReader:
+    """Reads the images of one source that is an index, indexes within it included.
 
     Attributes:
-        registry: its registry.
+        registry: the source's registry.
         source: the source.
-        entries: how many entries the indexes met so far list altogether.
+        entries: how many entries the indexes read so far have together.
     """
 
     registry: RegistryClient
     source: Source
     entries: int = 0
 
-    async def leaves(self, index: ImageIndex, depth: int = 1) -> list[Component]:
-        """Fetch what an index lists, indexes within it included."""
+    async def read(self, index: ImageIndex, depth: int = 1) -> list[Component]:
+        """Fetch the manifests that an index lists, side by side.
+
+        Raises:
+            ManifestError: the indexes are nested too deeply, or have too many entries.
+            RegistryError, TransportError: a manifest or config could not be read.
+        """
         self.entries += len(index.manifests)
         if depth > _MAX_DEPTH or self.entries > _MAX_ENTRIES:
             raise ManifestError(
                 f"{self.source.reference} is an index with more than {_MAX_ENTRIES} entries "
                 f"or {_MAX_DEPTH} levels",
-                hint="no image has that many; name the images themselves",
+                hint="name its images one by one, with --source",
             )
-        found = await gather(self._leaf(descriptor, depth) for descriptor in index.manifests)
+        found = await gather(self._read_entry(descriptor, depth) for descriptor in index.manifests)
         return [component for components in found for component in components]
 
-    async def _leaf(self, listed_as: Descriptor, depth: int) -> list[Component]:
+    async def _read_entry(self, descriptor: Descriptor, depth: int) -> list[Component]:
         at = self.source.reference
         manifest = await self.registry.get_manifest(
-            Reference(at.registry, at.repository, digest=listed_as.digest)
+            Reference(at.registry, at.repository, digest=descriptor.digest)
         )
         if isinstance(manifest.document, ImageIndex):
-            return await self.leaves(manifest.document, depth + 1)
-        said = listed_as.platform.to_platform() if listed_as.platform else Platform("", "")
-        component = Component(self.source, manifest, listed_as, said)
-        if not said.is_known and not component.is_attestation:
-            said = await _read_config(self.registry, Component(self.source, manifest, listed_as))
-        return [Component(self.source, manifest, listed_as, said)]
+            return await self.read(manifest.document, depth + 1)
+        platform = descriptor.platform
+        declared = platform.to_platform() if platform else Platform("", "")
+        component = Component(self.source, manifest, descriptor, declared)
+        # The config is read at once, since the platform decides whether this image is selected.
+        if not declared.is_known and not component.is_attestation:
+            declared = await _read_config(
+                self.registry, Component(self.source, manifest, descriptor)
+            )
+        return [Component(self.source, manifest, descriptor, declared)]
 
 
 async def _read_config(
     registry: RegistryClient, component: Component, emit: OnEvent | None = None
 ) -> Platform:
-    """Read what an image says of itself; what is no image says nothing, if it may keep silent."""
+    """Read the platform that an image's config declares.
+
+    Returns:
+        The platform, not normalized; empty if it is no container image, such as a Helm chart, and
+        the user named a platform for it.
+
+    Raises:
+        UnsupportedMediaTypeError: it is no container image, and no platform was requested.
+        ManifestError, RegistryError, TransportError: the config could not be read.
+    """
     config = component.document.config
     if config.media_type not in media_types.IMAGE_CONFIGS:
-        if component.asked is None:
+        if component.requested is None:
             raise UnsupportedMediaTypeError(
                 f"{component.name} has a config of type {printable(config.media_type)!r}, "
-                "which says nothing of a platform",
-                hint="name container images, or say which platform it is of: "
-                "with --template and --platforms, or in a spec",
+                "which does not declare a platform",
+                hint="name container images, or give its platform with --template and "
+                "--platforms or in a spec",
             )
         return Platform("", "")
     repository = component.source.reference.repository
@@ -351,35 +349,3 @@ async def _read_config(
     if emit:
         emit(StageAdvanced("configs", component.name))
     return parse_config(content, what=component.name)
-
-
-async def _standing(
-    registry: RegistryClient, target: Reference
-) -> tuple[str | AccessDeniedError, frozenset[str]]:
-    """Return the digest that a tag stands on and what its index lists; whatever stands there."""
-    try:
-        raw = await registry.get_raw_manifest(target)
-    except AccessDeniedError as denial:
-        return denial, frozenset()
-    except (NotFoundError, ManifestError):  # nothing, or something broken, that may be replaced
-        return "", frozenset()
-    try:
-        manifest = parse_manifest(
-            raw.content, content_type=raw.media_type, digest=raw.digest, what=str(target)
-        )
-    except ManifestError:
-        return raw.digest, frozenset()
-    if not isinstance(manifest.document, ImageIndex):
-        return raw.digest, frozenset({raw.digest})
-    return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
-
-
-async def _standing_digest(
-    registry: RegistryClient, reference: Reference
-) -> str | AccessDeniedError:
-    try:
-        return await registry.head_manifest(reference)
-    except AccessDeniedError as denial:
-        return denial
-    except NotFoundError:
-        return ""

@@ -1,10 +1,13 @@
-"""Bringing blobs and children into the target's repository, by mounts or else by copies."""
+"""Transfers blobs and children into the target's repository: mounts blobs, or else copies them.
+
+OCI distribution spec 1.1, "Mounting a blob from another repository" and "Pushing manifests".
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,21 +24,68 @@ from oci_merge.registry.hints import Refusal, registry_hint
 from oci_merge.registry.types import RefusedMount, Upload
 from oci_merge.registry.verified_put import add_hint, misses_content, put_manifest
 
-#: How long requests under way may take to end after a run was broken off, in seconds.
+#: How long mounts that were sent may take to end after a run was cancelled, in seconds.
 _GRACE = 2.0
-#: How long a registry that does not see yet what it has just taken is left alone, in seconds.
+#: How long to wait for a registry that does not see yet what it has just accepted, in seconds.
 SETTLING = 1.0
+#: A future for each blob, by digest: None once the target's repository has it, else why not.
 _Mounted = dict[str, asyncio.Future[RefusedMount | None]]
 
 
-class TransferRunner:
-    """Carries what the target's repository lacks into it.
+class _MountTask:
+    """Mounts one blob in a task of its own: a mount that was sent is finished, whatever happens.
+
+    A registry may answer a mount by opening an upload session, and only the answer names it. Were
+    the request cut off when the run is cancelled, nobody could cancel that session. What follows a
+    refused mount, such as a copy, runs in the caller's task and is cancelled with it.
 
     Args:
-        registries: the target's registry and those of the images, by name.
-        target: the target.
-        emit: told of progress.
-        copy_layers: copy what the registry does not mount, of any size.
+        mount: sends the mount; returns None, or why the blob was not mounted.
+        discard: cancels the upload session of a refused mount whose caller was cancelled.
+    """
+
+    def __init__(
+        self,
+        mount: Coroutine[Any, Any, RefusedMount | None],
+        discard: Callable[[RefusedMount], Coroutine[Any, Any, object]],
+    ) -> None:
+        self._mount = asyncio.ensure_future(mount)
+        self._discard = discard
+        #: What ``TransferRunner.close`` waits for.
+        self.task: asyncio.Task[Any] = self._mount
+
+    async def answer(self) -> RefusedMount | None:
+        """Wait for the answer and return it.
+
+        Raises:
+            RegistryError, TransportError: the mount failed.
+        """
+        try:
+            # Unlike ``await task``, this does not cancel the task when the caller is cancelled.
+            await asyncio.wait([self._mount])
+        except asyncio.CancelledError:
+            # Also if the mount has ended: its answer may have come in the same turn of the event
+            # loop as the cancellation, and nobody else knows the upload session then.
+            self.task = asyncio.ensure_future(self._finish())
+            raise
+        return self._mount.result()
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(OciMergeError):
+            refusal = await self._mount
+            if refusal is not None:
+                await self._discard(refusal)
+
+
+class TransferRunner:
+    """Transfers the blobs and children that the target's repository lacks.
+
+    Args:
+        registries: the registries of the target and of the images, by ``host[:port]``.
+        target: the target; only its repository is written to.
+        emit: called with progress events.
+        copy_layers: copy blobs of any size that the registry does not mount. Without it, only
+            configs and statements of attestations are copied.
     """
 
     def __init__(
@@ -53,17 +103,16 @@ class TransferRunner:
         self._copy_layers = copy_layers
         self._blobs = BlobClient(self._registry, target.repository, may_leave=copy_layers)
         self._copier = Copier(self._blobs, emit)
-        self._under_way: set[asyncio.Task[Any]] = set()
-        self._copying: set[asyncio.Task[Any]] = set()
-        self._is_broken_off = False
+        self._mount_tasks: list[_MountTask] = []
 
     async def run(self, transfers: Transfers) -> None:
-        """Mount or copy the blobs, and put each child as soon as its own blobs stand.
+        """Mount or copy the blobs, and push each child as soon as its own blobs are there.
 
         Raises:
-            MountRefusedError: the registry would not mount some; uploads that it opened instead
-                are cancelled. Children whose blobs all stand are put all the same.
-            DigestMismatchError: a registry sent another blob than was asked for.
+            MountRefusedError: the registry refused to mount some blobs and they were not copied;
+                the upload sessions that it opened instead are cancelled. Children whose blobs are
+                all there are pushed nevertheless.
+            DigestMismatchError: a blob that was copied does not match its digest.
             RegistryError, TransportError: a request failed.
         """
         self._emit(StageStarted("mounts", len(transfers.mounts)))
@@ -72,6 +121,7 @@ class TransferRunner:
         digests = [blob.digest for blob in transfers.mounts]
         digests += [blob.digest for blob in transfers.copies]
         mounted: _Mounted = {digest: future() for digest in digests}
+        # All start together. A child waits for the futures of its own blobs, and for nothing else.
         await gather(
             [
                 *(self._mount(mount, mounted) for mount in transfers.mounts),
@@ -88,46 +138,51 @@ class TransferRunner:
             raise self._refused(refused)
 
     async def close(self) -> None:
-        """Let what was sent come to its end, so that no upload session is left open."""
-        if not self._under_way:
+        """Wait for mounts that were sent when the run was cancelled, so that no upload stays open.
+
+        Mounts that take longer than two seconds are cancelled.
+        """
+        tasks = [mount.task for mount in self._mount_tasks if not mount.task.done()]
+        if not tasks:
             return
-        _, late = await asyncio.wait(self._under_way, timeout=_GRACE)
+        _, late = await asyncio.wait(tasks, timeout=_GRACE)
         for task in late:
             task.cancel()
 
     async def _mount(self, mount: Mount, mounted: _Mounted) -> None:
-        """Mount a blob in a task of its own: a mount that was sent comes to its end."""
-        task = asyncio.ensure_future(self._mount_or_copy(mount))
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        try:
-            refusal = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            self._is_broken_off = True
-            if task in self._copying:
-                task.cancel()
-            raise
+        task = _MountTask(self._try_mount(mount), self._cancel_upload)
+        self._mount_tasks.append(task)
+        refusal = await task.answer()
+        # No ``await`` may stand between the answer and the copy: from there on the copy cancels
+        # the upload session when it is cancelled itself.
+        if refusal is not None and self._may_copy(mount):
+            refusal = await self._copy_instead(mount, refusal)
+        elif refusal is not None and await self._blobs.has(mount.digest):
+            refusal = None  # from an earlier copy or push
         mounted[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
-    async def _mount_or_copy(self, mount: Mount) -> RefusedMount | None:
-        """Mount a blob, or else copy it, if it may be; return why it is lacking, if it is."""
+    async def _try_mount(self, mount: Mount) -> RefusedMount | None:
+        """Mount a blob; where it is refused, keep the upload session only for a copy."""
         refusal = await self._registry.mount_blob(self._repository, mount.digest, mount.source)
-        if refusal is None:
-            return None
-        if self._may_copy(mount) and not self._is_broken_off:
-            if (task := asyncio.current_task()) is not None:
-                self._copying.add(task)
-            return await self._copied_instead(mount, refusal)
+        if refusal is None or self._may_copy(mount):
+            return refusal
+        return await self._cancel_upload(refusal)
+
+    async def _cancel_upload(self, refusal: RefusedMount) -> RefusedMount:
+        """Cancel the upload session that the registry opened instead of mounting, if any."""
         if refusal.upload:
             with contextlib.suppress(OciMergeError):
                 await self._registry.cancel_upload(self._repository, refusal.upload)
-        if self._is_broken_off or not await self._blobs.has(mount.digest):
-            return refusal
-        return None
+        return replace(refusal, upload="")
 
-    async def _copied_instead(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:
-        """Copy a blob; without leave to copy layers, a failure leaves the refusal as it was."""
+    async def _copy_instead(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:
+        """Copy a blob whose mount was refused.
+
+        Returns:
+            None; or the refusal, if the copy failed and the user did not ask for copies: the
+            refused mount is then what the user has to hear of.
+        """
         upload = Upload(refusal.upload, refusal.least_chunk) if refusal.upload else None
         source = BlobClient(self._registry, mount.source)
         try:
@@ -149,7 +204,8 @@ class TransferRunner:
         try:
             await self._copier.copy(copy.digest, copy.size, source)
         except RegistryError as error:
-            if error.method != "GET":  # those are of the source, whose remedies are others
+            # GETs went to the source's registry, for which the target's hints are wrong.
+            if error.method != "GET":
                 add_hint(error, self._registry.name, self._repository)
             raise
         mounted[copy.digest].set_result(None)
@@ -163,7 +219,7 @@ class TransferRunner:
         except RegistryError as error:
             if not child.blobs or not misses_content(error):
                 raise
-            # Some registries see a blob a moment later than they mount it.
+            # Some registries, such as Nexus, see a blob only a moment after they mounted it.
             await asyncio.sleep(SETTLING)
             await self._put(child)
         self._emit(StageAdvanced("children", child.manifest.digest))
@@ -173,12 +229,6 @@ class TransferRunner:
         at = Reference(self._registry.name, self._repository, digest=manifest.digest)
         await put_manifest(self._registry, at, manifest.media_type, manifest.content)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
-        self._copying.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, even if nobody awaits it any more
-
     def _refused(self, refused: dict[Mount, RefusedMount]) -> MountRefusedError:
         sources = dict.fromkeys(mount.source for mount in refused)
         blobs = [
@@ -186,19 +236,19 @@ class TransferRunner:
             for source in sources
         ]
         first = next(iter(refused.values()))
-        found = registry_hint(
+        hint = registry_hint(
             Refusal(self._registry.name, self._repository, first.status, first.codes, first.reason)
         )
         return MountRefusedError(
-            f"{self._registry.name} would not mount {listed(blobs)} "
+            f"{self._registry.name} refused to mount {listed(blobs)} "
             f"into {self._repository}: {first.reason}",
             digests=[mount.digest for mount in refused],
-            hint=found or self._hint(first, list(sources)),
+            hint=hint or self._hint(first, list(sources)),
         )
 
     def _hint(self, refusal: RefusedMount, sources: list[str]) -> str:
-        """Return what to do about a refused mount where its registry has no advice of its own."""
-        copy = "copy them with --copy-layers (copy_layers=True in Python)"
+        """Return what to do about a refused mount, where no hint of its registry applies."""
+        copy = "copy the blobs with --copy-layers (copy_layers=True in Python)"
         push = "push the images into the target's own repository"
         if refusal.status in (401, 403):
             return (
@@ -206,6 +256,6 @@ class TransferRunner:
                 f"{listed(sources)}; if they may push, {copy}, or {push}"
             )
         return (
-            f"{copy}, {push}, or use credentials that may pull from theirs; some registries "
-            "mount nothing, or only where that is enabled"
+            f"{copy}, {push}, or use credentials that may pull from {listed(sources)}; some "
+            "registries mount no blobs, or only if an administrator enables it"
         )

@@ -1,1 +1,1 @@
-"""What is asked for, and what has to be written for it. Pure."""
+"""From a request to a plan: which images are joined, and what has to be written. No I/O."""

@@ -1,4 +1,4 @@
-"""One manifest that the index will list."""
+"""A component: one manifest that the index will list."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from oci_merge.planning.job import Source
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
-    """One manifest that the index will list: an image, or an attestation of one.
+    """One manifest that the index will list: an image, or the attestation of an image.
 
     Attributes:
-        source: the source that it came from.
-        manifest: its exact bytes and what they say.
-        listed: its descriptor, where it came out of a source index; else None.
-        said: the platform that the source index gives it, or None where its config has to be
-            read.
+        source: the source that it was found in.
+        manifest: the manifest, with its exact bytes.
+        descriptor: its descriptor in the source index; None if the source is a single image.
+        declared: the platform by that descriptor, or by the image's config where the descriptor
+            has none; None if the source is a single image, whose config is read later.
     """
 
     source: Source
     manifest: Manifest
-    listed: Descriptor | None = None
-    said: Platform | None = None
+    descriptor: Descriptor | None = None
+    declared: Platform | None = None
 
     @property
     def document(self) -> ImageManifest:
-        """What the manifest says."""
+        """The parsed manifest."""
+        # Indexes are flattened before components are made of them.
         assert isinstance(self.manifest.document, ImageManifest)
         return self.manifest.document
 
     @property
-    def asked(self) -> Platform | None:
-        """The platform asked for, or None."""
+    def requested(self) -> Platform | None:
+        """The platform that the user asked for, or None."""
         return self.source.platform
 
     @property
     def is_attestation(self) -> bool:
-        """Whether this is an attestation rather than an image."""
-        return self.listed is not None and self.listed.is_attestation
+        """Whether this is an attestation and no image."""
+        # Only the descriptor tells: the manifest of an attestation looks like an image's.
+        return self.descriptor is not None and self.descriptor.is_attestation
 
     @property
     def name(self) -> str:
-        """Names the component in messages: the source, and the digest within an index."""
+        """The name for messages: the source, and the digest if the source is an index."""
         reference = self.source.reference
-        return f"{reference} ({self.manifest.digest})" if self.listed else str(reference)
+        return f"{reference} ({self.manifest.digest})" if self.descriptor else str(reference)

@@ -1,6 +1,6 @@
-"""The plan of a merge: what will be written where. Pure; nothing here talks to a registry.
+"""The plan of a merge: what is written to the target, and the bytes of the index. Pure.
 
-It is made in two parts, since blobs are mounted while configs are still being read:
+A plan is made in two parts, because blobs are mounted while configs are still being read:
 ``plan_transfers`` needs only the manifests, ``plan_index`` needs the platforms as well.
 """
 
@@ -22,7 +22,7 @@ from oci_merge.planning.component import Component
 from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT
 from oci_merge.planning.transfers import Transfers
 
-#: What attestations say that they run on; an entry has to say something.
+#: The platform of attestations in an index, as buildx writes it. Runtimes never select it.
 _UNKNOWN = Platform("unknown", "unknown")
 
 
@@ -33,10 +33,12 @@ class Plan:
     Attributes:
         target: the target, with its tag.
         index: the index.
-        transfers: what has to be there before the index.
+        transfers: the blobs and children that the target's repository lacks; they are transferred
+            before the index is pushed.
         tags: the tags to publish, the target's own first.
-        unchanged: those of the tags that already stand on this very index.
-        expected: what has to be there too, but the target's present index lists.
+        unchanged: those of the tags that point to this very index already.
+        expected: transfers that are taken to be unnecessary, because the target's present index
+            lists those children. They are made if the registry turns out to lack something.
     """
 
     target: Reference
@@ -47,7 +49,7 @@ class Plan:
     expected: Transfers = field(default_factory=Transfers)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as JSON values; the bytes of manifests are in base64."""
+        """Return the plan as JSON values: manifests in base64, sizes in bytes."""
         return {
             "target": str(self.target),
             "index": {
@@ -95,17 +97,21 @@ def plan_index(
     list_format: ListFormat,
     annotations: Mapping[str, str],
 ) -> IndexDocument:
-    """Make the index.
+    """Make the index (OCI image spec, "Image Index").
 
     Args:
-        components: what to list, in order, with the platform to publish for each; attestations
-            move behind the images.
-        list_format: the kind of index, see ``options.ImageKeywords``.
+        components: the components in order, each with the platform to publish. Attestations are
+            moved behind the images.
+        list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
+            if all components are Docker manifests, else an OCI index.
         annotations: annotations of the index.
 
+    Returns:
+        The encoded index.
+
     Raises:
-        DuplicatePlatformError: two images have one platform.
-        PlanError: there are annotations, and the index turns out to be a Docker list.
+        DuplicatePlatformError: two different images have the same platform.
+        PlanError: there are annotations, and the index would be a Docker list.
     """
     images = [pair for pair in components if not pair[0].is_attestation]
     attestations = [
@@ -117,6 +123,7 @@ def plan_index(
     media_type = _index_type([component for component, _ in components], list_format)
     if annotations and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
+    # Two sources may lead to the same image, by two names or out of two indexes: it is listed once.
     entries: dict[tuple[str, Platform], IndexEntry] = {}
     for component, platform in images + attestations:
         entries.setdefault((component.manifest.digest, platform), _entry(component, platform))
@@ -124,18 +131,22 @@ def plan_index(
 
 
 def _check_duplicates(images: Sequence[tuple[Component, Platform]]) -> None:
+    # A runtime would take the first of the two, and the other one would never run.
     first: dict[Platform, Component] = {}
     for component, platform in images:
         other = first.setdefault(platform, component)
         if other is not component:
             raise DuplicatePlatformError(
                 f"{other.name} and {component.name} are both {printable(str(platform))}",
-                hint="leave one of them out, or push the right image under the wrong one's name: "
-                "the platform is read from the image's config",
+                hint="leave one of them out, or rebuild the wrong one: the platform is read from "
+                "the image's config",
             )
 
 
 def _index_type(components: Sequence[Component], list_format: ListFormat) -> str:
+    """Return the index's media type. One OCI manifest makes it an OCI index: a Docker list may
+    not list OCI manifests.
+    """
     if list_format == "oci":
         return media_types.OCI_INDEX
     if list_format == "docker":
@@ -149,12 +160,13 @@ def _index_type(components: Sequence[Component], list_format: ListFormat) -> str
 
 
 def _entry(component: Component, platform: Platform) -> IndexEntry:
-    listed = component.listed
+    # Annotations and artifact type stand in the source index alone; they would be lost otherwise.
+    descriptor = component.descriptor
     return IndexEntry(
         media_type=component.manifest.media_type,
         digest=component.manifest.digest,
         size=component.manifest.size,
         platform=platform,
-        annotations=(listed.annotations or {}) if listed else {},
-        artifact_type=(listed.artifact_type or "") if listed else "",
+        annotations=(descriptor.annotations or {}) if descriptor else {},
+        artifact_type=(descriptor.artifact_type or "") if descriptor else "",
     )

@@ -138,6 +138,6 @@ def _attestations(decided: Sequence[tuple[Component, Platform]], digest: str) ->
     found = (
         component.manifest.digest
         for component, _ in decided
-        if component.listed is not None and component.listed.attests == digest
+        if component.descriptor is not None and component.descriptor.attests == digest
     )
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,7 @@
-"""manifest-tool's specs: a target and its images. ``spec_file`` reads them from YAML."""
+"""Specs: manifest-tool's description of a target and its images.
+
+``spec_file`` reads one from YAML; ``spec_from_template`` makes one of a template.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class SpecImage:
     """One image of a spec.
 
     Attributes:
-        image: its reference.
-        platform: the platform to publish it as; None where its config says it.
+        image: its reference, not checked yet.
+        platform: the platform to publish it under; None to read it from the image's config.
     """
 
     image: str
@@ -33,12 +36,12 @@ class SpecImage:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A target and the images to join under it.
+    """A target and the images to join. The names of the fields are those of manifest-tool.
 
     Attributes:
-        image: the target's reference.
+        image: the target's reference, not checked yet.
         manifests: the images, in order.
-        tags: more tags to publish, as bare names.
+        tags: additional tags to publish, as bare names.
         annotations: annotations of the index.
     """
 
@@ -56,25 +59,27 @@ def spec_from_template(
     tags: Iterable[str] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> Spec:
-    """Make the spec that manifest-tool makes of its ``from-args`` command.
-
-    Unlike in ``template.expand``, the first occurrence of ARCH, OS and VARIANT is replaced, in
-    that order, each in what the one before has given.
+    """Make a spec of a template, by the rules of manifest-tool's ``push from-args``.
 
     Args:
-        platforms: ``os/architecture[/variant]`` each.
-        template: one reference for all platforms.
+        platforms: the platforms, as ``os/architecture[/variant]``.
+        template: the reference of the images, with placeholders.
         target: the target's reference.
-        tags: more tags, as bare names.
+        tags: additional tags, as bare names.
         annotations: annotations of the index.
 
+    Returns:
+        The spec, with one image for each platform.
+
     Raises:
-        InvalidPlatformError: a platform has another shape.
-        TemplateError: the template has no placeholder, but there are several platforms.
+        InvalidPlatformError: a platform is not of that form.
+        TemplateError: there are several platforms, but the template has no placeholder.
         UsageError: an argument is of a wrong type.
     """
     template = take.text("template", template)
     asked = _PLATFORMS("platforms", platforms)
+    # manifest-tool publishes the one image under all platforms, which nobody wants. One platform
+    # without a placeholder is fine.
     if len(asked) > 1 and not any(word in template for word in _PLACEHOLDERS):
         raise TemplateError(
             f"the template {printable(template)!r} has none of {listed(_PLACEHOLDERS)}, "
@@ -103,5 +108,7 @@ def _platform(platform: str | Platform) -> Platform:
 
 
 def _image(template: str, platform: Platform) -> SpecImage:
+    # Unlike template.expand: only the first occurrence of each, in this order, and each in the
+    # result of the one before. This has to give the same names as manifest-tool.
     image = template.replace("ARCH", platform.architecture, 1).replace("OS", platform.os, 1)
     return SpecImage(image.replace("VARIANT", platform.variant, 1), platform)

@@ -1,4 +1,4 @@
-"""Spec files: a target and its images in YAML, in the format that manifest-tool reads.
+"""Reads spec files: a target and its images in YAML, in manifest-tool's format.
 
     image: reg.example/app:1.0
     tags: ["1", latest]
@@ -8,8 +8,8 @@
       - image: reg.example/app-armv7:1.0
         platform: {os: linux, architecture: arm, variant: v7}
 
-Scalars are taken as they are written: ``1.0`` is a tag, ``386`` an architecture. What the format
-does not know is an error, as a misspelt key would otherwise change what is published.
+Scalars are kept as they are written: ``1.0`` is a tag, ``386`` an architecture. An unknown key is
+an error, since a misspelt key would change what is published.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from oci_merge.errors import SpecError
 from oci_merge.model.platform import Platform
 from oci_merge.planning.spec import Spec, SpecImage
 
+# Tags that YAML gives to plain scalars. All of them are read as text, so 1.10 stays 1.10.
 _SCALARS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -43,15 +44,19 @@ def parse_spec(text: str, *, name: str) -> Spec:
     """Read a spec.
 
     Args:
-        text: the YAML.
-        name: names the file in errors.
+        text: the YAML document.
+        name: the file's name, for errors.
+
+    Returns:
+        The spec; its references are not checked yet.
 
     Raises:
-        SpecError: it is not YAML, lacks something, or has a key or value that the format does
-            not know; the error names the line.
+        SpecError: the text is not YAML, a required key is missing, or a key or value is not part
+            of the format. The message names the line.
     """
     name = printable(name)
     try:
+        # Nodes and not values: they have line numbers, and scalars as they are written.
         reader = _Reader(text, name)
         root = reader.loader.get_single_node()
         if root is None:
@@ -102,9 +107,12 @@ def _platform(reader: _Reader, node: yaml.Node) -> Platform | None:
     fields = reader.mapping(node, _PLATFORM_KEYS, "a platform")
 
     def text(*names: str) -> str:
+        """Return the value of a key that may be spelt in several ways."""
         given = [name for name in names if name in fields]
         if len(given) > 1:
-            raise reader.error(node, f"{listed(given)} say the same thing")
+            raise reader.error(
+                node, f"{listed(given)} are the same key", hint=f"leave out {given[-1]!r}"
+            )
         return reader.text(fields[given[0]], given[0]) if given else ""
 
     features = fields.get("osfeatures", fields.get("os.features"))
@@ -131,7 +139,12 @@ _Pair = tuple[yaml.Node, yaml.Node]
 
 
 class _Reader:
-    """Reads YAML nodes, so that every error can name its line."""
+    """Reads mappings, lists and text from YAML nodes; its errors name the line.
+
+    Args:
+        text: the YAML document.
+        name: the file's name, for errors.
+    """
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
@@ -139,13 +152,22 @@ class _Reader:
         self._flat: dict[yaml.Node, dict[str, _Pair]] = {}
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
-        """Return an error that names the node's line."""
+        """Return an error whose message names the node's line."""
         return SpecError(f"{self.name}, line {node.start_mark.line + 1}: {message}", hint=hint)
 
     def mapping(
         self, node: yaml.Node, known: Sequence[str] | None, what: str
     ) -> dict[str, yaml.Node]:
-        """Return a mapping's values by key; fields that are null are left out."""
+        """Return a mapping's values by key; values that are null are left out.
+
+        Args:
+            node: the node.
+            known: the keys that are allowed; None for any.
+            what: names the mapping in errors.
+
+        Raises:
+            SpecError: the node is not a mapping, or has an unknown key or one key twice.
+        """
         if not isinstance(node, yaml.MappingNode):
             if node.tag == _NULL:
                 return {}
@@ -162,7 +184,11 @@ class _Reader:
         return {key: value for key, value in fields.items() if value.tag != _NULL}
 
     def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        """Return a list's items; null is an empty list."""
+        """Return a list's items; null is an empty list.
+
+        Raises:
+            SpecError: the node is not a list.
+        """
         if isinstance(node, yaml.SequenceNode):
             return cast("list[yaml.Node]", node.value)
         if node.tag == _NULL:
@@ -170,16 +196,19 @@ class _Reader:
         raise self.error(node, f"{what!r} has to be a list")
 
     def text(self, node: yaml.Node, what: str) -> str:
-        """Return a scalar as it is written."""
+        """Return a scalar as it is written.
+
+        Raises:
+            SpecError: the node is not a scalar, or binary.
+        """
         if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS | _OTHER_SCALARS:
             return cast(str, node.value)
         raise self.error(node, f"{printable(what)!r} has to be text")
 
     def _pairs(self, node: yaml.MappingNode) -> dict[str, _Pair]:
-        """Return a mapping's pairs by key, those that YAML's merge key brings in included.
-
-        Each mapping is looked at once and each key kept once, however often they are merged.
-        """
+        """Return a mapping's pairs by key, including those merged by ``<<``."""
+        # Each mapping is flattened once and kept: nested merges of merges (a "billion laughs"
+        # document) would otherwise take exponential time.
         if node not in self._flat:
             pairs = self._flat[node] = {}
             self._check_keys(node)
@@ -195,7 +224,11 @@ class _Reader:
         return self._flat[node]
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
-        """Refuse a key that stands twice in a mapping; a merged one may be given anew."""
+        """Refuse a mapping that has one key twice.
+
+        Raises:
+            SpecError: a key is repeated. Overriding a merged key is allowed.
+        """
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
@@ -204,7 +237,7 @@ class _Reader:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    """Say in a line what is wrong, and where."""
+    """Return YAML's problem and its line number as one line of text."""
     mark = getattr(error, "problem_mark", None)
     problem = printable(str(getattr(error, "problem", None) or error).partition("\n")[0])
     return f"{problem} in line {mark.line + 1}" if mark else problem

@@ -1,4 +1,4 @@
-"""Templates: one reference for each platform, from ARCH, OS and VARIANT."""
+"""Expands templates: replaces ARCH, OS and VARIANT to get one reference for each platform."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from oci_merge.planning.job import Candidate
 
 _PLACEHOLDER = re.compile("ARCH|OS|VARIANT")
 
+# The platforms to look for where the user names none: those that images are usually built for.
 _LINUX = (
     Platform("linux", "amd64"),
     Platform("linux", "arm64"),
@@ -29,19 +30,21 @@ _WINDOWS = (Platform("windows", "amd64"), Platform("windows", "arm64"))
 
 
 def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Reference:
-    """Return the reference that a template gives for a platform.
+    """Expand a template for one platform.
 
-    Every occurrence of a placeholder in the repository and in the tag is replaced, in one pass;
-    the registry's name is left alone.
+    Every placeholder in the repository and in the tag is replaced; the registry's name is kept.
 
     Args:
         template: for example ``reg.example/app-ARCHVARIANT:1.0``.
         platform: the platform, as the user wrote it.
-        aliases: architecture names to write otherwise, such as ``{"amd64": "x86_64"}``.
+        aliases: other names for architectures, such as ``{"amd64": "x86_64"}``.
+
+    Returns:
+        The reference.
 
     Raises:
-        TemplateError: there is no placeholder, an empty VARIANT leaves a separator behind, or
-            the outcome is no reference.
+        TemplateError: the template has no placeholder, an empty VARIANT would leave a separator
+            behind, or the result is not a valid reference.
     """
     check_template(template)
     registry, path = _split_registry(template)
@@ -52,6 +55,7 @@ def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Ref
     }
     if not platform.variant:
         _check_separators(template, path, platform)
+    # In one pass, so that a value that contains a placeholder's name is not replaced again.
     text = registry + _PLACEHOLDER.sub(lambda match: values[match[0]], path)
     try:
         return parse_reference(text)
@@ -63,9 +67,15 @@ def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Ref
 
 
 def candidates(template: str, aliases: Mapping[str, str]) -> tuple[Candidate, ...]:
-    """Return the distinct references that the known platforms give, in their order.
+    """Expand a template for the usual platforms.
 
-    Windows is among them only where OS stands in the template.
+    Args:
+        template: as for ``expand``.
+        aliases: as for ``expand``.
+
+    Returns:
+        Each reference once, with the platforms that it stands for, in the order of the platforms.
+        Windows is included only if the template contains OS.
 
     Raises:
         TemplateError: as ``expand`` does.
@@ -84,7 +94,7 @@ def check_template(template: str) -> None:
     """Check that a template has a placeholder in its repository or tag.
 
     Raises:
-        TemplateError: it has none.
+        TemplateError: the template has none, so all platforms would get the same image.
     """
     if not _PLACEHOLDER.search(_split_registry(template)[1]):
         raise TemplateError(
@@ -94,7 +104,8 @@ def check_template(template: str) -> None:
 
 
 def _split_registry(template: str) -> tuple[str, str]:
-    """Split a template after its registry; unlike in a reference, upper case is no sign of one."""
+    """Split a template after its registry; ``("", template)`` if it has none."""
+    # Unlike in a reference, upper case does not mark a registry: it may be a placeholder.
     first, slash, rest = template.partition("/")
     if slash and (set(first) & set(".:[") or first == "localhost"):
         return first + slash, rest
@@ -102,7 +113,11 @@ def _split_registry(template: str) -> tuple[str, str]:
 
 
 def _check_separators(template: str, path: str, platform: Platform) -> None:
-    """Refuse an empty VARIANT that would leave a separator with nothing on its one side."""
+    """Refuse a VARIANT that stands alone between separators, for a platform without variant.
+
+    Raises:
+        TemplateError: it would leave a separator behind, as ``app-arm64-`` does.
+    """
     if re.search(r"(?:^|[^A-Za-z0-9])VARIANT(?:$|[^A-Za-z0-9])", path):
         raise TemplateError(
             f"{platform} has no variant, so VARIANT leaves a separator behind in {template!r}",

@@ -1,4 +1,4 @@
-"""What has to be brought into the target's repository: blobs to mount or copy, children to put."""
+"""Plans transfers into the target's repository: blobs to mount or copy, children to push. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from oci_merge.model import media_types
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor, Manifest
 from oci_merge.planning.component import Component
 
-#: What a blob is to its manifest.
+#: The role of a blob in its manifest; ``attestation`` is an in-toto statement.
 BlobRole = Literal["config", "attestation", "layer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A blob to mount into the target's repository (OCI distribution spec, "Mounting a blob").
+    """A blob to mount (OCI distribution spec, "Mounting a blob from another repository").
 
     Attributes:
-        digest: the blob.
+        digest: the blob's digest.
         size: its size in bytes.
         media_type: its media type.
-        source: the repository that has it.
-        role: what it is.
+        source: the repository to mount it from, in the target's registry.
+        role: its role in its manifest.
     """
 
     digest: str
@@ -35,20 +35,22 @@ class Mount:
 
     @property
     def is_document(self) -> bool:
-        """Whether it is small and no layer of an image: then it may be copied, if need be."""
+        """Whether this is a config or statement of at most 4 MiB, which may always be copied."""
+        # "No layer is downloaded" is promised, so layers are copied only on request. Without its
+        # config and statements no image could be joined where a registry mounts nothing.
         return self.role != "layer" and self.size <= MAX_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A blob to copy from another registry, where nothing can be mounted from.
+    """A blob to copy from another registry, since mounts work only within one registry.
 
     Attributes:
-        digest: the blob.
+        digest: the blob's digest.
         size: its size in bytes.
         media_type: its media type.
-        registry: the registry that has it.
-        source: the repository there that has it.
+        registry: the registry to copy it from.
+        source: the repository in that registry.
     """
 
     digest: str
@@ -60,12 +62,12 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Child:
-    """A manifest to put into the target's repository by digest.
+    """A manifest to push into the target's repository by digest.
 
     Attributes:
-        manifest: its exact bytes.
-        source: the repository that it comes from, with its registry if that is another.
-        blobs: the digests that have to be mounted or copied before it.
+        manifest: the manifest, with its exact bytes.
+        source: the repository that it comes from; with the registry if that is not the target's.
+        blobs: digests of the blobs that have to be mounted or copied before it is pushed.
     """
 
     manifest: Manifest
@@ -75,14 +77,20 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """What the target's repository lacks: blobs to mount or to copy, then manifests to put."""
+    """What the target's repository lacks: blobs to mount or copy, then manifests to push.
+
+    Attributes:
+        mounts: blobs to mount, each once.
+        children: manifests to push, each once.
+        copies: blobs to copy from other registries, each once.
+    """
 
     mounts: tuple[Mount, ...] = ()
     children: tuple[Child, ...] = ()
     copies: tuple[Copy, ...] = ()
 
     def only(self, digests: AbstractSet[str]) -> Transfers:
-        """Return what these children take."""
+        """Return the transfers for the children with these digests."""
         children = tuple(child for child in self.children if child.manifest.digest in digests)
         blobs = {digest for child in children for digest in child.blobs}
         return Transfers(
@@ -99,30 +107,31 @@ def plan_transfers(
     *,
     registry: str | None = None,
 ) -> Transfers:
-    """Find what has to be brought into the target's repository.
+    """Find the blobs and manifests that the target's repository lacks.
 
     Args:
-        components: what the index will list.
+        components: the components of the index.
         repository: the target's repository.
-        present: digests of manifests that stand in it already, with all their blobs.
-        registry: the target's registry; None where no component is in another.
+        present: digests of manifests that it has already, with all their blobs.
+        registry: the target's registry, or None if all components are in it.
 
     Returns:
-        Each blob and each manifest once, in the order of the components; nothing for components
-        that live in the target's repository. Blobs are mounted if any component of the target's
-        registry has them, else copied. Layers that live outside registries are left alone.
+        Each blob and each manifest once, in the order of the components; none for components of
+        the target's own repository. Blobs are mounted if a component in the target's registry has
+        them, and copied otherwise. Foreign layers are skipped.
     """
     in_registry = [component for component in components if _is_in_registry(component, registry)]
     in_target = [component for component in in_registry if _repository(component) == repository]
     blobs_in_target = {blob.digest for component in in_target for blob, _ in _blobs(component)}
-    standing = present | {component.manifest.digest for component in in_target}
-    missing = _missing(components, in_registry, standing)
+    present = present | {component.manifest.digest for component in in_target}
+    missing = _missing(components, in_registry, present)
     mounts: dict[str, Mount] = {}
     copies: dict[str, Copy] = {}
     for component in missing:
         for blob, role in _blobs(component):
             if blob.digest in blobs_in_target:
                 continue
+            # Several images often share a base layer: the first source that has a blob is used.
             if _is_in_registry(component, registry):
                 mounts.setdefault(blob.digest, _mount(component, blob, role))
             else:
@@ -130,19 +139,23 @@ def plan_transfers(
     return Transfers(
         tuple(mounts.values()),
         tuple(_child(component, registry, blobs_in_target) for component in missing),
+        # A later component may have what an earlier one would copy: a mount transfers no bytes.
         tuple(copy for copy in copies.values() if copy.digest not in mounts),
     )
 
 
 def _missing(
-    components: Sequence[Component], in_registry: Sequence[Component], standing: AbstractSet[str]
+    components: Sequence[Component], in_registry: Sequence[Component], present: AbstractSet[str]
 ) -> list[Component]:
-    """Return the components that have to be put, each once, preferably from the registry."""
+    """Return one component for each manifest that is not present, in the order of the components.
+
+    Of several components with one manifest, one in the target's registry is chosen.
+    """
     chosen: dict[str, Component] = {}
     for component in (*in_registry, *components):
         chosen.setdefault(component.manifest.digest, component)
     digests = dict.fromkeys(component.manifest.digest for component in components)
-    return [chosen[digest] for digest in digests if digest not in standing]
+    return [chosen[digest] for digest in digests if digest not in present]
 
 
 def _mount(component: Component, blob: Descriptor, role: BlobRole) -> Mount:
@@ -172,7 +185,7 @@ def _is_in_registry(component: Component, registry: str | None) -> bool:
 
 
 def _blobs(component: Component) -> list[tuple[Descriptor, BlobRole]]:
-    """Return the blobs of a component, each with what it is."""
+    """Return the blobs of a component with their roles; foreign layers are left out."""
     document = component.document
     found: list[tuple[Descriptor, BlobRole]] = [(document.config, "config")]
     for layer in document.layers:

@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 
 import trustme
 
-from fixtures.delay_proxy import DelayProxy
 from fixtures.distribution import Distribution, TokenAuth
-from fixtures.forward_proxy import ForwardProxy
 from fixtures.images import BuiltImage
+from fixtures.network.delay_proxy import DelayProxy
+from fixtures.network.forward_proxy import ForwardProxy
 from fixtures.seed import Seeder
 from fixtures.server import ADDRESS, ServerTLS, serve
 from fixtures.tokens import Account, TokenService

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from fixtures.context import Context
 from tests.bench.peers import Command
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +56,7 @@ class Contestant:
     check: Callable[[], None] = lambda: None
 
 
-class Launcher:
+class Launcher(Context):
     """The process that runs and measures commands; a context manager.
 
     Args:
@@ -75,15 +74,7 @@ class Launcher:
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._process.communicate()
 
     def run(self, commands: Sequence[Command]) -> Sample:

@@ -53,7 +53,7 @@ def test_without_it_the_hint_of_a_refused_mount_names_it(
     registry.settings.refuse_mounts = True
     outcome = program(*merge_arguments)
     assert outcome.status == 1
-    assert outcome.errors[-1].startswith("hint: copy them with --copy-layers")
+    assert outcome.errors[-1].startswith("hint: copy the blobs with --copy-layers")
 
 
 def test_images_of_another_registry_are_wrong_usage_without_it(
@@ -107,7 +107,7 @@ def test_manifest_tool_s_form_copies_what_is_not_mounted_on_demand(
     arguments = form(host, host, tmp_path)
     refused = program("push", *arguments)
     assert refused.status == 1
-    assert refused.errors[-1].startswith("hint: copy them with --copy-layers")
+    assert refused.errors[-1].startswith("hint: copy the blobs with --copy-layers")
     done = program("push", *arguments, "--copy-layers")
     assert done.status == 0
     assert done.stdout.startswith("Digest: sha256:")

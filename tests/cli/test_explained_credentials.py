@@ -63,7 +63,7 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
     assert lines[6:9] == [
         "  absent      the caller: it gives no user name and password",
         "  absent      OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD: neither is set",
-        "  unsuitable  DOCKER_AUTH_CONFIG: it has entries for other.example alone",
+        "  unsuitable  DOCKER_AUTH_CONFIG: it has entries only for other.example",
     ]
     assert f"  used        the docker config {config}" in lines
     assert lines[-1] == "  skipped     GitHub's GITHUB_TOKEN"

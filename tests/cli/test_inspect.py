@@ -190,7 +190,7 @@ def test_a_reference_without_tag_and_digest_is_an_error_with_advice(program: Pro
     assert outcome.status == 1
     assert outcome.errors == [
         "error: 'reg.example/a' has neither a tag nor a digest",
-        "hint: say which one to inspect, for example reg.example/a:latest",
+        "hint: add the one to inspect, for example reg.example/a:latest",
     ]
 
 

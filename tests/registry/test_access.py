@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import oci_merge
-from fixtures.delay_proxy import DelayProxy
 from fixtures.distribution import Distribution, TokenRegistry
+from fixtures.network.delay_proxy import DelayProxy
 from fixtures.tokens import Account
 from tests.registry.team import THREE_PLATFORMS, push_team, seeder
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import oci_merge
-from fixtures.delay_proxy import DelayProxy
+from fixtures.context import Context
 from fixtures.distribution import Distribution, TokenAuth
 from fixtures.images import build_image
+from fixtures.network.delay_proxy import DelayProxy
 from fixtures.seed import Seeder
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
@@ -84,7 +85,7 @@ def tokens() -> TokenService:
     return TokenService(accounts=[Account("ci", "token-password", everything)])
 
 
-class _Timed:
+class _Timed(Context):
     """Times runs against a registry with TLS, HTTP/2 and tokens; the token server speaks HTTP."""
 
     def __init__(self, tokens: TokenService, rtt: float) -> None:
@@ -92,7 +93,7 @@ class _Timed:
         self._rtt = rtt
         self._stack = ExitStack()
 
-    def __enter__(self) -> _Timed:
+    def open(self) -> None:
         with ExitStack() as stack:
             server = stack.enter_context(serve(self._tokens.app()))
             near = stack.enter_context(DelayProxy("127.0.0.1", server.port, self._rtt))
@@ -107,9 +108,8 @@ class _Timed:
                 DelayProxy("127.0.0.1", self.registry.port, self._rtt)
             )
             self._stack = stack.pop_all()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._stack.close()
 
     def seconds(self, count: int, number: int) -> float:

@@ -19,9 +19,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fixtures.delay_proxy import DelayProxy
 from fixtures.distribution import AccessRecord, Distribution, TokenRegistry
 from fixtures.images import BuiltImage, build_image
+from fixtures.network.delay_proxy import DelayProxy
 from fixtures.seed import Seeder, SeedError
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

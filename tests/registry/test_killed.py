@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 import oci_merge
-from fixtures.delay_proxy import DelayProxy
 from fixtures.distribution import AccessRecord, Distribution
+from fixtures.network.delay_proxy import DelayProxy
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team, seeder
 
 #: Long enough to hit a run between any two of its steps.

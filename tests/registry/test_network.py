@@ -11,7 +11,7 @@ import trustme
 
 import oci_merge
 from fixtures.distribution import Distribution
-from fixtures.forward_proxy import ForwardProxy
+from fixtures.network.forward_proxy import ForwardProxy
 from fixtures.seed import Seeder
 from oci_merge import ClientKeywords
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team

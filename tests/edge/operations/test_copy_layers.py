@@ -1,4 +1,4 @@
-"""Blobs that cannot be mounted are copied: documents always, layers where that is asked for."""
+"""Blobs that cannot be mounted are copied: documents always, layers with `copy_layers`."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_without_the_flag_statements_of_attestations_are_copied() -> None:
 
 
 @pytest.mark.parametrize("status", [202, 400, 401, 403, 404, 405])
-def test_with_the_flag_whatever_is_not_mounted_is_copied(status: int) -> None:
+def test_with_the_flag_every_blob_that_is_not_mounted_is_copied(status: int) -> None:
     registry = registry_with(RefuseMounts(status))
     events: list[oci_merge.Event] = []
     with serve(registry.app) as server:
@@ -202,7 +202,7 @@ def test_the_upload_that_a_refused_mount_opened_is_the_one_that_is_used() -> Non
     assert all("mount=" in path for path in posts)
 
 
-def test_a_blob_goes_as_one_body_of_its_own_length() -> None:
+def test_a_blob_is_sent_as_one_body_with_its_length() -> None:
     registry = registry_with(settings=Settings(refuse_mounts=True))
     with serve(registry.app) as server:
         merge(server.host, copy_layers=True)
@@ -224,7 +224,7 @@ def test_a_blob_that_the_target_has_already_is_not_copied_again() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"something else", AMD64.layers[1].content + b"."])
-def test_a_layer_that_comes_out_wrong_is_never_kept(content: bytes) -> None:
+def test_a_layer_with_another_digest_is_never_stored(content: bytes) -> None:
     wrong = AMD64.layers[1].digest
     registry = registry_with(
         On("GET", f"*/blobs/{wrong}", OtherBytes(content)), settings=Settings(refuse_mounts=True)
@@ -250,7 +250,7 @@ def test_a_layer_that_comes_out_wrong_is_never_kept(content: bytes) -> None:
     ids=["asked for", "too large", "failed", "broken off", "redirected"],
 )
 @pytest.mark.parametrize("patch", [202, 201])
-def test_chunks_are_sent_where_they_are_asked_for_or_the_whole_does_not_pass(
+def test_chunks_are_sent_if_the_registry_asks_for_them_or_one_body_fails(
     make: Callable[[], Hook], patch: int
 ) -> None:
     others = [PatchCreates()] if patch == 201 else []
@@ -263,7 +263,7 @@ def test_chunks_are_sent_where_they_are_asked_for_or_the_whole_does_not_pass(
     assert all(request.headers["content-range"][:2] == "0-" for request in patches)
 
 
-def test_a_chunk_that_arrived_in_part_goes_on_where_it_ended() -> None:
+def test_a_chunk_that_arrived_in_part_is_continued_where_it_ended() -> None:
     half = HalfChunk()
     registry = registry_with(ChunkLength(1), half, settings=Settings(refuse_mounts=True))
     with serve(registry.app) as server:
@@ -303,7 +303,7 @@ class FailsAfterwards(Hook):
 
 @pytest.mark.parametrize("fault", [BreakOff(done=True), FailsAfterwards()], ids=["reset", "502"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["whole", "chunks"])
-def test_an_upload_whose_end_got_no_answer_is_looked_for_and_not_sent_again(
+def test_a_blob_is_looked_for_when_the_end_of_its_upload_got_no_answer(
     chunked: bool, fault: Hook
 ) -> None:
     lost = On("PUT", UPLOADS, fault, times=1)
@@ -320,7 +320,7 @@ def test_an_upload_whose_end_got_no_answer_is_looked_for_and_not_sent_again(
 
 
 @pytest.mark.parametrize("fault", [BreakOff(), Refuse("UNKNOWN", status=502)], ids=["reset", "502"])
-def test_an_upload_whose_end_did_not_arrive_is_the_error_and_is_given_up(fault: Hook) -> None:
+def test_an_upload_whose_end_did_not_arrive_is_an_error_and_is_cancelled(fault: Hook) -> None:
     registry = registry_with(
         ChunkLength(1), On("PUT", UPLOADS, fault), settings=Settings(refuse_mounts=True)
     )
@@ -366,7 +366,7 @@ class _EndlessSource(BlobClient):
         await asyncio.Event().wait()
 
 
-def test_an_upload_is_given_up_though_the_run_is_broken_off_while_that_is_asked_for() -> None:
+def test_a_copy_that_is_cancelled_while_it_cancels_its_upload_cancels_it_all_the_same() -> None:
     async def scenario() -> int:
         target = _HeldTarget()
         copier = Copier(target, lambda event: None)
@@ -401,7 +401,7 @@ def test_layers_are_copied_with_the_registry_s_own_certificates(tmp_path: Path) 
     assert_published(registry, result)
 
 
-def test_foreign_layers_are_left_where_they_are() -> None:
+def test_foreign_layers_are_not_copied() -> None:
     image = build_image("linux", "amd64", foreign_layer=True)
     registry = EmbeddedRegistry(Settings(refuse_mounts=True))
     registry.add_image("team/app-amd64", "1.0", image)
@@ -529,7 +529,7 @@ def test_another_registry_may_be_reached_without_verifying_its_certificate() -> 
     assert_published(target, result)
 
 
-def test_another_registry_has_its_retries_told_and_none_of_the_target_s_files() -> None:
+def test_another_registry_reports_its_retries_and_gets_none_of_the_target_s_certificates() -> None:
     busy = On("GET", "*/manifests/1.0", Refuse("UNKNOWN", "busy", status=503), times=1)
     source, target = registry_with(busy), EmbeddedRegistry()
     events: list[oci_merge.Event] = []

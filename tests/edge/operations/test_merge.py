@@ -1,4 +1,4 @@
-"""The whole job: what comes of it, what it tells on the way, and how many steps it takes."""
+"""Whole merges: their result, their events and the number of dependent steps."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def test_the_kind_of_index_follows_the_images(docker: tuple[bool, bool], media_t
     assert result.media_type == media_type
 
 
-def test_a_run_tells_of_each_step_and_of_each_thing_that_is_done(server: RunningServer) -> None:
+def test_a_run_emits_an_event_for_each_step_and_each_finished_request(
+    server: RunningServer,
+) -> None:
     events: list[Event] = []
     merge(server.host, tags=["1.0"], on_event=events.append)
     started = {event.stage: event.total for event in events if isinstance(event, StageStarted)}

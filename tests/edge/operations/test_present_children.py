@@ -1,4 +1,4 @@
-"""Children that the target's present index lists: each is looked at before it is relied on."""
+"""Children that the target's present index lists are looked for before they are relied on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def loose(registry: EmbeddedRegistry) -> EmbeddedRegistry:
     return registry
 
 
-def test_a_child_that_is_gone_is_brought_again_though_the_registry_would_not_miss_it(
+def test_a_missing_child_is_transferred_even_if_the_registry_accepts_the_index(
     server: RunningServer, loose: EmbeddedRegistry
 ) -> None:
     first = merge(server.host)
@@ -69,7 +69,7 @@ def test_a_child_that_is_gone_is_brought_again_though_the_registry_would_not_mis
     assert again.plan.transfers.children[0].manifest.digest == ARM64.digest
 
 
-def test_it_is_brought_even_where_no_tag_moves(
+def test_a_missing_child_is_transferred_even_if_no_tag_moves(
     server: RunningServer, loose: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -80,7 +80,7 @@ def test_it_is_brought_even_where_no_tag_moves(
     assert sorted(_put(loose)) == sorted([ARM64.digest, AMD64.digest])
 
 
-def test_one_that_is_gone_and_cannot_be_mounted_is_an_error_before_a_tag_moves(
+def test_a_missing_child_that_cannot_be_mounted_is_an_error_before_a_tag_moves(
     server: RunningServer, loose: EmbeddedRegistry
 ) -> None:
     first = merge(server.host)
@@ -95,7 +95,7 @@ def test_one_that_is_gone_and_cannot_be_mounted_is_an_error_before_a_tag_moves(
     assert loose.open_uploads == []
 
 
-def test_each_is_looked_at_once_and_an_unchanged_rerun_still_only_reads(
+def test_each_child_is_looked_for_once_and_an_unchanged_rerun_only_reads(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -107,7 +107,7 @@ def test_each_is_looked_at_once_and_an_unchanged_rerun_still_only_reads(
     )
 
 
-def test_they_are_looked_at_beside_the_configs_and_hold_back_no_mount(
+def test_children_are_looked_for_beside_the_configs_and_delay_no_mount(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -129,7 +129,7 @@ def test_they_are_looked_at_beside_the_configs_and_hold_back_no_mount(
     assert tags(registry) == {"latest": result.digest}
 
 
-def test_the_images_of_the_target_s_own_repository_were_read_and_are_not_looked_at_again(
+def test_images_of_the_target_s_own_repository_are_not_looked_for_again(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     for tag, image in (("a", AMD64), ("b", ARM64)):
@@ -142,7 +142,7 @@ def test_the_images_of_the_target_s_own_repository_were_read_and_are_not_looked_
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405, 429, 500, 503])
-def test_one_that_a_registry_does_not_show_counts_as_there(
+def test_a_child_counts_as_present_unless_the_answer_is_404(
     status: int, server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -154,7 +154,7 @@ def test_one_that_a_registry_does_not_show_counts_as_there(
     assert odd.count == len(_CHILDREN)  # and no more: nothing depends on the answer
 
 
-def test_one_that_is_not_answered_for_counts_as_there(
+def test_a_child_without_an_answer_counts_as_present(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -162,7 +162,7 @@ def test_one_that_is_not_answered_for_counts_as_there(
     assert not merge(server.host).tags[0].changed
 
 
-def test_a_dry_run_shows_one_that_is_gone_and_brings_none(
+def test_a_dry_run_shows_a_missing_child_and_transfers_none(
     server: RunningServer, loose: EmbeddedRegistry
 ) -> None:
     merge(server.host)

@@ -1,4 +1,4 @@
-"""Runs that are broken off: nothing is left open, no tag moves, and nothing is heard afterwards."""
+"""Cancelled runs leave no upload open, move no tag and log nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer
 from oci_merge import Event, MergeResult, ServerError, StageAdvanced
 from oci_merge.operations import transfer
+from oci_merge.registry.types import RefusedMount
 from tests.edge.support import (
     ARM64,
     OLD,
@@ -57,7 +58,7 @@ def _start(server: RunningServer, **options: Any) -> asyncio.Task[MergeResult]:
     )
 
 
-async def _break_off(task: asyncio.Task[MergeResult], when: Callable[[], bool]) -> None:
+async def _cancel(task: asyncio.Task[MergeResult], when: Callable[[], bool]) -> None:
     assert await until(when)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -68,27 +69,27 @@ def _others() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
-async def test_uploads_that_were_opened_when_a_run_is_broken_off_are_cancelled(
+async def test_uploads_that_were_opened_when_a_run_is_cancelled_are_cancelled(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.settings.refuse_mounts = True
     registry.hooks.append(Delays(asks("POST"), 0.2, answers=True))
     add_old(registry, "latest")
     task = _start(server)
-    await _break_off(task, lambda: len(registry.open_uploads) >= 3)
+    await _cancel(task, lambda: len(registry.open_uploads) >= 3)
     assert registry.open_uploads == []
     assert paths(registry.requests, "DELETE")
     assert tags(registry) == {"latest": OLD.digest}
 
 
-async def test_a_run_that_is_broken_off_while_it_mounts_moves_no_tag_later(
+async def test_a_run_that_is_cancelled_while_it_mounts_moves_no_tag_later(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.hooks.append(Delays(asks("POST"), 0.2))
     add_old(registry, "latest")
     begun = len(_others())
     task = _start(server)
-    await _break_off(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
+    await _cancel(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
     await asyncio.sleep(0.3)
     assert tags(registry) == {"latest": OLD.digest}
     assert not paths(registry.requests, "PUT")
@@ -106,7 +107,7 @@ async def test_a_run_that_is_broken_off_while_it_mounts_moves_no_tag_later(
         ("PUT", "/manifests/latest"),
     ],
 )
-async def test_a_run_may_be_broken_off_at_any_step(
+async def test_a_run_may_be_cancelled_at_any_step(
     method: str, part: str, server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     waiting: list[str] = []
@@ -119,7 +120,7 @@ async def test_a_run_may_be_broken_off_at_any_step(
 
     registry.hooks.append(Delays(held, 0.2))
     add_old(registry, "latest")
-    await _break_off(_start(server), lambda: bool(waiting))
+    await _cancel(_start(server), lambda: bool(waiting))
     assert tags(registry) == {"latest": OLD.digest}
     assert registry.open_uploads == []
 
@@ -141,9 +142,31 @@ async def test_a_mount_that_takes_too_long_is_not_waited_for(
     registry.hooks.append(Delays(asks("POST"), 0.5))
     begun = len(_others())
     task = _start(server)
-    await _break_off(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
+    await _cancel(task, lambda: len(paths(registry.requests, "GET", "/blobs/")) == 3)
     assert not paths(registry.requests, "POST")
     assert await until(lambda: len(_others()) == begun, seconds=0.3)
+
+
+async def test_an_upload_that_is_opened_in_the_turn_of_the_cancellation_is_cancelled_too() -> None:
+    is_answered = asyncio.Event()
+    cancelled: list[str] = []
+
+    async def mount() -> RefusedMount:
+        await is_answered.wait()
+        return RefusedMount("it offered an upload instead", "/v2/team/app/blobs/uploads/1")
+
+    async def discard(refusal: RefusedMount) -> None:
+        cancelled.append(refusal.upload)
+
+    mounting = transfer._MountTask(mount(), discard)
+    run = asyncio.create_task(mounting.answer())
+    await asyncio.sleep(0)  # run waits for the answer now
+    mounting.task.add_done_callback(lambda _: run.cancel())
+    is_answered.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await mounting.task
+    assert cancelled == ["/v2/team/app/blobs/uploads/1"]
 
 
 async def test_a_run_that_fails_while_it_mounts_cancels_the_uploads_that_were_opened(
@@ -161,7 +184,7 @@ async def test_a_run_that_fails_while_it_mounts_cancels_the_uploads_that_were_op
     assert registry.open_uploads == []
 
 
-async def test_a_config_that_fails_breaks_off_the_mounts_and_leaves_no_upload_open(
+async def test_a_config_that_fails_ends_the_mounts_and_leaves_no_upload_open(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.settings.refuse_mounts = True

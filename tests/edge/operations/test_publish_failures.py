@@ -1,4 +1,4 @@
-"""A registry that refuses or loses something while it is written to: what stands afterwards."""
+"""Registries that refuse or lose something while it is written: what they store afterwards."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def test_mounts_that_are_refused_are_listed_cancelled_and_move_no_tag(
     add_old(registry, "latest")
     with pytest.raises(MountRefusedError) as caught:
         merge(server.host)
-    lacking = _LAYERS - {layer.digest for layer in OLD.layers}
-    assert set(caught.value.digests) == lacking
-    assert all(digest in str(caught.value) for digest in lacking)
+    missing = _LAYERS - {layer.digest for layer in OLD.layers}
+    assert set(caught.value.digests) == missing
+    assert all(digest in str(caught.value) for digest in missing)
     assert all(f"from {name}" in str(caught.value) for name in IMAGES)
     assert "it offered an upload instead" in str(caught.value)
     assert REPOSITORY in caught.value.hint or "target" in caught.value.hint
@@ -187,7 +187,7 @@ def test_an_image_of_the_wrong_platform_moves_no_tag_even_where_its_blobs_are_mo
     assert registry.open_uploads == []
 
 
-def test_one_tag_that_fails_is_told_apart_from_those_that_moved_and_a_rerun_completes(
+def test_the_error_names_the_tag_that_failed_and_those_that_moved_and_a_rerun_completes(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     add_old(registry, "latest", "1.0", "1")
@@ -220,7 +220,7 @@ def test_tags_that_all_fail_are_the_registry_s_error_and_none_has_moved(
     assert tags(registry) == {"latest": OLD.digest, "1.0": OLD.digest}
 
 
-def test_a_tag_that_fails_beside_one_that_stood_there_already_is_told_apart(
+def test_the_error_names_a_tag_that_pointed_to_the_index_already_as_moved(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -240,7 +240,7 @@ def test_a_tag_whose_answer_breaks_off_counts_as_failed_and_the_others_move(
     assert list(tags(registry)) == ["latest"]
 
 
-def test_children_that_the_registry_lost_but_does_not_say_so_of_are_brought_once_it_misses_them(
+def test_children_without_an_answer_to_head_are_transferred_once_a_push_misses_them(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.hooks.append(Answers(asks("HEAD", ARM64.digest), reply(405)))
@@ -256,7 +256,7 @@ def test_children_that_the_registry_lost_but_does_not_say_so_of_are_brought_once
     assert statuses == [404, 400, 201]
 
 
-def test_children_are_brought_again_once_and_not_for_ever(
+def test_children_are_transferred_again_only_once(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -269,7 +269,7 @@ def test_children_are_brought_again_once_and_not_for_ever(
     assert _child_puts(registry) == {image.digest for image in IMAGES.values()}
 
 
-def test_another_failure_of_a_tag_brings_no_child_again(
+def test_another_failure_of_a_tag_transfers_no_child_again(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)

@@ -1,4 +1,4 @@
-"""The writing half: what is written, in which order, and what is left alone."""
+"""Publishing: what is written, in which order, and what is not written."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_an_unchanged_rerun_only_reads(server: RunningServer, registry: Embedded
     assert writes(registry.requests) == []
 
 
-def test_a_tag_that_stands_there_already_is_left_alone_while_another_moves(
+def test_a_tag_that_points_to_the_index_already_is_not_pushed_while_another_moves(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -191,7 +191,7 @@ def test_a_tag_that_stands_there_already_is_left_alone_while_another_moves(
     assert set(tags(registry).values()) == {result.digest}
 
 
-def test_only_the_image_that_changed_is_brought_over(
+def test_only_the_image_that_changed_is_transferred(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host)
@@ -204,7 +204,7 @@ def test_only_the_image_that_changed_is_brought_over(
     assert tags(registry) == {"latest": result.digest}
 
 
-def test_a_target_that_is_one_image_vouches_for_itself(
+def test_a_target_that_is_a_single_image_counts_as_present(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.add_image(REPOSITORY, "latest", AMD64)
@@ -224,7 +224,7 @@ def test_the_same_merge_has_the_same_bytes_wherever_it_is_done(
     assert results[0].digest == results[1].digest
 
 
-def test_what_stands_in_the_registry_is_the_plan_s_index(
+def test_the_registry_stores_the_plan_s_index(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     result = merge(server.host)

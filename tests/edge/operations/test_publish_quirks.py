@@ -1,4 +1,4 @@
-"""What registries do to tags and manifests that is not in the spec, or is and is rarely seen."""
+"""Ways in which single registries handle tags and manifests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def merge_at(person: Personality, host: str, **options: Any) -> oci_merge.MergeR
     return merge(host, person.namespace, username=username, password=password, **options)
 
 
-def standing(registry: EmbeddedRegistry, tag: str, repository: str = "team/app") -> str:
+def digest_of_tag(registry: EmbeddedRegistry, tag: str, repository: str = "team/app") -> str:
     held = registry.storage.manifest(repository, tag)
     return held.digest if held else ""
 
@@ -121,7 +121,7 @@ def test_an_immutable_tag_with_another_digest_is_an_error_that_says_so(
         merge_at(kind, server.host)
     assert "immutable" in caught.value.message
     assert OLD.digest in caught.value.message
-    assert standing(kind.registry, "1.0", repository) == OLD.digest
+    assert digest_of_tag(kind.registry, "1.0", repository) == OLD.digest
 
 
 @pytest.mark.parametrize("path", ["*/team/app/manifests/sha256:*", "*/team/app/manifests/1.0"])
@@ -131,7 +131,7 @@ def test_a_put_whose_answer_got_lost_is_found_to_have_happened(path: str) -> Non
     with serve(registry.app) as server:
         result = merge(server.host)
     assert lost.struck == 1
-    assert standing(registry, "1.0") == result.digest
+    assert digest_of_tag(registry, "1.0") == result.digest
     assert [tag.changed for tag in result.tags] == [True]
 
 
@@ -140,15 +140,15 @@ def test_a_put_that_did_not_happen_is_an_error() -> None:
     registry = with_images(EmbeddedRegistry(hooks=[lost]))
     with serve(registry.app) as server, pytest.raises(oci_merge.TransportError):
         merge(server.host)
-    assert standing(registry, "1.0") == ""
+    assert digest_of_tag(registry, "1.0") == ""
 
 
-def test_tags_that_may_only_be_put_one_by_one_are() -> None:
+def test_tags_that_clash_are_pushed_one_after_the_other() -> None:
     registry = with_images(EmbeddedRegistry(hooks=[SerialWrites()]))
     with serve(registry.app) as server:
         result = merge(server.host, tags=["latest", "1", "1.0.0"])
     for tag in ("1.0", "latest", "1", "1.0.0"):
-        assert standing(registry, tag) == result.digest
+        assert digest_of_tag(registry, tag) == result.digest
     assert [tag.changed for tag in result.tags] == [True] * 4
 
 
@@ -170,7 +170,7 @@ def test_a_blob_that_is_seen_a_moment_late_costs_one_more_try(
         result = oci_merge.merge(
             f"{server.host}/team/app:1.0", sources=[f"{server.host}/team/app-one:1.0"]
         )
-    assert standing(registry, "1.0") == result.digest
+    assert digest_of_tag(registry, "1.0") == result.digest
 
 
 def test_a_blob_that_is_never_seen_is_an_error_after_one_more_try(
@@ -226,7 +226,7 @@ def test_a_write_never_becomes_a_get(status: int) -> None:
     assert other.requests == []
 
 
-def test_a_harbor_project_that_is_missing_is_to_be_created() -> None:
+def test_the_hint_says_to_create_a_harbor_project_that_is_missing() -> None:
     kind = harbor(projects=("team",))
     with_images(kind.registry)
     with serve(kind.registry.app) as server, pytest.raises(oci_merge.OciMergeError) as caught:

@@ -1,4 +1,4 @@
-"""Sources that are indexes themselves, and targets that hold something odd."""
+"""Sources that are indexes, and targets with an unusual manifest."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_index_within_an_index_is_flattened_too(
     assert _digests(result) == [image.digest for image in (AMD64, ARM64, ARMV7, _S390X)]
 
 
-def test_a_child_without_a_platform_says_it_in_its_config(
+def test_the_platform_of_a_child_without_one_is_read_from_its_config(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.add_image("team/multi", "1", build_index([Child(ARMV7), Child(AMD64, {})]))
@@ -99,7 +99,7 @@ def test_the_configs_of_children_with_a_platform_are_not_read(
     assert paths(registry.requests, "GET", "/blobs/") == []
 
 
-def test_attestations_stay_with_their_images_and_stand_behind_all_of_them(
+def test_attestations_stay_with_their_images_and_are_listed_last(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     first, second = build_attestation(AMD64), build_attestation(ARM64)
@@ -248,7 +248,7 @@ def test_an_artifact_is_no_image(server: RunningServer, registry: EmbeddedRegist
     held = StoredManifest(digest_of(content), AMD64.media_type, content)
     registry.storage.put_manifest("team/chart", held, ["1"])
     with pytest.raises(
-        UnsupportedMediaTypeError, match=r"helm.* says nothing of a platform"
+        UnsupportedMediaTypeError, match=r"helm.* does not declare a platform"
     ) as got:
         _join(server, "team/chart:1")
     assert str(got.value).isprintable()
@@ -265,7 +265,7 @@ def test_an_artifact_is_no_image(server: RunningServer, registry: EmbeddedRegist
         (b"[" * 50_000, AMD64.media_type),
     ],
 )
-def test_whatever_stands_at_the_target_may_be_replaced(
+def test_any_manifest_at_the_target_may_be_replaced(
     content: bytes, kind: str, server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     odd = reply(200, content, kind=kind, docker_content_digest=digest_of(content))

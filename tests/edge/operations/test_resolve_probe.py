@@ -1,4 +1,4 @@
-"""Looking for the images of a template, and images that are not there."""
+"""Looking for the images of a template, and images that do not exist."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_images_that_are_there_are_joined_and_the_others_left_out(
     assert tags(registry) == {"latest": result.digest}
 
 
-def test_what_is_not_there_is_looked_for_by_head_alone(
+def test_images_are_looked_for_by_head_alone(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host, template=_template(server.host))
@@ -78,7 +78,7 @@ def test_windows_is_looked_for_where_the_template_has_the_os(
     assert [image.platform.os for image in result.platforms] == ["linux", "windows"]
 
 
-def test_the_platforms_that_would_name_the_same_images_are_told(server: RunningServer) -> None:
+def test_an_event_names_the_platforms_that_give_the_same_images(server: RunningServer) -> None:
     events: list[Event] = []
     merge(server.host, template=_template(server.host), on_event=events.append)
     (told,) = [event for event in events if isinstance(event, ComponentsFound)]
@@ -127,7 +127,7 @@ def test_where_some_are_denied_and_the_others_not_there_the_denial_is_the_error(
     ("status", "kind"), [(429, RateLimitedError), (500, ServerError), (503, ServerError)]
 )
 @pytest.mark.parametrize("image", ["amd64", "s390x"])
-def test_a_registry_that_fails_is_never_taken_for_an_image_that_is_not_there(
+def test_a_failing_registry_does_not_mean_that_an_image_is_missing(
     status: int,
     kind: type[OciMergeError],
     image: str,
@@ -143,7 +143,7 @@ def test_a_registry_that_fails_is_never_taken_for_an_image_that_is_not_there(
     assert tags(registry) == {"latest": OLD.digest}
 
 
-def test_an_answer_that_breaks_off_is_never_taken_for_an_image_that_is_not_there(
+def test_a_broken_answer_does_not_mean_that_an_image_is_missing(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.hooks += [

@@ -1,4 +1,4 @@
-"""Several tags in one request, where a client has found out that the registry takes them."""
+"""Several tags in one request, once a client knows that the registry supports them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_registry_that_takes_several_tags_gets_them_in_one_request_from_the_se
     assert [_index_puts(registry, number) for number in (1, 2)] == [[at_once]] * 2
 
 
-def test_a_registry_that_ignores_them_is_asked_once_and_each_tag_is_put_by_itself() -> None:
+def test_a_registry_that_ignores_several_tags_is_tried_once_and_then_gets_each_by_itself() -> None:
     registry = stocked(Settings(multi_tag=False))
     _run(registry, 3)
     asked = [path for number in range(3) for path in _index_puts(registry, number) if "=" in path]
@@ -58,7 +58,7 @@ def test_a_registry_that_ignores_them_is_asked_once_and_each_tag_is_put_by_itsel
     assert sorted(_index_puts(registry, 2)) == sorted(["latest", *_TAGS])
 
 
-def test_a_single_merge_does_not_try() -> None:
+def test_a_single_merge_does_not_try_several_tags_at_once() -> None:
     registry = stocked()
     _run(registry, 1)
     assert not [path for path in _index_puts(registry, 0) if "=" in path]
@@ -76,7 +76,7 @@ def test_tags_that_the_answer_does_not_name_are_put_by_themselves() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 405])
-def test_a_refusal_of_several_tags_is_no_refusal_of_each(status: int) -> None:
+def test_tags_are_pushed_one_by_one_if_the_registry_refuses_several_at_once(status: int) -> None:
     registry = stocked()
     refused = Answers(asks("PUT", "?tag="), reply(status, b"{}"))
     registry.hooks.append(refused)

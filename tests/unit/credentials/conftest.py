@@ -1,4 +1,4 @@
-"""An environment in which nothing is found but what a test puts there."""
+"""An environment that has only the credentials of the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of credentials share: files to find them in, and a search that sees no others."""
+"""Files with credentials for tests, and a search that reads no others."""
 
 from __future__ import annotations
 

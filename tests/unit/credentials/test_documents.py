@@ -1,4 +1,4 @@
-"""What files hold, and what happens where they hold something else."""
+"""Parsing files with credentials, and invalid ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_pair_is_split_at_its_first_colon_and_ends_before_nuls(
         assert (found.username, found.password, found.kind) == (*expected, "password")
 
 
-def test_user_name_and_password_may_stand_by_themselves_but_auth_overrides_them(
+def test_user_name_and_password_may_be_given_separately_but_auth_overrides_them(
     config: Path, environ: dict[str, str]
 ) -> None:
     plain = {"username": "plain", "password": "word"}
@@ -79,17 +79,19 @@ def test_an_identity_token_may_come_with_a_user_name_a_password_or_neither(
         assert (found.username, found.password) == expected
 
 
-def test_a_registry_token_is_what_is_shown_first(config: Path, environ: dict[str, str]) -> None:
+def test_a_registry_token_takes_precedence(config: Path, environ: dict[str, str]) -> None:
     found = _entry(config, {"registrytoken": _TOKEN, "auth": auth()}, environ)
     assert found is not None
     assert (found.kind, found.registry_token) == ("registry token", _TOKEN)
 
 
 @pytest.mark.parametrize("token", ["two words", "line\r\nX-Injected: yes", "umlaut-\u00fc"])
-def test_a_registry_token_that_no_header_can_hold_is_an_error(
+def test_a_registry_token_that_no_header_can_contain_is_an_error(
     token: str, config: Path, environ: dict[str, str]
 ) -> None:
-    with pytest.raises(CredentialError, match=r"no registry token for reg\.example") as caught:
+    with pytest.raises(
+        CredentialError, match=r"no valid registry token for reg\.example"
+    ) as caught:
         _entry(config, {"registrytoken": token}, environ)
     assert_silent(caught.value, token)
 
@@ -105,11 +107,11 @@ def test_a_registry_token_that_no_header_can_hold_is_an_error(
         PASSWORD + "\u00e9",
     ],
 )
-def test_an_entry_that_is_no_pair_is_an_error_that_does_not_repeat_it(
+def test_an_entry_that_does_not_decode_is_an_error_that_does_not_repeat_it(
     field: str, config: Path, environ: dict[str, str]
 ) -> None:
     with pytest.raises(
-        CredentialError, match=r"no user name and password for reg\.example"
+        CredentialError, match=r"no valid user name and password for reg\.example"
     ) as caught:
         _entry(config, {"auth": field}, environ)
     assert str(config) in caught.value.message
@@ -146,9 +148,7 @@ def test_a_broken_file_is_an_error_that_names_it_and_leaks_nothing(
     assert_silent(caught.value, auth())
 
 
-def test_a_byte_order_mark_before_a_file_is_passed_over(
-    config: Path, environ: dict[str, str]
-) -> None:
+def test_a_byte_order_mark_before_a_file_is_ignored(config: Path, environ: dict[str, str]) -> None:
     write(config, b'\xef\xbb\xbf{"auths": {"reg.example": {"auth": "%s"}}}' % auth().encode())
     assert find(environ) == Credential("ci", PASSWORD)
 
@@ -165,7 +165,7 @@ def test_an_arbitrary_file_is_a_credential_none_or_an_error(
         return
 
 
-def test_the_old_dockercfg_is_nothing_but_entries(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_the_old_dockercfg_has_only_entries(tmp_path: Path, environ: dict[str, str]) -> None:
     file = write(tmp_path / "home" / ".dockercfg", {"https://reg.example/v1/": {"auth": auth()}})
     found = find(environ)
     assert found is not None
@@ -183,7 +183,7 @@ def test_secrets_are_kept_out_of_repr() -> None:
     assert "ci" in repr(credential)
 
 
-def test_one_identity_is_the_same_wherever_it_was_found() -> None:
+def test_credentials_are_equal_wherever_they_were_found() -> None:
     assert Credential("ci", "x", "here") == Credential("ci", "x", "there")
     assert len({Credential("ci", "x", "here"), Credential("ci", "x", "there")}) == 1
     assert Credential("ci", "x") != Credential("ci", "x", identity_token="y")

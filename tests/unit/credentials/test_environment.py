@@ -43,7 +43,7 @@ def test_half_of_oci_merges_own_variables_is_an_error(
     assert_silent(caught.value)
 
 
-def test_empty_variables_are_as_good_as_none() -> None:
+def test_empty_variables_count_as_not_set() -> None:
     names = (
         *("OCI_MERGE_USERNAME", "OCI_MERGE_PASSWORD", "DOCKER_AUTH_CONFIG", "DOCKER_CONFIG"),
         *("REGISTRY_AUTH_FILE", "HOME", "XDG_CONFIG_HOME", "CI_REGISTRY", "GITHUB_TOKEN"),
@@ -60,7 +60,7 @@ def test_empty_variables_are_as_good_as_none() -> None:
         {"HttpHeaders": {"User-Agent": "x"}, "unknown": [1]},
     ],
 )
-def test_docker_auth_config_holds_a_config_with_whatever_else(
+def test_docker_auth_config_may_hold_other_settings_as_well(
     more: dict[str, Any], environ: dict[str, str]
 ) -> None:
     environ["DOCKER_AUTH_CONFIG"] = json.dumps(auths(reg_example="ci") | more)
@@ -88,7 +88,9 @@ def test_docker_auth_config_that_is_no_config_is_an_error(
 
 def test_a_broken_entry_in_docker_auth_config_is_not_repeated(environ: dict[str, str]) -> None:
     environ["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {"reg.example": {"auth": PASSWORD}}})
-    with pytest.raises(CredentialError, match="DOCKER_AUTH_CONFIG holds no user name") as caught:
+    with pytest.raises(
+        CredentialError, match="DOCKER_AUTH_CONFIG has no valid user name"
+    ) as caught:
         find(environ)
     assert_silent(caught.value, auth())
 
@@ -108,7 +110,7 @@ def test_gitlabs_variables_go_to_no_other_registry(registry: str, environ: dict[
     assert find(environ | _GITLAB | more, registry) is None
 
 
-def test_gitlabs_variables_without_a_registry_go_nowhere(environ: dict[str, str]) -> None:
+def test_gitlabs_variables_without_a_registry_are_not_used(environ: dict[str, str]) -> None:
     variables = {name: value for name, value in _GITLAB.items() if name != "CI_REGISTRY"}
     assert find(environ | variables | {"CI_JOB_TOKEN": PASSWORD}, _GITLAB_REGISTRY) is None
 
@@ -119,7 +121,7 @@ def test_gitlabs_variables_may_be_set_to_name_docker_hub(environ: dict[str, str]
 
 
 @pytest.mark.parametrize("said", ["REGISTRY.gitlab.example:5050", f"https://{_GITLAB_REGISTRY}/"])
-def test_gitlabs_registry_may_be_spelt_otherwise(said: str, environ: dict[str, str]) -> None:
+def test_gitlabs_registry_may_be_spelt_in_another_way(said: str, environ: dict[str, str]) -> None:
     assert user(environ | _GITLAB | {"CI_REGISTRY": said}, _GITLAB_REGISTRY) == "gitlab-ci-token"
 
 
@@ -167,7 +169,7 @@ def test_githubs_token_needs_no_actor(environ: dict[str, str]) -> None:
         (("GITHUB_ACTOR", "GITHUB_TOKEN"), "ghcr.io"),
     ],
 )
-def test_variables_that_hold_no_text_are_an_error_that_does_not_repeat_them(
+def test_variables_that_are_not_utf8_are_an_error_that_does_not_repeat_them(
     names: tuple[str, str], registry: str, environ: dict[str, str]
 ) -> None:
     environ |= {"CI_REGISTRY": _GITLAB_REGISTRY, names[0]: "ci", names[1]: f"{PASSWORD}\udcff"}

@@ -1,4 +1,4 @@
-"""What a user is told about the search for credentials."""
+"""The explanation of a search for credentials."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_source_that_is_used_is_named_and_those_around_it_say_why_not(
     assert [(source.status, source.reason) for source in explained.sources[:6]] == [
         ("absent", "it gives no user name and password"),
         ("absent", "neither is set"),
-        ("unsuitable", "it has entries for other.example alone"),
+        ("unsuitable", "it has entries only for other.example"),
         ("absent", "there is no such file"),
         ("absent", "there is no such file"),
         ("used", ""),
@@ -61,15 +61,15 @@ def test_an_anonymous_run_is_explained_source_by_source(
     assert (explained.kind, explained.username, explained.origin) == (None, "", "")
     reasons = _reasons(explained)
     docker = f"the docker config {tmp_path}/home/.docker/config.json"
-    assert reasons[docker] == "its entry for reg.example holds no secret"
+    assert reasons[docker] == "its entry for reg.example has no secret"
     assert reasons[f"the containers auth file {tmp_path}/run/containers/auth.json"] == (
         "it has no entries"
     )
-    assert reasons["GitLab's CI_JOB_TOKEN"] == "it is for registry.gitlab.example alone"
+    assert reasons["GitLab's CI_JOB_TOKEN"] == "it is only for registry.gitlab.example"
     assert reasons["GitLab's CI_REGISTRY_USER and CI_REGISTRY_PASSWORD"] == (
         "CI_REGISTRY_USER is not set"
     )
-    assert reasons["GitHub's GITHUB_TOKEN"] == "it is for ghcr.io alone"
+    assert reasons["GitHub's GITHUB_TOKEN"] == "it is only for ghcr.io"
 
 
 def test_a_broken_source_is_part_of_the_explanation_and_ends_it(
@@ -97,14 +97,14 @@ def test_a_helper_without_an_answer_is_named(
     write(config, {"credsStore": "none"})
     reasons = _reasons(oci_merge.explain_credentials(_IMAGE))
     assert reasons[f"the docker config {config}"] == (
-        "its helper docker-credential-none has nothing for it, and it has no entries"
+        "its helper docker-credential-none has no credential for it, and it has no entries"
     )
     write(
         config, {"credHelpers": {"reg.example": "none"}, "auths": auths(reg_example="x")["auths"]}
     )
     reasons = _reasons(oci_merge.explain_credentials(_IMAGE))
     assert reasons[f"the docker config {config}"] == (
-        "its helper docker-credential-none has nothing for it"
+        "its helper docker-credential-none has no credential for it"
     )
 
 
@@ -130,8 +130,8 @@ def test_many_entries_are_named_up_to_a_number(tmp_path: Path) -> None:
     keys = {f"https://user:{PASSWORD}@r{number}.example": "x" for number in range(12)}
     path = write(tmp_path / "home" / ".docker" / "config.json", keyed(keys))
     reason = _reasons(oci_merge.explain_credentials(_IMAGE))[f"the docker config {path}"]
-    assert reason.startswith("it has entries for r0.example, r1.example, ")
-    assert reason.endswith(", r7.example and 4 more alone")
+    assert reason.startswith("it has entries only for r0.example, r1.example, ")
+    assert reason.endswith(", r7.example and 4 more")
 
 
 def test_an_explanation_has_no_secret_in_it_and_is_json_values(

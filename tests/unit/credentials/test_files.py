@@ -1,13 +1,12 @@
-"""Which files are looked into, and what happens to those that cannot be read."""
+"""Which files are searched, and files that cannot be read."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import pytest
 
@@ -109,12 +108,15 @@ def test_a_file_that_may_not_be_read_is_an_error(
 ) -> None:
     path = write(tmp_path / "home" / ".docker" / "config.json", auths(reg_example="ci"))
 
-    def refuse(opened: Path, mode: str) -> BinaryIO:
+    opens = Path.open
+
+    def refuse(opened: Path, *args: Any, **keywords: Any) -> Any:
         if opened == path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return BytesIO()
+        return opens(opened, *args, **keywords)
 
-    monkeypatch.setattr(Path, "open", refuse)  # to root, no file is forbidden
+    # root may read every file, whatever its permissions say.
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(CredentialError, match=r"config\.json cannot be read: Permission denied"):
         find(environ)
 

@@ -298,11 +298,11 @@ def test_a_helper_that_cannot_be_run_is_an_error(
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", "x;touch hacked", "$(id)", "x\n", "ü"])
-def test_a_name_that_is_no_name_is_not_run(
+def test_a_helper_with_an_invalid_name_is_not_run(
     name: str, configure: Configure, environ: dict[str, str]
 ) -> None:
     configure(credHelpers={"reg.example": name})
-    with pytest.raises(CredentialError, match="which is no name"):
+    with pytest.raises(CredentialError, match="which is not a valid name"):
         find(environ)
 
 

@@ -1,4 +1,4 @@
-"""By which keys a registry's, or a repository's, credential is found in a file."""
+"""Which key of a file is used for a registry or a repository."""
 
 from __future__ import annotations
 

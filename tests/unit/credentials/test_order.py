@@ -1,4 +1,4 @@
-"""Which source decides, where several could."""
+"""Which source decides if several have a credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page about credentials says is what the search does."""
+"""The page about credentials agrees with the search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests: which can be verified, and that they are."""
+"""Digests: which are accepted, and that content is verified."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_mismatch_names_the_thing_both_digests_and_the_size() -> None:
         "sha256:sha256:" + "a" * 64,
     ],
 )
-def test_what_is_no_digest_is_refused_and_the_hint_says_what_one_is(text: str) -> None:
+def test_text_that_is_not_a_digest_is_refused_and_the_hint_describes_one(text: str) -> None:
     with pytest.raises(InvalidReferenceError, match="is not a digest") as caught:
         check_digest(text)
     assert "64 lower-case" in caught.value.hint

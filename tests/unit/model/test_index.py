@@ -98,9 +98,7 @@ def test_the_entries_of_a_recorded_document_give_its_exact_bytes(name: str) -> N
         (media_types.DOCKER_LIST, ["mediaType", "size", "digest", "annotations", "platform"]),
     ],
 )
-def test_the_fields_of_an_entry_stand_in_the_order_of_their_kind(
-    kind: str, keys: list[str]
-) -> None:
+def test_the_fields_of_an_entry_are_in_the_order_of_its_kind(kind: str, keys: list[str]) -> None:
     entry = IndexEntry(
         media_types.OCI_MANIFEST, _DIGEST, 1, Platform("linux", "arm"), {"a": "b"}, "x/y"
     )
@@ -109,7 +107,7 @@ def test_the_fields_of_an_entry_stand_in_the_order_of_their_kind(
     assert list(document["manifests"][0]) == keys
 
 
-def test_the_fields_of_a_platform_stand_in_gos_order_and_empty_ones_are_left_out() -> None:
+def test_the_fields_of_a_platform_are_in_gos_order_without_empty_ones() -> None:
     full = Platform("windows", "arm64", "v8", "10.0.1", ("win32k", "other"))
     assert list(encode_platform(full).items()) == [
         ("architecture", "arm64"),
@@ -121,7 +119,7 @@ def test_the_fields_of_a_platform_stand_in_gos_order_and_empty_ones_are_left_out
     assert encode_platform(Platform("linux", "amd64")) == {"architecture": "amd64", "os": "linux"}
 
 
-def test_annotations_are_sorted_by_their_utf8_bytes_and_stand_last() -> None:
+def test_annotations_are_last_and_sorted_by_their_utf8_bytes() -> None:
     annotations = {"b": "1", "\U00010000": "4", "a": "2", "\uffff": "3", "A": "0"}
     content = encode_index([], media_types.OCI_INDEX, annotations).content
     document = json.loads(content)
@@ -148,7 +146,7 @@ def test_a_document_is_indented_by_two_and_ends_without_a_newline() -> None:
 
 
 @given(st.lists(_ENTRIES, max_size=4), _ANNOTATIONS)
-def test_what_is_written_reads_back_the_same(
+def test_an_encoded_index_parses_to_the_same_entries(
     entries: list[IndexEntry], annotations: dict[str, str]
 ) -> None:
     document = encode_index(entries, media_types.OCI_INDEX, annotations)

@@ -1,4 +1,4 @@
-"""Manifests, indexes and configs: what is read, and that nothing else than ours is raised."""
+"""Manifests, indexes and configs: what is parsed, and that only our errors are raised."""
 
 from __future__ import annotations
 
@@ -197,14 +197,14 @@ def test_another_kind_is_refused_and_named(document: dict[str, Any], header: str
 @pytest.mark.parametrize(
     "extra", [{"config": _BLOB}, {"layers": []}, {"config": _BLOB, "layers": [_BLOB]}]
 )
-def test_what_is_an_image_and_an_index_at_once_is_refused(
+def test_a_document_that_is_image_and_index_at_once_is_refused(
     header: str, extra: dict[str, Any]
 ) -> None:
     with pytest.raises(ManifestError, match="an image and an index at once"):
         _parse({**_INDEX, **extra}, header)
 
 
-def test_null_is_as_good_as_absent() -> None:
+def test_null_counts_as_absent() -> None:
     document = {**_INDEX, "config": None, "layers": None, "mediaType": None, "annotations": None}
     assert _parse(document).media_type == _OCI_INDEX
     entry = {**_BLOB, "platform": None, "annotations": None, "urls": None, "artifactType": None}
@@ -215,7 +215,7 @@ _SIZES = [True, "5", 5.0, 1.5, -1, None, [], {}, 2**63, 10**30, 1e300]
 
 
 @pytest.mark.parametrize("size", _SIZES)
-def test_a_size_is_a_whole_number_that_registries_can_count_to(size: object) -> None:
+def test_a_size_that_is_not_a_63_bit_integer_is_refused(size: object) -> None:
     with pytest.raises(ManifestError, match=r"at config\.size"):
         _parse({**_IMAGE, "config": {**_BLOB, "size": size}})
 
@@ -284,7 +284,7 @@ def test_wrong_types_are_refused_and_the_place_is_named(
     ],
     ids=lambda content: content[:24].decode("latin-1"),
 )
-def test_what_is_no_document_is_a_manifest_error(content: bytes) -> None:
+def test_content_that_is_not_a_manifest_is_a_manifest_error(content: bytes) -> None:
     for header in ("", _OCI_MANIFEST, _OCI_INDEX):
         with pytest.raises(ManifestError):
             _parse(content, header)
@@ -356,7 +356,7 @@ def test_buildx_attestations_are_told_by_their_annotation() -> None:
     assert (attesting.is_attestation, attesting.attests) == (True, image.digest)
 
 
-def test_an_attestation_of_nothing_in_particular_attests_nothing() -> None:
+def test_an_attestation_without_a_digest_attests_nothing() -> None:
     lonely = Descriptor(
         digest=_DIGEST, size=1, annotations={"vnd.docker.reference.type": "attestation-manifest"}
     )

@@ -1,4 +1,4 @@
-"""The names of kinds."""
+"""Media types."""
 
 from __future__ import annotations
 

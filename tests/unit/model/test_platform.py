@@ -1,4 +1,4 @@
-"""Platforms: text, normal form, and when two of them agree."""
+"""Platforms: text form, normal form and comparison."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_platform_is_kept_as_it_is_written(text: str, expected: Platform) -> N
         "windows(10.0.17763)/amd64",
     ],
 )
-def test_another_shape_is_refused_and_the_hint_shows_the_right_one(text: str) -> None:
+def test_text_that_is_not_a_platform_is_refused_and_the_hint_shows_the_form(text: str) -> None:
     with pytest.raises(InvalidPlatformError) as caught:
         parse_platform(text)
     assert "os/architecture/variant" in caught.value.hint
@@ -178,7 +178,7 @@ def test_a_normal_form_is_its_own_normal_form(platform: Platform) -> None:
 
 
 @given(_PLATFORMS)
-def test_normalising_leaves_version_and_features_alone(platform: Platform) -> None:
+def test_normalizing_keeps_version_and_features(platform: Platform) -> None:
     normal = normalize(platform)
     assert normal.os_version == platform.os_version
     assert normal.os_features == platform.os_features
@@ -252,7 +252,7 @@ def test_the_version_of_windows_is_not_compared() -> None:
         (Platform("Linux", "x86_64"), Platform("", ""), "linux/amd64"),
     ],
 )
-def test_what_was_asked_stands_and_what_it_leaves_open_is_filled(
+def test_the_requested_platform_is_kept_and_its_gaps_are_filled(
     asked: Platform, found: Platform, published: str
 ) -> None:
     assert str(resolve_platform(asked, found)) == published
@@ -263,7 +263,7 @@ def test_version_and_features_of_windows_come_from_the_image() -> None:
     assert resolve_platform(Platform("windows", "amd64"), found) == found
 
 
-def test_version_and_features_that_were_asked_for_stand() -> None:
+def test_requested_version_and_features_are_kept() -> None:
     asked = Platform("windows", "amd64", "", "10.0.1", ("x",))
     found = Platform("windows", "amd64", "", "10.0.2", ("win32k",))
     assert resolve_platform(asked, found) == resolve_platform_as_written(asked, found) == asked
@@ -275,7 +275,7 @@ def test_nothing_is_filled_from_an_image_of_another_os() -> None:
 
 
 @given(_PLATFORMS, _PLATFORMS)
-def test_what_is_published_is_normal_and_is_what_was_asked(
+def test_the_published_platform_is_normal_and_agrees_with_the_requested_one(
     asked: Platform, found: Platform
 ) -> None:
     published = resolve_platform(asked, found)
@@ -284,12 +284,12 @@ def test_what_is_published_is_normal_and_is_what_was_asked(
 
 
 @pytest.mark.parametrize("text", ["linux/arm/v7", "linux/armhf", "linux/ARMEL", "linux/arm64/v8"])
-def test_a_variant_is_said_by_itself_or_by_an_architecture(text: str) -> None:
+def test_a_variant_is_named_by_itself_or_by_an_architecture(text: str) -> None:
     assert says_variant(parse_platform(text))
 
 
 @pytest.mark.parametrize("text", ["linux/arm", "linux/arm64", "linux/x86_64"])
-def test_a_variant_that_the_normal_form_adds_is_not_said(text: str) -> None:
+def test_a_variant_that_normalizing_adds_does_not_count_as_named(text: str) -> None:
     assert not says_variant(parse_platform(text))
 
 
@@ -365,7 +365,7 @@ def test_known_names_are_not_warned_of() -> None:
 
 
 @pytest.mark.parametrize("platform", [Platform("unknown", "unknown"), Platform("", "")])
-def test_who_names_no_platform_is_not_warned(platform: Platform) -> None:
+def test_there_is_no_warning_without_a_platform(platform: Platform) -> None:
     assert unknown_platform(platform) == ""
 
 

@@ -72,7 +72,7 @@ def test_a_reference_is_read_as_docker_reads_it(text: str, expected: Reference) 
     assert parse_reference(text) == expected
 
 
-def test_a_registry_that_only_its_capitals_tell_from_a_folder_keeps_them() -> None:
+def test_a_registry_that_only_its_capitals_mark_as_one_keeps_them() -> None:
     reference = parse_reference("Foo/app:1")
     assert reference == Reference("Foo", "app", "1")
     assert parse_reference(str(reference)) == reference
@@ -172,7 +172,7 @@ def test_a_name_may_have_255_characters_and_no_more() -> None:
         parse_reference(f"{fitting}a:1")
 
 
-def test_the_folder_that_docker_hub_implies_counts_too() -> None:
+def test_the_namespace_that_docker_hub_implies_counts_too() -> None:
     with pytest.raises(InvalidReferenceError, match="255 are allowed"):
         parse_reference("a" * 250)
 

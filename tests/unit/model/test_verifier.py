@@ -1,4 +1,4 @@
-"""Content that comes in pieces is checked as if it came whole."""
+"""Content that is received in pieces is verified like whole content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(pieces: list[bytes], digest: str, size: int = len(CONTENT)) -> None:
 
 
 @pytest.mark.parametrize("pieces", [[CONTENT], [CONTENT[:4], CONTENT[4:]], [b"", CONTENT]])
-def test_the_right_pieces_pass_however_they_are_cut(pieces: list[bytes]) -> None:
+def test_content_verifies_however_it_is_divided(pieces: list[bytes]) -> None:
     check(pieces, sha256_digest(CONTENT))
     check(pieces, f"sha512:{hashlib.sha512(CONTENT).hexdigest()}")
 
@@ -28,6 +28,6 @@ def test_the_right_pieces_pass_however_they_are_cut(pieces: list[bytes]) -> None
 @pytest.mark.parametrize(
     "pieces", [[], [CONTENT[:-1]], [CONTENT, b"."], [b"other stuff"[: len(CONTENT)]]]
 )
-def test_content_of_another_digest_or_length_does_not(pieces: list[bytes]) -> None:
+def test_content_of_another_digest_or_length_does_not_verify(pieces: list[bytes]) -> None:
     with pytest.raises(DigestMismatchError, match="a blob should be"):
         check(pieces, sha256_digest(CONTENT))

@@ -1,4 +1,4 @@
-"""Components of a merge made of sample images, as the reading half would hand them over."""
+"""Components of sample images, as they are after reading the manifests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def component(
     image: BuiltImage,
     where: Source | str,
     *,
-    said: Platform | None = None,
+    declared: Platform | None = None,
     annotations: Mapping[str, str] | None = None,
     artifact_type: str = "",
 ) -> Component:
@@ -34,8 +34,7 @@ def component(
     Args:
         image: the image.
         where: its source, or the name of it.
-        said: what a source index says that it is for; where it is left out, the image comes by
-            itself.
+        declared: the platform by a source index; without it, the image is a source by itself.
         annotations: its annotations in that index.
         artifact_type: its artifact type there.
     """
@@ -43,7 +42,7 @@ def component(
         image.manifest, content_type=image.media_type, digest=image.digest, what="an image"
     )
     descriptor = None
-    if said is not None or annotations is not None:
+    if declared is not None or annotations is not None:
         descriptor = Descriptor(
             media_type=image.media_type,
             digest=image.digest,
@@ -52,22 +51,22 @@ def component(
             artifact_type=artifact_type or None,
         )
     return Component(
-        where if isinstance(where, Source) else source(where), manifest, descriptor, said
+        where if isinstance(where, Source) else source(where), manifest, descriptor, declared
     )
 
 
-def attestation(image: BuiltImage, where: Source | str, said: Platform = UNKNOWN) -> Component:
+def attestation(image: BuiltImage, where: Source | str, declared: Platform = UNKNOWN) -> Component:
     """Return the attestation of an image, as an index of buildx lists it."""
     annotations = {
         "vnd.docker.reference.digest": image.digest,
         "vnd.docker.reference.type": "attestation-manifest",
     }
-    return component(build_attestation(image), where, said=said, annotations=annotations)
+    return component(build_attestation(image), where, declared=declared, annotations=annotations)
 
 
 def listed(image: BuiltImage, where: Source | str, platform: str) -> Component:
     """Return an image out of a source index that says a platform for it."""
-    return component(image, where, said=parse_platform(platform))
+    return component(image, where, declared=parse_platform(platform))
 
 
 def images(*platforms: str) -> Sequence[BuiltImage]:

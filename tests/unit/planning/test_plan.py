@@ -1,4 +1,4 @@
-"""The plan: what is brought where, and the index."""
+"""The plan: what is transferred, and the index."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_a_layer_that_components_share_is_mounted_once_and_waited_for_by_both() 
     assert all(base in child.blobs for child in transfers.children)
 
 
-def test_nothing_is_brought_for_components_that_are_at_home() -> None:
-    at_home = [component(_AMD64, "app:amd64"), component(_ARM64, "app:arm64")]
-    assert plan_transfers(at_home, "app", frozenset()) == Transfers()
+def test_nothing_is_transferred_for_components_in_the_target_s_repository() -> None:
+    in_target = [component(_AMD64, "app:amd64"), component(_ARM64, "app:arm64")]
+    assert plan_transfers(in_target, "app", frozenset()) == Transfers()
 
 
-def test_blobs_that_a_component_at_home_has_are_not_mounted() -> None:
+def test_blobs_of_a_component_in_the_target_s_repository_are_not_mounted() -> None:
     transfers = plan_transfers(
         [component(_ARM64, "app-arm64:1"), component(_AMD64, "app:amd64")], "app", frozenset()
     )
@@ -77,14 +77,14 @@ def test_blobs_that_a_component_at_home_has_are_not_mounted() -> None:
     assert base not in transfers.children[0].blobs
 
 
-def test_an_image_that_is_at_home_and_elsewhere_is_at_home() -> None:
+def test_an_image_in_the_target_s_repository_and_elsewhere_is_not_transferred() -> None:
     transfers = plan_transfers(
         [component(_AMD64, "app-amd64:1"), component(_AMD64, "app:amd64")], "app", frozenset()
     )
     assert transfers == Transfers()
 
 
-def test_an_image_from_two_repositories_is_brought_once_from_the_first() -> None:
+def test_an_image_from_two_repositories_is_transferred_once_from_the_first() -> None:
     transfers = plan_transfers(
         [component(_AMD64, "one:1"), component(_AMD64, "two:1")], "app", frozenset()
     )
@@ -93,7 +93,7 @@ def test_an_image_from_two_repositories_is_brought_once_from_the_first() -> None
     assert transfers.children[0].source == "one"
 
 
-def test_a_child_that_is_present_is_neither_mounted_for_nor_put() -> None:
+def test_for_a_child_that_is_present_nothing_is_mounted_or_pushed() -> None:
     parts = [component(_AMD64, "app-amd64:1"), component(_ARM64, "app-arm64:1")]
     transfers = plan_transfers(parts, "app", {_AMD64.digest})
     assert _children(transfers) == [_ARM64.digest]
@@ -101,7 +101,7 @@ def test_a_child_that_is_present_is_neither_mounted_for_nor_put() -> None:
     assert plan_transfers(parts, "app", {_AMD64.digest, _ARM64.digest}) == Transfers()
 
 
-def test_layers_that_live_outside_registries_are_left_alone() -> None:
+def test_foreign_layers_are_neither_mounted_nor_copied() -> None:
     transfers = plan_transfers([component(_FOREIGN, "app-win:1")], "app", frozenset())
     foreign = _FOREIGN.layers[0]
     assert foreign.urls
@@ -109,7 +109,7 @@ def test_layers_that_live_outside_registries_are_left_alone() -> None:
     assert _blobs(transfers) == [blob.digest for blob in (_FOREIGN.config, *_FOREIGN.layers[1:])]
 
 
-def test_an_attestation_is_brought_as_an_image_is() -> None:
+def test_an_attestation_is_transferred_as_an_image_is() -> None:
     parts = [listed(_AMD64, "app-amd64:1", "linux/amd64"), attestation(_AMD64, "app-amd64:1")]
     transfers = plan_transfers(parts, "app", frozenset())
     proof = build_attestation(_AMD64)
@@ -124,7 +124,7 @@ _POOL = [_AMD64, _ARM64, _ARM, _FOREIGN, _DOCKER]
     st.lists(st.tuples(st.sampled_from(_POOL), st.sampled_from(["app", "one", "two"])), max_size=8),
     st.sets(st.sampled_from([image.digest for image in _POOL])),
 )
-def test_whatever_is_joined_everything_it_needs_is_there_once(
+def test_every_blob_and_manifest_is_transferred_exactly_once(
     parts: list[tuple[BuiltImage, str]], present: set[str]
 ) -> None:
     components = [component(image, f"{where}:1") for image, where in parts]
@@ -183,7 +183,7 @@ def test_an_index_lists_the_components_in_their_order_under_the_platforms_decide
     ]
 
 
-def test_attestations_stand_behind_all_images_with_their_annotations_verbatim() -> None:
+def test_attestations_are_listed_last_with_their_annotations_verbatim() -> None:
     proof = attestation(_AMD64, "app-amd64:1")
     document = _index(
         [
@@ -194,14 +194,14 @@ def test_attestations_stand_behind_all_images_with_their_annotations_verbatim() 
     )
     *_, last = _entries(document)
     assert [entry.is_attestation for entry in _entries(document)] == [False, False, True]
-    assert proof.listed is not None
-    assert last.annotations == proof.listed.annotations
+    assert proof.descriptor is not None
+    assert last.annotations == proof.descriptor.annotations
     assert last.platform is not None
     assert last.platform.to_platform() == UNKNOWN
 
 
 def test_an_attestation_whose_index_says_no_platform_is_listed_as_unknown() -> None:
-    proof = attestation(_AMD64, "app-amd64:1", said=Platform("", ""))
+    proof = attestation(_AMD64, "app-amd64:1", declared=Platform("", ""))
     document = _index([(listed(_AMD64, "app-amd64:1", "linux/amd64"), "linux/amd64"), (proof, "")])
     last = _entries(document)[-1]
     assert last.platform is not None
@@ -209,7 +209,7 @@ def test_an_attestation_whose_index_says_no_platform_is_listed_as_unknown() -> N
 
 
 def test_an_attestation_that_says_a_platform_keeps_it() -> None:
-    proof = attestation(_AMD64, "app-amd64:1", said=Platform("linux", "amd64"))
+    proof = attestation(_AMD64, "app-amd64:1", declared=Platform("linux", "amd64"))
     image = listed(_AMD64, "app-amd64:1", "linux/amd64")
     last = _entries(_index([(image, "linux/amd64"), (proof, "linux/amd64")]))[-1]
     assert last.is_attestation
@@ -233,7 +233,7 @@ def test_the_annotations_and_artifact_type_of_a_source_index_are_kept() -> None:
     part = component(
         _AMD64,
         "app:1",
-        said=Platform("linux", "amd64"),
+        declared=Platform("linux", "amd64"),
         annotations={"org.example": "<kept>"},
         artifact_type="application/x",
     )
@@ -296,7 +296,7 @@ _DOCKER_PART = (component(_DOCKER, "docker:1"), "linux/386")
         ([_OCI_PART, _DOCKER_PART], "docker", media_types.DOCKER_LIST),
     ],
 )
-def test_the_kind_of_index_follows_the_components_unless_it_is_said(
+def test_the_kind_of_index_follows_the_components_unless_it_is_given(
     parts: list[tuple[Component, str]], list_format: ListFormat, kind: str
 ) -> None:
     assert _index(parts, list_format).media_type == kind

@@ -1,4 +1,4 @@
-"""Which blobs are copied from another registry, and which a refused mount may be made up for."""
+"""Blobs that are copied: from another registry, or because their mount may be refused."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def component(
     manifest = parse_manifest(
         content, content_type=OCI_MANIFEST, digest=sha256_digest(content), what=at
     )
-    listed = None
+    descriptor = None
     if attests:
-        listed = Descriptor(
+        descriptor = Descriptor(
             mediaType=OCI_MANIFEST,
             digest=manifest.digest,
             size=len(content),
@@ -46,31 +46,40 @@ def component(
                 "vnd.docker.reference.digest": attests,
             },
         )
-    return Component(Source(Reference(registry, repository, tag="1.0")), manifest, listed)
+    return Component(Source(Reference(registry, repository, tag="1.0")), manifest, descriptor)
 
 
 def test_blobs_of_another_registry_are_copied_and_not_mounted() -> None:
-    far = component("far.example/app", "a", "b")
-    transfers = plan_transfers([far], "app", frozenset(), registry="near.example")
+    other_registry = component("source.example/app", "a", "b")
+    transfers = plan_transfers([other_registry], "app", frozenset(), registry="target.example")
     blobs = (digest("config"), digest("a"), digest("b"))
     assert tuple(copy.digest for copy in transfers.copies) == blobs
-    assert {(copy.registry, copy.source) for copy in transfers.copies} == {("far.example", "app")}
+    assert {(copy.registry, copy.source) for copy in transfers.copies} == {
+        ("source.example", "app")
+    }
     assert transfers.mounts == ()
-    assert transfers.children[0].source == "far.example/app"
+    assert transfers.children[0].source == "source.example/app"
     assert transfers.children[0].blobs == blobs
 
 
 def test_what_can_be_mounted_is_not_copied() -> None:
-    far = component("far.example/app", "base", "a", config="one")
-    near = component("near.example/other", "base", config="two")
-    transfers = plan_transfers([far, near], "app", frozenset(), registry="near.example")
+    other_registry = component("source.example/app", "base", "a", config="one")
+    same_registry = component("target.example/other", "base", config="two")
+    transfers = plan_transfers(
+        [other_registry, same_registry], "app", frozenset(), registry="target.example"
+    )
     assert {mount.digest for mount in transfers.mounts} == {digest("two"), digest("base")}
     assert {copy.digest for copy in transfers.copies} == {digest("one"), digest("a")}
 
 
-def test_an_image_that_is_in_both_registries_comes_from_the_near_one() -> None:
-    far, near = component("far.example/app", "a"), component("near.example/other", "a")
-    transfers = plan_transfers([far, near], "app", frozenset(), registry="near.example")
+def test_an_image_in_both_registries_is_mounted_from_the_target_s() -> None:
+    other_registry, same_registry = (
+        component("source.example/app", "a"),
+        component("target.example/other", "a"),
+    )
+    transfers = plan_transfers(
+        [other_registry, same_registry], "app", frozenset(), registry="target.example"
+    )
     assert transfers.copies == ()
     assert [child.source for child in transfers.children] == ["other"]
 
@@ -84,19 +93,19 @@ def test_an_image_that_is_in_both_registries_comes_from_the_near_one() -> None:
         ("layer", 1, False),
     ],
 )
-def test_only_small_documents_are_copied_without_leave(
+def test_only_small_documents_are_copied_without_the_flag(
     role: str, size: int, is_document: bool
 ) -> None:
     mount = Mount(digest("x"), size, "", "app", role)  # type: ignore[arg-type]
     assert mount.is_document is is_document
 
 
-def test_a_statement_is_one_only_in_an_attestation() -> None:
-    image = component("near.example/other", "a", layer_type=IN_TOTO)
+def test_an_in_toto_layer_is_a_statement_only_in_an_attestation() -> None:
+    image = component("target.example/other", "a", layer_type=IN_TOTO)
     attestation = component(
-        "near.example/other", "b", config="two", layer_type=IN_TOTO, attests=image.manifest.digest
+        "target.example/other", "b", config="two", layer_type=IN_TOTO, attests=image.manifest.digest
     )
-    transfers = plan_transfers([image, attestation], "app", frozenset(), registry="near.example")
+    transfers = plan_transfers([image, attestation], "app", frozenset(), registry="target.example")
     assert [mount.role for mount in transfers.mounts] == [
         "config",
         "layer",
@@ -105,12 +114,14 @@ def test_a_statement_is_one_only_in_an_attestation() -> None:
     ]
 
 
-def test_what_some_children_take_is_theirs_alone() -> None:
-    far = component("far.example/app", "base", "a", config="one")
-    near = component("near.example/other", "base", config="two")
-    whole = plan_transfers([far, near], "app", frozenset(), registry="near.example")
-    mine = whole.only({far.manifest.digest})
-    assert [child.manifest.digest for child in mine.children] == [far.manifest.digest]
+def test_the_transfers_of_some_children_are_only_theirs() -> None:
+    other_registry = component("source.example/app", "base", "a", config="one")
+    same_registry = component("target.example/other", "base", config="two")
+    whole = plan_transfers(
+        [other_registry, same_registry], "app", frozenset(), registry="target.example"
+    )
+    mine = whole.only({other_registry.manifest.digest})
+    assert [child.manifest.digest for child in mine.children] == [other_registry.manifest.digest]
     assert {mount.digest for mount in mine.mounts} == {digest("base")}
     assert {copy.digest for copy in mine.copies} == {digest("one"), digest("a")}
     assert whole.only(frozenset()) == Transfers()

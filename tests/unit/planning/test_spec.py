@@ -1,4 +1,4 @@
-"""Spec files, and the spec that a template stands for."""
+"""Spec files, and specs made of a template."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_platform_may_add_to_what_the_config_says() -> None:
     assert spec.manifests[0].platform == Platform("", "", "v7")
 
 
-def test_a_key_that_is_merged_in_may_be_given_anew_wherever_it_is_used() -> None:
+def test_a_merged_key_may_be_overridden() -> None:
     text = """
         image: reg.example/app:1
         manifests:
@@ -127,7 +127,7 @@ def test_a_key_that_is_merged_in_may_be_given_anew_wherever_it_is_used() -> None
         (_HEAD + "  platform: linux/amd64", "line 4: a platform has to be a mapping"),
         (_HEAD + "  platform: {os: linux}", "line 4: a platform needs both"),
         (_HEAD + "  platform: {architecture: arm}", "line 4: a platform needs both"),
-        (_HEAD + "  platform: {osversion: 1, os.version: 1}", "say the same thing"),
+        (_HEAD + "  platform: {osversion: 1, os.version: 1}", "are the same key"),
         (_HEAD + "  platform: {osfeatures: x}", "line 4: 'osfeatures' has to be a list"),
         (_HEAD + "image: y", "line 4: the key 'image' stands here twice"),
         (_HEAD + "annotations: {a: 1, a: 1}", "line 4: the key 'a' stands here twice"),
@@ -137,7 +137,7 @@ def test_a_key_that_is_merged_in_may_be_given_anew_wherever_it_is_used() -> None
         ("&a {<<: *a}", "has no 'image'"),
     ],
 )
-def test_what_is_no_spec_is_refused_and_the_line_named(text: str, message: str) -> None:
+def test_an_invalid_spec_is_refused_and_the_line_is_named(text: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         _parse(text)
     assert message in caught.value.message
@@ -230,7 +230,7 @@ def test_one_placeholder_is_enough(placeholder: str) -> None:
     assert len({entry.image for entry in spec.manifests}) == 2
 
 
-def test_a_bomb_of_merge_keys_is_read_as_what_it_says() -> None:
+def test_a_bomb_of_merge_keys_is_read_quickly_and_correctly() -> None:
     levels = [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
     text = "\n".join(["x: &a0 {os: linux, architecture: arm}", *levels, "image: b:1"])
 

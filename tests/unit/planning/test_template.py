@@ -46,12 +46,12 @@ def test_every_placeholder_is_replaced(template: str, platform: str, expected: s
     assert str(expand(template, parse_platform(platform), {})) == expected
 
 
-def test_the_registry_is_left_alone() -> None:
+def test_placeholders_in_the_registry_are_not_replaced() -> None:
     reference = expand("OS.ARCH.example:5000/app-ARCH:1", _AMD64, {})
     assert str(reference) == "os.arch.example:5000/app-amd64:1"
 
 
-def test_what_was_put_in_is_not_replaced_again() -> None:
+def test_an_inserted_value_is_not_replaced_again() -> None:
     platform = Platform("OS", "VARIANT", "ARCH")
     assert expand("reg.example/app:OS-ARCH-VARIANT", platform, {}).tag == "OS-VARIANT-ARCH"
 
@@ -127,7 +127,7 @@ def test_an_empty_variant_must_not_leave_a_separator_behind(template: str) -> No
     expand(template, Platform("linux", "arm", "v7"), {})
 
 
-def test_an_outcome_that_is_no_reference_names_template_outcome_and_platform() -> None:
+def test_an_invalid_result_names_template_result_and_platform() -> None:
     with pytest.raises(TemplateError) as caught:
         expand("reg.example/app-FOO-ARCH:1", _AMD64, {})
     for part in ("app-FOO-ARCH:1", "app-FOO-amd64:1", "linux/amd64"):
@@ -184,12 +184,12 @@ def test_a_template_that_needs_a_variant_cannot_be_looked_for() -> None:
 @pytest.mark.parametrize(
     "template", ["app-VARIANTARCH:1", "app:VARIANTARCH", "app-VARIANTARCH-OS:1"]
 )
-def test_an_empty_variant_is_fine_where_no_separator_is_left_alone(template: str) -> None:
+def test_an_empty_variant_is_fine_if_it_leaves_no_separator_behind(template: str) -> None:
     assert "amd64" in str(expand(template, Platform("linux", "amd64"), {}))
 
 
 @pytest.mark.parametrize("template", ["app-VARIANT-ARCH:1", "app-ARCH:VARIANT", "ARCH-VARIANT:1"])
-def test_an_empty_variant_that_leaves_a_separator_alone_names_archvariant(template: str) -> None:
+def test_the_hint_for_a_separator_left_behind_names_archvariant(template: str) -> None:
     with pytest.raises(TemplateError) as caught:
         expand(template, Platform("linux", "amd64"), {})
     assert "ARCHVARIANT" in caught.value.hint

@@ -1,4 +1,4 @@
-"""A target that may not be looked at: the run goes on, and the writes say what is the matter."""
+"""Targets that cannot be read: the run goes on, and a failed write gives the reason."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_target_that_may_not_be_read_is_written_and_counts_as_changed(
     assert result.warnings == ()
 
 
-def test_tags_that_may_be_read_are_left_alone_as_ever(
+def test_tags_that_may_be_read_are_not_pushed_if_they_are_unchanged(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     first = merge(server.host)
@@ -80,7 +80,7 @@ def test_tags_that_may_be_read_are_left_alone_as_ever(
     assert tags(registry) == dict.fromkeys(["latest", "1.0"], first.digest)
 
 
-def test_a_dry_run_warns_that_it_could_not_see_what_stands(
+def test_a_dry_run_warns_that_it_could_not_read_the_target(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     add_old(registry, "latest")
@@ -172,7 +172,7 @@ def test_a_wrong_password_for_the_target_ends_the_run_before_it_writes(
         assert len(sent) <= (1 if elsewhere else 2)
 
 
-def test_nobody_in_particular_is_told_to_log_in_before_anything_is_written(
+def test_an_anonymous_user_is_told_to_log_in_before_anything_is_written(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     registry.settings.auth = with_tokens(anonymous={"team/app-*": _PULL})
