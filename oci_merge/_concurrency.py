@@ -107,7 +107,7 @@ class SingleFlight(Generic[_K, _T]):
         callers.append(me)
         try:
             # Unlike ``await task``, this does not cancel the task when this caller is cancelled.
-            # Unlike ``shield``, it does not report an error that another caller has received.
+            # Unlike ``shield`` in newer Pythons, it logs no error that another caller received.
             await asyncio.wait([task])
             return task.result()
         finally:
@@ -116,9 +116,13 @@ class SingleFlight(Generic[_K, _T]):
             # later call may have taken its place.
             if (task.done() or not callers) and self._flights.get(key) is flight:
                 del self._flights[key]
-            if not callers and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+            if not callers:
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
+                # asyncio logs an error that nobody retrieved, and nobody is left to raise it in.
+                if not task.cancelled():
+                    task.exception()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -130,3 +131,24 @@ async def test_a_flight_goes_on_while_anybody_waits_and_is_cancelled_with_the_la
     await asyncio.wait([alone])
     assert alone.cancelled()
     assert ended == ["ended"]
+
+
+async def test_an_error_that_comes_with_the_cancellation_of_its_only_caller_is_not_logged() -> None:
+    logged: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+
+    async def scenario() -> None:
+        flight: SingleFlight[None, int] = SingleFlight()
+        callers: list[asyncio.Future[int]] = []
+
+        async def call() -> int:
+            await asyncio.sleep(0)
+            callers.pop().cancel()
+            raise TransportError("no answer")
+
+        callers.append(asyncio.ensure_future(flight.run(None, call)))
+        await asyncio.wait(callers)
+
+    await scenario()
+    gc.collect()  # a task that is forgotten tells of its error
+    assert logged == []
