@@ -19,6 +19,7 @@ from oci_merge.http.deadline import Deadline
 from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import RetryPolicy
 from oci_merge.http.transport import NotInClearError, Transport
+from oci_merge.http.url_policy import Origin
 from oci_merge.options import DEFAULT_RETRIES
 
 _sleep = asyncio.sleep
@@ -59,7 +60,29 @@ class Session:
             TransportError: no usable response came.
             ManifestError: the response is larger than the request's limit.
         """
+        # until http is merged: negotiation is wholly below Session.send then
+        if not self.transport.is_settled:
+            try:
+                response = await self.send_in_clear(request)
+                return response or await self._repeated(request, self.transport.once)
+            except TransportError:
+                self.transport.start_over()
+                raise
         return await self._repeated(request, self.transport.once)
+
+    @property
+    def registry(self) -> str:  # until http is merged
+        """The registry's name."""
+        return self.transport.registry
+
+    @property
+    def origin(self) -> Origin:  # until http is merged
+        """The registry's origin."""
+        return self.transport.origin
+
+    async def open_ahead(self, count: int) -> None:  # until http is merged
+        """Open connections for requests that will go side by side."""
+        await self.transport.open_ahead(count)
 
     async def send_in_clear(self, request: Request) -> Response | None:
         """Try a loopback registry in the clear.

@@ -69,7 +69,7 @@ class Copier:
         copy = _Copy(self._target, source, digest, size, self._emit, upload)
         try:
             async with self._slots:
-                if await self._target.has(digest):
+                if await self._target.exists(digest):
                     await copy.give_up()
                     return
                 await copy.run()
@@ -164,7 +164,7 @@ class _Copy:
 
     async def _is_there(self) -> bool:
         with contextlib.suppress(RegistryError, TransportError):
-            return await self._target.has(self._digest)
+            return await self._target.exists(self._digest)
         return False
 
     async def _append(self, offset: int, chunk: bytes) -> None:

@@ -11,7 +11,9 @@ from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ async def inspect_reference(
         NotFoundError: it is not there.
         ManifestError, RegistryError, TransportError: it could not be read.
     """
-    manifest = await registry.get_manifest(reference)
+    manifest = await ManifestClient(registry).get(reference)
     found = Inspection(
         reference=text,
         digest=manifest.digest,
@@ -166,7 +168,7 @@ async def _inspect_entry(
     registry: RegistryClient, index: Reference, entry: Descriptor
 ) -> InspectedImage:
     reference = Reference(index.registry, index.repository, digest=entry.digest)
-    manifest = await registry.get_manifest(reference)
+    manifest = await ManifestClient(registry).get(reference)
     document = manifest.document
     platform = entry.platform.to_platform() if entry.platform else Platform("", "")
     if isinstance(document, ImageManifest) and not platform.is_known:
@@ -187,7 +189,8 @@ async def _config(registry: RegistryClient, reference: Reference, document: Imag
     """Read a container image's config; what is no container image has none to read."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
         return b""
-    return await registry.get_config(reference.repository, document.config, what=str(reference))
+    blobs = BlobClient(registry, reference.repository)
+    return await blobs.get_config(document.config, what=str(reference))
 
 
 def _platform(config: bytes, reference: Reference) -> Platform:

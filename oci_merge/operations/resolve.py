@@ -25,7 +25,9 @@ from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.platform_selection import decide_platform, select
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 
 #: How deep indexes within indexes are followed, and how much they may list altogether.
 _MAX_DEPTH = 4
@@ -65,7 +67,7 @@ async def probe(
     """
     emit(StageStarted("probe", len(candidates)))
     outcomes = await gather_settled(
-        registries[candidate.reference.registry].head_manifest(candidate.reference)
+        ManifestClient(registries[candidate.reference.registry]).head(candidate.reference)
         for candidate in candidates
     )
     found, denied = [], []
@@ -230,7 +232,7 @@ def pinning_platforms(
 
 
 async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
-    manifest = await registries[reference.registry].get_manifest(reference)
+    manifest = await ManifestClient(registries[reference.registry]).get(reference)
     emit(StageAdvanced("manifests", str(reference)))
     return manifest
 
@@ -320,7 +322,7 @@ class _Walk:
 
     async def _leaf(self, listed_as: Descriptor, depth: int) -> list[Component]:
         at = self.source.reference
-        manifest = await self.registry.get_manifest(
+        manifest = await ManifestClient(self.registry).get(
             Reference(at.registry, at.repository, digest=listed_as.digest)
         )
         if isinstance(manifest.document, ImageIndex):
@@ -346,8 +348,8 @@ async def _read_config(
                 "with --template and --platforms, or in a spec",
             )
         return Platform("", "")
-    repository = component.source.reference.repository
-    content = await registry.get_config(repository, config, what=component.name)
+    blobs = BlobClient(registry, component.source.reference.repository)
+    content = await blobs.get_config(config, what=component.name)
     if emit:
         emit(StageAdvanced("configs", component.name))
     return parse_config(content, what=component.name)
@@ -358,7 +360,7 @@ async def _standing(
 ) -> tuple[str | AccessDeniedError, frozenset[str]]:
     """Return the digest that a tag stands on and what its index lists; whatever stands there."""
     try:
-        raw = await registry.get_raw_manifest(target)
+        raw = await ManifestClient(registry).get_raw(target)
     except AccessDeniedError as denial:
         return denial, frozenset()
     except (NotFoundError, ManifestError):  # nothing, or something broken, that may be replaced
@@ -378,7 +380,7 @@ async def _standing_digest(
     registry: RegistryClient, reference: Reference
 ) -> str | AccessDeniedError:
     try:
-        return await registry.head_manifest(reference)
+        return await ManifestClient(registry).head(reference)
     except AccessDeniedError as denial:
         return denial
     except NotFoundError:

@@ -112,7 +112,7 @@ class TransferRunner:
 
     async def _mount_or_copy(self, mount: Mount) -> RefusedMount | None:
         """Mount a blob, or else copy it, if it may be; return why it is lacking, if it is."""
-        refusal = await self._registry.mount_blob(self._repository, mount.digest, mount.source)
+        refusal = await self._blobs.mount(mount.digest, mount.source)
         if refusal is None:
             return None
         if self._may_copy(mount) and not self._is_broken_off:
@@ -121,8 +121,8 @@ class TransferRunner:
             return await self._copied_instead(mount, refusal)
         if refusal.upload:
             with contextlib.suppress(OciMergeError):
-                await self._registry.cancel_upload(self._repository, refusal.upload)
-        if self._is_broken_off or not await self._blobs.has(mount.digest):
+                await self._blobs.cancel(Upload(refusal.upload))
+        if self._is_broken_off or not await self._blobs.exists(mount.digest):
             return refusal
         return None
 

@@ -13,6 +13,7 @@ from oci_merge.model.digest import sha256_digest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.hints import Refusal, is_immutable, registry_hint
+from oci_merge.registry.manifests import ManifestClient
 
 #: What registries say of an index whose children, or children whose blobs, they do not have.
 _CHILD_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
@@ -42,7 +43,7 @@ async def put_manifest(
         TransportError: it did not answer.
     """
     try:
-        if not await registry.put_manifest(at.repository, str(at.identifier), media_type, content):
+        if not await ManifestClient(registry).put(at, media_type, content):
             await _check_stored(registry, at, sha256_digest(content))
     except (RegistryError, TransportError) as error:
         stored = await _read_digest(registry, at, error)
@@ -70,7 +71,7 @@ def add_hint(error: RegistryError, registry: str, repository: str) -> None:
 
 async def _check_stored(registry: RegistryClient, at: Reference, digest: str) -> None:
     """Check that a manifest stands there, as its push got an answer that no registry gives."""
-    stored = await registry.head_manifest(at)
+    stored = await ManifestClient(registry).head(at)
     if stored != digest and stored.startswith("sha256:"):
         raise DigestMismatchError(
             f"{at.registry} was sent {digest} for {at} and said nothing against it, "
@@ -86,7 +87,7 @@ async def _read_digest(registry: RegistryClient, at: Reference, error: OciMergeE
     if misses_content(error):
         return ""
     try:
-        return await registry.head_manifest(at)
+        return await ManifestClient(registry).head(at)
     except OciMergeError:
         return ""
 

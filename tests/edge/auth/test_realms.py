@@ -17,6 +17,7 @@ from oci_merge import (
     parse_reference,
 )
 from oci_merge.http.retry import PASSING_STATUSES
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import AMD64, PASSWORD, challenged, found, opened, reference
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ async def _read(*, plain_http: bool = False, insecure: bool = False) -> None:
         plain_http=plain_http,
         insecure=insecure,
     ) as registry:
-        await registry.get_manifest(reference())
+        await ManifestClient(registry).get(reference())
 
 
 def _asked(web: respx.MockRouter, host: str) -> list[httpx.Request]:
@@ -233,7 +234,9 @@ async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) ->
     web.get(manifest).mock(side_effect=[challenged(realm), found(AMD64)])
     web.get(host="auth.docker.io").mock(return_value=_token())
     async with opened("docker.io", reads=["library/alpine"]) as registry:
-        assert (await registry.get_manifest(parse_reference("alpine:3"))).digest == AMD64.digest
+        assert (
+            await ManifestClient(registry).get(parse_reference("alpine:3"))
+        ).digest == AMD64.digest
     (asked,) = _asked(web, "auth.docker.io")
     assert _query(asked) == [
         ("service", "registry.docker.io"),

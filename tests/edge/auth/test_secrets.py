@@ -20,6 +20,7 @@ from oci_merge import OciMergeError
 from oci_merge.auth.authorization import Authorization
 from oci_merge.credentials import Credential
 from oci_merge.http.message import Request, Response
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import (
     CI,
     PASSWORD,
@@ -149,7 +150,7 @@ async def test_the_signature_of_a_redirect_is_not_repeated(
     web.get(host="s3.test").mock(return_value=Found(status, headers=headers))
     async with opened("reg.test") as asked:
         with pytest.raises(OciMergeError) as caught:
-            await asked.get_manifest(reference())
+            await ManifestClient(asked).get(reference())
     _assert_clean(_said(caught.value) + _logged(caplog, "oci_merge"), "s1gnature")
 
 
@@ -170,7 +171,7 @@ async def test_a_token_that_cannot_be_used_is_not_repeated(
     web.get(host="auth.test").mock(return_value=Found(200, json=token))
     async with opened("reg.test", username="ci", password=PASSWORD) as asked:
         with pytest.raises(OciMergeError) as caught:
-            await asked.get_manifest(reference())
+            await ManifestClient(asked).get(reference())
     _assert_clean(_said(caught.value), "t0ken-secret")
 
 

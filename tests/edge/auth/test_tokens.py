@@ -14,6 +14,7 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
 from oci_merge.auth.authorization import Authorization
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import (
     AMD64,
     ARM64,
@@ -120,9 +121,9 @@ async def test_a_server_that_grants_the_first_scope_alone_is_asked_again_for_eac
     registry.settings.auth = tokens
     reads = ["team/app-amd64", "team/app-arm64"]
     async with opened(server.host, reads=reads, username="ci", password=PASSWORD) as asked:
-        first = await asked.get_manifest(reference("team/app-amd64:1.0", server.host))
-        second = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
-        again = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
+        first = await ManifestClient(asked).get(reference("team/app-amd64:1.0", server.host))
+        second = await ManifestClient(asked).get(reference("team/app-arm64:1.0", server.host))
+        again = await ManifestClient(asked).get(reference("team/app-arm64:1.0", server.host))
     assert (first.digest, second.digest, again.digest) == (
         AMD64.digest,
         ARM64.digest,
