@@ -36,7 +36,7 @@ class TokenClient:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._without_post: set[Credential] = set()
-        self._reached: set[str] = set()
+        self._granting: set[str] = set()
         self._outages: dict[str, OciMergeError] = {}
         self._going_ahead: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -56,11 +56,12 @@ class TokenClient:
                 go there.
         """
         realm = self._resolve(challenge.parameters["realm"])
-        if realm not in self._reached:
-            # Until a token server has answered, one request goes ahead: where the server is down,
-            # the run makes the promised number of retries once and not for each user and scope.
+        if realm not in self._granting:
+            # Until a token server has granted something, one request goes ahead: where the server
+            # is down, the run makes the promised number of retries once, and not once for each
+            # user and scope list.
             async with self._going_ahead[realm]:
-                if realm not in self._reached:
+                if realm not in self._granting:
                     return await self._request(realm, challenge, scopes, credential)
         return await self._request(realm, challenge, scopes, credential)
 
@@ -85,9 +86,8 @@ class TokenClient:
             refusal = error_from(response, self._attempt(realm, method, scopes, credential))
             if is_outage(response.status):
                 self._outages[realm] = refusal
-            self._reached.add(realm)
             raise refusal
-        self._reached.add(realm)
+        self._granting.add(realm)
         return token
 
     async def _ask(

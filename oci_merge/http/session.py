@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urljoin
 
+import httpx
+
 from oci_merge._text import shown_host, shown_path
 from oci_merge.errors import TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
@@ -52,6 +54,7 @@ class Session:
         self._policy = RetryPolicy(retries)
         self._deadline = deadline or Deadline(None)
         self._on_event = on_event
+        self._opening = asyncio.Lock()  # until http is merged
 
     async def send(self, request: Request) -> Response:
         """Send a request, follow redirects (``Request.is_followed``), and try again what may pass.
@@ -62,12 +65,14 @@ class Session:
         """
         # until http is merged: negotiation is wholly below Session.send then
         if not self.transport.is_settled:
-            try:
-                response = await self.send_in_clear(request)
-                return response or await self._repeated(request, self.transport.once)
-            except TransportError:
-                self.transport.start_over()
-                raise
+            async with self._opening:
+                if not self.transport.is_settled:
+                    try:
+                        response = await self.send_in_clear(request)
+                        return response or await self._repeated(request, self.transport.once)
+                    except TransportError:
+                        self.transport.start_over()
+                        raise
         return await self._repeated(request, self.transport.once)
 
     @property
@@ -113,6 +118,8 @@ class Session:
                 response = await self._in_time(request, attempt)
             except TransportError as error:
                 passing = self.transport.may_pass(error)
+                if isinstance(error.__cause__, httpx.ReadTimeout) and failures > 1:
+                    raise  # until http is merged: silence is tried once more
                 wait = self._policy.wait_after_loss(failures) if passing else None
                 if wait is None or not self._affords(request, wait):
                     raise
