@@ -18,9 +18,12 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account
 from oci_merge import OciMergeError
 from oci_merge.auth.authorization import Authorization
+from oci_merge.auth.challenge import Challenge, Token
+from oci_merge.auth.logins import Login
 from oci_merge.credentials import Credential
 from oci_merge.http.message import Request, Response
 from oci_merge.registry.manifests import ManifestClient
+from oci_merge.registry.types import RefusedMount, Upload
 from tests.edge.support import (
     CI,
     PASSWORD,
@@ -192,6 +195,18 @@ def test_the_values_that_hold_a_secret_do_not_show_it() -> None:
         Response(
             200, headers, PASSWORD.encode(), f"https://s3.test/?sig={PASSWORD}", True, "HTTP/2"
         ),
+    ]
+    _assert_clean("\n".join(map(repr, values)))
+
+
+def test_the_values_of_tokens_and_uploads_do_not_show_what_is_secret_in_them() -> None:
+    location = f"https://reg.test/v2/a/blobs/uploads/1?_state={PASSWORD}"
+    values = [
+        Token(PASSWORD, 60.0),
+        Challenge("bearer", {"realm": f"https://auth.test/token?key={PASSWORD}"}),
+        Upload(location, 5, 6),
+        RefusedMount("it offered an upload instead", location),
+        Login(Credential("ci", PASSWORD), Authorization(f"Basic {_BASIC}")),
     ]
     _assert_clean("\n".join(map(repr, values)))
 
