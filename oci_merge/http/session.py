@@ -118,8 +118,10 @@ class Session:
                 response = await self._in_time(request, attempt)
             except TransportError as error:
                 passing = self.transport.may_pass(error)
-                if isinstance(error.__cause__, httpx.ReadTimeout) and failures > 1:
-                    raise  # until http is merged: silence is tried once more
+                # until http is merged: a silent server is tried once more
+                is_foreign = not self.transport.is_own(request.url)
+                if is_foreign and isinstance(error.__cause__, httpx.ReadTimeout) and failures > 1:
+                    raise
                 wait = self._policy.wait_after_loss(failures) if passing else None
                 if wait is None or not self._affords(request, wait):
                     raise
