@@ -78,9 +78,10 @@ class FakeNetwork:
         """Answer URLs with a prefix: by these responses in turn, and then by the last for ever."""
         self._routes.append((prefix, list(responses)))
 
-    def requests(self, host: str = "") -> list[Request]:
-        """Return the requests that went to a host, or all."""
-        return [request for request in self.session.requests if host in self._url(request)]
+    def requests(self, prefix: str = "") -> list[Request]:
+        """Return the requests to URLs with a prefix."""
+        requests = self.session.requests
+        return [request for request in requests if self._url(request).startswith(prefix)]
 
     @asynccontextmanager
     async def opened(
