@@ -63,19 +63,12 @@ class Authenticator:
             TransportError: no usable response came.
             CredentialError: credentials are configured but cannot be read.
         """
-        origin = self._session.origin
-        if not origin.owns(request.url):
+        if not self._session.origin.owns(request.url):
             return replace(await self._session.send(request), cross_origin=True)
-        response = None
         # What the run gets from here on is fresh: a refusal of it is about what it allows. What
         # was there before may have ended, so it is renewed once.
         old = self._held(scopes)
-        # Over TLS one request goes ahead and answers the challenge for all, since each of the
-        # others would be challenged too. Over plain HTTP all go at once: a round trip counts more.
-        if not self._logins.has_answered and not origin.url.startswith("http:"):
-            ahead = partial(self._send_ahead, request, scopes)
-            first, response = await self._logins.first_request.run("", ahead)
-            response = response if first is request else None
+        response = await self._go_ahead(request, scopes)
         authorization = None if response else old or await self._authorize(scopes)
         for _ in range(_MAX_ANSWERS + 1):
             if authorization is not None:
@@ -120,6 +113,21 @@ class Authenticator:
     def _held(self, scopes: Sequence[Scope]) -> Authorization | None:
         cache = self._caches.get(_repository(scopes[0]))
         return cache.get(scopes) if cache else None
+
+    async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Response | None:
+        """Let one request go ahead to a registry that has not answered yet.
+
+        Returns:
+            The response, if it was this request, else None once the other one is answered.
+        """
+        # Each of the others would be challenged too. Where plain HTTP was asked for, all go at
+        # once, since a round trip costs more there than a few more requests. Elsewhere the
+        # transport lets one go first anyway, as its response tells the protocol.
+        if self._logins.has_answered or self._session.origin.url.startswith("http:"):
+            return None
+        ahead = partial(self._send_ahead, request, scopes)
+        first, response = await self._logins.first_request.run("", ahead)
+        return response if first is request else None
 
     async def _send_ahead(
         self, request: Request, scopes: Sequence[Scope]

@@ -68,7 +68,8 @@ class Logins:
         challenges: the registry's challenges, without what they say about single requests; empty
             until it has sent one.
         has_answered: whether the registry has answered any request.
-        first_request: the request that goes ahead until then.
+        first_request: the request that goes ahead until then, with its response; whoever waits
+            for it shares its failure.
     """
 
     def __init__(self, search: CredentialSearch) -> None:
