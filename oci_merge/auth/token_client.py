@@ -56,12 +56,13 @@ class TokenClient:
                 go there.
         """
         realm = self._resolve(challenge.parameters["realm"])
-        if realm not in self._granting:
+        server = urlsplit(realm).netloc
+        if server not in self._granting:
             # Until a token server has granted something, one request goes ahead: where the server
             # is down, the run makes the promised number of retries once, and not once for each
             # user and scope list.
-            async with self._going_ahead[realm]:
-                if realm not in self._granting:
+            async with self._going_ahead[server]:
+                if server not in self._granting:
                     return await self._request(realm, challenge, scopes, credential)
         return await self._request(realm, challenge, scopes, credential)
 
@@ -73,21 +74,22 @@ class TokenClient:
         credential: Credential | None,
     ) -> Token:
         """Ask a server, unless it has failed in this run: the retries were made by then."""
-        if outage := self._outages.get(realm):
+        server = urlsplit(realm).netloc
+        if outage := self._outages.get(server):
             raise outage.with_traceback(None)
         try:
             method, response = await self._ask(realm, challenge, scopes, credential)
             if response.status == 200:
                 token = parse_token(response.content)
         except OciMergeError as error:
-            self._outages[realm] = error
+            self._outages[server] = error
             raise
         if response.status != 200:
             refusal = error_from(response, self._attempt(realm, method, scopes, credential))
             if is_outage(response.status):
-                self._outages[realm] = refusal
+                self._outages[server] = refusal
             raise refusal
-        self._granting.add(realm)
+        self._granting.add(server)
         return token
 
     async def _ask(
