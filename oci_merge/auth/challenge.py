@@ -1,6 +1,6 @@
 """Challenges, scopes and token documents (RFC 9110 §11; Docker registry token authentication).
 
-Pure: text in, values out. ``auth`` sends the requests.
+Pure: text in, values out. ``token_client`` sends the requests.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Challenge:
 
     Attributes:
         scheme: in lower case, for example ``bearer``.
-        parameters: by lower-case name.
+        parameters: by lower-case name. They may hold anything, so they are kept out of ``repr``.
     """
 
     scheme: str
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
-"""Asking a token server (Docker registry token authentication; OAuth 2, RFC 6749 §6)."""
+"""Asks token servers (Docker registry token authentication; OAuth 2, RFC 6749 §6)."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
 
 from oci_merge._text import listed, printable, shown_host
 from oci_merge.auth.challenge import Challenge, Scope, Token, parse_token
 from oci_merge.credentials import Credential
+from oci_merge.errors import OciMergeError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
 from oci_merge.http.session import Session
@@ -16,34 +19,36 @@ from oci_merge.http.url_policy import check_token_server
 _CLIENT_ID = "oci-merge"
 _MAX_TOKEN = 64 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-#: How servers that know no refresh tokens, or not this one, answer a POST.
+#: How servers answer a POST that know no refresh tokens, or not this one.
 _TAKES_NO_POST = frozenset({400, 401, 404, 405})
 
 
 class TokenClient:
-    """Asks token servers as one identity.
+    """Asks token servers in one run, for all of its users.
 
-    An identity token is sent by POST. Where the server does not take it, and there is a password
-    as well, that is sent by GET, as it is where there is nothing else.
+    An identity token is sent by POST. Where the server does not take it and there is a password
+    as well, the password is sent by GET, as it is where there is no identity token.
 
     Args:
         session: the way to the registry; token servers are asked through it too.
-        credential: who asks; None for an anonymous user.
     """
 
-    def __init__(self, session: Session, credential: Credential | None) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._transport = session.transport
-        self._credential = credential
-        self._posts = bool(credential and credential.identity_token)
+        self._without_post: set[Credential] = set()
+        self._granting: set[str] = set()
+        self._outages: dict[str, OciMergeError] = {}
+        self._going_ahead: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    @property
-    def user(self) -> str:
-        """Who asks, in words."""
-        return self._credential.user if self._credential else "an anonymous user"
-
-    async def request(self, challenge: Challenge, scopes: Sequence[Scope]) -> Token:
+    async def request(
+        self, challenge: Challenge, scopes: Sequence[Scope], credential: Credential | None
+    ) -> Token:
         """Ask for one token for all the scopes; a server may silently grant fewer.
+
+        Args:
+            challenge: the Bearer challenge.
+            scopes: the scopes, of the repository that is pushed to first.
+            credential: the user; None for an anonymous one.
 
         Raises:
             RegistryError: the token server refused.
@@ -51,36 +56,84 @@ class TokenClient:
                 go there.
         """
         realm = self._resolve(challenge.parameters["realm"])
-        method = "POST" if self._posts else "GET"
-        response = await (self._post if self._posts else self._get)(realm, challenge, scopes)
-        if self._posts and response.status in _TAKES_NO_POST and self._password_is_left:
-            method, response = "GET", await self._get(realm, challenge, scopes)
-            self._posts = response.status != 200
+        server = urlsplit(realm).netloc
+        if server not in self._granting:
+            # Until a token server has granted something, one request goes ahead: where the server
+            # is down, the run makes the promised number of retries once, and not once for each
+            # user and scope list.
+            async with self._going_ahead[server]:
+                if server not in self._granting:
+                    return await self._request(realm, challenge, scopes, credential)
+        return await self._request(realm, challenge, scopes, credential)
+
+    async def _request(
+        self,
+        realm: str,
+        challenge: Challenge,
+        scopes: Sequence[Scope],
+        credential: Credential | None,
+    ) -> Token:
+        """Ask a server, unless it has failed in this run: the retries were made by then."""
+        server = urlsplit(realm).netloc
+        if outage := self._outages.get(server):
+            raise outage.with_traceback(None)
+        try:
+            method, response = await self._ask(realm, challenge, scopes, credential)
+            if response.status == 200:
+                token = parse_token(response.content)
+        except OciMergeError as error:
+            self._outages[server] = error
+            raise
         if response.status != 200:
-            raise error_from(response, self._attempt(realm, method, scopes))
-        return parse_token(response.content)
+            refusal = error_from(response, self._attempt(realm, method, scopes, credential))
+            if is_outage(response.status):
+                self._outages[server] = refusal
+            raise refusal
+        self._granting.add(server)
+        return token
 
-    @property
-    def _password_is_left(self) -> bool:
-        return bool(self._credential and self._credential.password)
+    async def _ask(
+        self,
+        realm: str,
+        challenge: Challenge,
+        scopes: Sequence[Scope],
+        credential: Credential | None,
+    ) -> tuple[str, Response]:
+        """Return the method that was used last and the response to it."""
+        if not credential or not credential.identity_token or credential in self._without_post:
+            return "GET", await self._get(realm, challenge, scopes, credential)
+        response = await self._post(realm, challenge, scopes, credential)
+        if response.status not in _TAKES_NO_POST or not credential.password:
+            return "POST", response
+        response = await self._get(realm, challenge, scopes, credential)
+        if response.status == 200:
+            self._without_post.add(credential)
+        return "GET", response
 
-    async def _post(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Response:
-        """Change the identity token for another; a redirect is not followed."""
-        assert self._credential is not None
+    async def _post(
+        self, realm: str, challenge: Challenge, scopes: Sequence[Scope], credential: Credential
+    ) -> Response:
+        """Exchange the identity token for a token; a redirect is not followed."""
         form = [
             ("grant_type", "refresh_token"),
             *_service(challenge),
             ("client_id", _CLIENT_ID),
             ("scope", " ".join(map(str, scopes))),
-            ("refresh_token", self._credential.identity_token),
+            ("refresh_token", credential.identity_token),
         ]
         content = urlencode(form).encode()
         request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True)
         return await self._session.send(request)
 
-    async def _get(self, realm: str, challenge: Challenge, scopes: Sequence[Scope]) -> Response:
-        """Ask with the password, or without a credential; a redirect is checked like the realm."""
-        login = self._credential if self._credential and self._credential.has_password else None
+    async def _get(
+        self,
+        realm: str,
+        challenge: Challenge,
+        scopes: Sequence[Scope],
+        credential: Credential | None,
+    ) -> Response:
+        """Ask with the password, or anonymously; a redirect is checked like the realm."""
+        login = credential if credential and credential.has_password else None
         query = [
             *_service(challenge),
             *(("scope", str(scope)) for scope in scopes),
@@ -99,20 +152,27 @@ class TokenClient:
         )
 
     def _resolve(self, realm: str) -> str:
-        return check_token_server(realm, self._transport.origin)
+        return check_token_server(realm, self._session.origin)
 
-    def _attempt(self, realm: str, method: str, scopes: Sequence[Scope]) -> Attempt:
-        registry = self._transport.registry
+    def _attempt(
+        self, realm: str, method: str, scopes: Sequence[Scope], credential: Credential | None
+    ) -> Attempt:
+        registry = self._session.registry
         names = [scope.resource.removeprefix("repository:") for scope in scopes]
         return Attempt(
             action="get a token for",
             subject=listed([f"{registry}/{printable(name)}" for name in names]),
-            registry=self._transport.registry,
+            registry=registry,
             method=method,
-            user=self.user,
+            user=credential.user if credential else "an anonymous user",
             server=f"the token server {shown_host(realm)}",
-            secrets=self._credential.secrets if self._credential else (),
+            secrets=credential.secrets if credential else (),
         )
+
+
+def is_outage(status: int) -> bool:
+    """Say whether a status is about the server rather than about what was asked for."""
+    return status >= 500 or status == 429
 
 
 def _service(challenge: Challenge) -> list[tuple[str, str]]:

@@ -130,6 +130,12 @@ def _reason(detail: ErrorDetail) -> str:
     return text or detail.code
 
 
+def _doing(what: str) -> str:
+    """Return the participle of an action, as ``reading X`` of ``read X``."""
+    verb, _, rest = what.partition(" ")
+    return f"{'getting' if verb == 'get' else f'{verb}ing'} {rest}"
+
+
 def _describe(
     response: Response, attempt: Attempt, details: Sequence[ErrorDetail], had_token: bool
 ) -> tuple[type[RegistryError], str, str]:
@@ -162,10 +168,10 @@ def _describe(
     if is_pull_limit(status, response.headers, response.content):
         return (
             RateLimitedError,
-            f"{server} allows {attempt.user} no more pulls now, so it did not {what}",
+            f"pull rate limit reached at {server} for {attempt.user} while {_doing(what)}",
             f"log in with docker login {attempt.registry}: a login has a higher limit than an "
-            "anonymous run; or wait, as pulls are counted over "
-            f"{pull_limit_window(response.headers)}",
+            "anonymous run; or wait until the rate-limit window of "
+            f"{pull_limit_window(response.headers)} ends",
         )
     if status == 429:
         return (

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urljoin
 
+import httpx
+
 from oci_merge._text import shown_host, shown_path
 from oci_merge.errors import TransportError
 from oci_merge.events import OnEvent, Retrying, ignore
@@ -19,6 +21,7 @@ from oci_merge.http.deadline import Deadline
 from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import RetryPolicy
 from oci_merge.http.transport import NotInClearError, Transport
+from oci_merge.http.url_policy import Origin
 from oci_merge.options import DEFAULT_RETRIES
 
 _sleep = asyncio.sleep
@@ -51,6 +54,7 @@ class Session:
         self._policy = RetryPolicy(retries)
         self._deadline = deadline or Deadline(None)
         self._on_event = on_event
+        self._opening = asyncio.Lock()  # until http is merged
 
     async def send(self, request: Request) -> Response:
         """Send a request, follow redirects (``Request.is_followed``), and try again what may pass.
@@ -59,7 +63,31 @@ class Session:
             TransportError: no usable response came.
             ManifestError: the response is larger than the request's limit.
         """
+        # until http is merged: negotiation is wholly below Session.send then
+        if not self.transport.is_settled:
+            async with self._opening:
+                if not self.transport.is_settled:
+                    try:
+                        response = await self.send_in_clear(request)
+                        return response or await self._repeated(request, self.transport.once)
+                    except TransportError:
+                        self.transport.start_over()
+                        raise
         return await self._repeated(request, self.transport.once)
+
+    @property
+    def registry(self) -> str:  # until http is merged
+        """The registry's name."""
+        return self.transport.registry
+
+    @property
+    def origin(self) -> Origin:  # until http is merged
+        """The registry's origin."""
+        return self.transport.origin
+
+    async def open_ahead(self, count: int) -> None:  # until http is merged
+        """Open connections for requests that will go side by side."""
+        await self.transport.open_ahead(count)
 
     async def send_in_clear(self, request: Request) -> Response | None:
         """Try a loopback registry in the clear.
@@ -90,6 +118,10 @@ class Session:
                 response = await self._in_time(request, attempt)
             except TransportError as error:
                 passing = self.transport.may_pass(error)
+                # until http is merged: a silent server is tried once more
+                is_foreign = not self.transport.is_own(request.url)
+                if is_foreign and isinstance(error.__cause__, httpx.ReadTimeout) and failures > 1:
+                    raise
                 wait = self._policy.wait_after_loss(failures) if passing else None
                 if wait is None or not self._affords(request, wait):
                     raise

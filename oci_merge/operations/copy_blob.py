@@ -76,7 +76,7 @@ class Copier:
         copy = _Copy(self._target, source, digest, size, self._emit, upload)
         try:
             async with self._slots:
-                if await self._target.has(digest):
+                if await self._target.exists(digest):
                     await copy.cancel_upload()
                     return
                 await copy.run()
@@ -190,7 +190,7 @@ class _Copy:
 
     async def _is_there(self) -> bool:
         with contextlib.suppress(RegistryError, TransportError):
-            return await self.target.has(self.digest)
+            return await self.target.exists(self.digest)
         return False
 
     async def _append(self, offset: int, chunk: bytes) -> None:

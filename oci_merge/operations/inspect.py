@@ -14,7 +14,9 @@ from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ async def inspect_reference(
         NotFoundError: the reference does not exist.
         ManifestError, RegistryError, TransportError: something could not be read.
     """
-    manifest = await registry.get_manifest(reference)
+    manifest = await ManifestClient(registry).get(reference)
     found = Inspection(
         reference=text,
         digest=manifest.digest,
@@ -182,7 +184,7 @@ async def _inspect_entry(
     registry: RegistryClient, index: Reference, entry: Descriptor
 ) -> InspectedImage:
     reference = Reference(index.registry, index.repository, digest=entry.digest)
-    manifest = await registry.get_manifest(reference)
+    manifest = await ManifestClient(registry).get(reference)
     document = manifest.document
     platform = entry.platform.to_platform() if entry.platform else Platform("", "")
     # The platform of a descriptor is optional.
@@ -204,7 +206,8 @@ async def _config(registry: RegistryClient, reference: Reference, document: Imag
     """Return the bytes of a container image's config; empty for anything else."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
         return b""
-    return await registry.get_config(reference.repository, document.config, what=str(reference))
+    blobs = BlobClient(registry, reference.repository)
+    return await blobs.get_config(document.config, what=str(reference))
 
 
 def _platform(config: bytes, reference: Reference) -> Platform:

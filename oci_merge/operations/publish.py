@@ -20,6 +20,7 @@ from oci_merge.operations.transfer import SETTLING, TransferRunner
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.transfers import Transfers
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.verified_put import misses_content, put_manifest
 
 #: Quay's error code where the same manifest is being pushed under another tag at the same time.
@@ -48,6 +49,7 @@ class Publisher:
         copy_layers: bool = False,
     ) -> None:
         self._registry = registries[target.registry]
+        self._manifests = ManifestClient(self._registry)
         self._target = target
         self._emit = emit
         self._transfers = TransferRunner(registries, target, emit, copy_layers=copy_layers)
@@ -86,9 +88,7 @@ class Publisher:
         target = self._target
         digests = [child.manifest.digest for child in expected.children]
         are_missing = await gather(
-            self._registry.lacks_manifest(
-                Reference(target.registry, target.repository, digest=digest)
-            )
+            self._manifests.is_missing(Reference(target.registry, target.repository, digest=digest))
             for digest in digests
         )
         return frozenset(itertools.compress(digests, are_missing))
@@ -132,13 +132,11 @@ class Publisher:
         # (``OCI-Tag``). Finding out costs a step, so a client tries it once, the second time that
         # it pushes several tags; requests for each tag take one step anyway.
         done: frozenset[str] = frozenset()
-        if self._registry.may_take_tags:
-            # If it fails, each tag is pushed by itself, which shows which tag is the reason.
-            with contextlib.suppress(OciMergeError):
-                done = await self._registry.put_tags(
-                    self._target.repository, tags, plan.index.media_type, plan.index.content
-                )
-        self._registry.note_tags()
+        # If it fails, each tag is pushed by itself, which shows which tag is the reason.
+        with contextlib.suppress(OciMergeError):
+            done = await self._manifests.put_tags(
+                self._target.repository, tags, plan.index.media_type, plan.index.content
+            )
         for tag in tags:
             if tag in done:
                 self._note_moved(tag, changed=True)

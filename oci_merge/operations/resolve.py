@@ -27,7 +27,9 @@ from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.platform_selection import decide_platform, select
+from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 
 #: Limits for one source: how deep indexes may be nested, and how many entries they may have in all.
 #: An index is untrusted; without limits a small one could ask for millions of requests.
@@ -59,7 +61,7 @@ async def probe(
     # By HEAD: registries with pull limits do not count it.
     emit(StageStarted("probe", len(candidates)))
     outcomes = await gather_settled(
-        registries[candidate.reference.registry].head_manifest(candidate.reference)
+        ManifestClient(registries[candidate.reference.registry]).head(candidate.reference)
         for candidate in candidates
     )
     found, denied = [], []
@@ -196,7 +198,7 @@ def pinning_platforms(
 
 
 async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
-    manifest = await registries[reference.registry].get_manifest(reference)
+    manifest = await ManifestClient(registries[reference.registry]).get(reference)
     emit(StageAdvanced("manifests", str(reference)))
     return manifest
 
@@ -305,7 +307,7 @@ class _IndexReader:
 
     async def _read_entry(self, descriptor: Descriptor, depth: int) -> list[Component]:
         at = self.source.reference
-        manifest = await self.registry.get_manifest(
+        manifest = await ManifestClient(self.registry).get(
             Reference(at.registry, at.repository, digest=descriptor.digest)
         )
         if isinstance(manifest.document, ImageIndex):
@@ -344,8 +346,8 @@ async def _read_config(
                 "--platforms or in a spec",
             )
         return Platform("", "")
-    repository = component.source.reference.repository
-    content = await registry.get_config(repository, config, what=component.name)
+    blobs = BlobClient(registry, component.source.reference.repository)
+    content = await blobs.get_config(config, what=component.name)
     if emit:
         emit(StageAdvanced("configs", component.name))
     return parse_config(content, what=component.name)

@@ -17,6 +17,7 @@ from oci_merge.errors import (
 from oci_merge.model.manifest import ImageIndex, parse_manifest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.manifests import ManifestClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ async def _read_index(
     The digest is empty if the tag does not exist, and an error if it may not be read.
     """
     try:
-        raw = await registry.get_raw_manifest(target)
+        raw = await ManifestClient(registry).get_raw(target)
     except AccessDeniedError as denial:
         return denial, frozenset()
     # A broken manifest counts as absent: publishing replaces it.
@@ -126,7 +127,7 @@ async def _read_index(
 async def _read_digest(registry: RegistryClient, reference: Reference) -> str | AccessDeniedError:
     """Return the digest that a tag points to; empty or an error as for ``_read_index``."""
     try:
-        return await registry.head_manifest(reference)
+        return await ManifestClient(registry).head(reference)
     except AccessDeniedError as denial:
         return denial
     except NotFoundError:

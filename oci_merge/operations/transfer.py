@@ -157,14 +157,14 @@ class TransferRunner:
         # the upload session when it is cancelled itself.
         if refusal is not None and self._may_copy(mount):
             refusal = await self._copy_instead(mount, refusal)
-        elif refusal is not None and await self._blobs.has(mount.digest):
+        elif refusal is not None and await self._blobs.exists(mount.digest):
             refusal = None  # from an earlier copy or push
         mounted[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
     async def _try_mount(self, mount: Mount) -> RefusedMount | None:
         """Mount a blob; where it is refused, keep the upload session only for a copy."""
-        refusal = await self._registry.mount_blob(self._repository, mount.digest, mount.source)
+        refusal = await self._blobs.mount(mount.digest, mount.source)
         if refusal is None or self._may_copy(mount):
             return refusal
         return await self._cancel_upload(refusal)
@@ -173,7 +173,7 @@ class TransferRunner:
         """Cancel the upload session that the registry opened instead of mounting, if any."""
         if refusal.upload:
             with contextlib.suppress(OciMergeError):
-                await self._registry.cancel_upload(self._repository, refusal.upload)
+                await self._blobs.cancel(Upload(refusal.upload))
         return replace(refusal, upload="")
 
     async def _copy_instead(self, mount: Mount, refusal: RefusedMount) -> RefusedMount | None:

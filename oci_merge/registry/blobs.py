@@ -1,18 +1,20 @@
-"""The blobs of one repository: whether they are there, reading them in pieces, uploading them.
-
-OCI distribution spec 1.1, "Pulling blobs" and "Pushing blobs". Mounts are in ``registry``.
-"""
+"""The blobs of one repository (OCI distribution spec 1.1, "Pulling blobs" and "Pushing blobs")."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
-from oci_merge.errors import RegistryError, TransportError
+from oci_merge.auth.challenge import pull, pull_push
+from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
-from oci_merge.registry.client import RegistryClient
-from oci_merge.registry.types import Upload, chunk_length, located
+from oci_merge.http.url_policy import check_upload_url
+from oci_merge.model.digest import verify_digest
+from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor
+from oci_merge.registry.client import Purpose, RegistryClient
+from oci_merge.registry.types import RefusedMount, Upload, chunk_length, located
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 _RANGE = re.compile(r"(?:bytes[ =])?0-(\d{1,18})")
@@ -22,7 +24,7 @@ class BlobClient:
     """The blobs of a repository.
 
     Args:
-        registry: its registry.
+        registry: its registry, for one run.
         repository: its name there.
         may_leave: whether uploads may go to another host, if the registry says so. They go there
             without credentials.
@@ -40,28 +42,51 @@ class BlobClient:
         """The repository with its registry."""
         return f"{self._registry.name}/{self._repository}"
 
-    async def has(self, digest: str) -> bool:
+    async def exists(self, digest: str) -> bool:
         """Say whether a blob is there ("Checking if content exists").
-
-        It asks with the rights of a writer, so that a token is renewed by it rather than by the
-        upload that follows.
 
         Raises:
             ServerError, RateLimitedError: the registry failed; any other refusal is a no.
             TransportError: it did not answer.
         """
+        # It asks with the rights of a writer, so that a token that has ended is renewed here
+        # rather than in the upload that follows, whose body could not be sent again.
+        purpose = self._writing("look for", f"{digest} in {self.name}")
         try:
-            response = await self._write(Request("HEAD", self._path(digest)), "look for", digest)
+            await self._registry.request(Request("HEAD", self._path(digest)), purpose, expect={200})
         except RegistryError as error:
-            if error.status >= 500 or error.status == 429:
+            if _may_pass(error):
                 raise
             return False
-        return response.status == 200
+        return True
+
+    async def get_config(self, config: Descriptor, *, what: str) -> bytes:
+        """Fetch an image's config; the registry may redirect to an object store.
+
+        Args:
+            config: its descriptor.
+            what: names the image in errors.
+
+        Raises:
+            DigestMismatchError: the bytes are not those that the digest names.
+            ManifestError: it is too large.
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        if config.size > MAX_DOCUMENT:
+            raise ManifestError(
+                f"the config of {what} has {config.size} bytes, {MAX_DOCUMENT} are allowed"
+            )
+        request = Request("GET", self._path(config.digest), limit=MAX_DOCUMENT)
+        purpose = Purpose("read", f"the config of {what}", (pull(self._repository),))
+        response = await self._registry.request(request, purpose, expect={200})
+        verify_digest(response.content, config.digest, what=f"the config of {what}")
+        return response.content
 
     async def read(
         self, digest: str, write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]]
     ) -> None:
-        """Read a blob in pieces, from where it is redirected to.
+        """Read a blob in pieces, from where the registry redirects to.
 
         Args:
             digest: the blob.
@@ -73,7 +98,41 @@ class BlobClient:
         """
         request = Request("GET", self._path(digest), write_to=write_to)
         subject = f"{digest} from {self.name}"
-        await self._registry.exchange(request, "read", subject, reads=self._repository)
+        await self._registry.request(request, Purpose("read", subject, (pull(self._repository),)))
+
+    async def mount(self, digest: str, source: str) -> RefusedMount | None:
+        """Mount a blob from another repository ("Mounting a blob from another repository").
+
+        Args:
+            digest: the blob.
+            source: the repository, of the same registry.
+
+        Returns:
+            None if it is mounted, else why not. Whatever the registry has against a mount, be it
+            by status 202, 400, 401 or another, is a refusal and no error.
+
+        Raises:
+            ServerError, RateLimitedError: the registry failed, and may not the next time.
+            TransportError: it did not answer.
+        """
+        path = f"/v2/{self._repository}/blobs/uploads/?mount={quote(digest)}&from={quote(source)}"
+        subject = f"{digest} from {self._registry.name}/{source}"
+        purpose = Purpose("mount", subject, (pull_push(self._repository), pull(source)))
+        try:
+            response = await self._registry.request(
+                Request("POST", path), purpose, expect={201, 202}
+            )
+        except RegistryError as error:
+            if _may_pass(error):
+                raise
+            return RefusedMount(error.message, status=error.status, codes=error.codes)
+        if response.status == 201:
+            return None
+        return RefusedMount(
+            "it offered an upload instead",
+            located(response.url, response.headers.get("location")),
+            chunk_length(response.headers.get("oci-chunk-min-length")),
+        )
 
     async def start(self, digest: str) -> Upload:
         """Open an upload session.
@@ -83,7 +142,7 @@ class BlobClient:
             TransportError: it did not answer, or named an address that nothing may be sent to.
         """
         request = Request("POST", f"/v2/{self._repository}/blobs/uploads/")
-        return self._upload(await self._write(request, "upload", digest))
+        return self._upload(await self._registry.request(request, self._uploading(digest)))
 
     async def put(
         self, upload: Upload, digest: str, size: int, pieces: Callable[[], AsyncIterator[bytes]]
@@ -102,7 +161,7 @@ class BlobClient:
         """
         headers = _BYTES | {"Content-Length": str(size)}
         request = Request("PUT", self._end(upload, digest), headers=headers, body_stream=pieces)
-        await self._write(request, "upload", digest)
+        await self._registry.request(request, self._uploading(digest))
 
     async def append(self, upload: Upload, digest: str, offset: int, chunk: bytes) -> Upload:
         """Send a chunk.
@@ -112,9 +171,8 @@ class BlobClient:
             TransportError: it did not answer.
         """
         headers = _BYTES | {"Content-Range": f"{offset}-{offset + len(chunk) - 1}"}
-        url = self._at(upload)
-        request = Request("PATCH", url, headers=headers, content=chunk)
-        return self._upload(await self._write(request, "upload", digest), upload)
+        request = Request("PATCH", self._at(upload), headers=headers, content=chunk)
+        return self._upload(await self._registry.request(request, self._uploading(digest)), upload)
 
     async def ask(self, upload: Upload, digest: str) -> Upload:
         """Ask how far an upload is, and where it goes on.
@@ -124,7 +182,7 @@ class BlobClient:
             TransportError: it did not answer.
         """
         request = Request("GET", self._at(upload))
-        return self._upload(await self._write(request, "upload", digest), upload)
+        return self._upload(await self._registry.request(request, self._uploading(digest)), upload)
 
     async def finish(self, upload: Upload, digest: str) -> None:
         """Close a session whose chunks have all arrived.
@@ -135,30 +193,43 @@ class BlobClient:
         """
         # Where only the answer got lost, a second request would find no session.
         request = Request("PUT", self._end(upload, digest), headers=_BYTES, repeatable=False)
-        await self._write(request, "upload", digest)
+        await self._registry.request(request, self._uploading(digest))
 
     async def cancel(self, upload: Upload) -> None:
-        """Give a session up.
+        """Close an upload session without its blob ("Cancelling a blob upload").
+
+        A refusal is ignored: the registry closes the session itself in time. No other host is
+        asked to delete anything, whatever URL the registry gives.
 
         Raises:
             TransportError: the registry did not answer.
         """
-        await self._registry.cancel_upload(self._repository, upload.url)
+        if not self._registry.origin.owns(upload.url):
+            return
+        purpose = self._writing("cancel", f"an upload to {self._repository}")
+        with contextlib.suppress(RegistryError):
+            await self._registry.request(Request("DELETE", upload.url), purpose)
 
     def _path(self, digest: str) -> str:
         return f"/v2/{self._repository}/blobs/{digest}"
 
     def _at(self, upload: Upload) -> str:
-        return self._registry.upload_url(upload.url, may_leave=self._may_leave)
+        """Return where an upload goes on, exactly as it was given, if blobs may be sent there."""
+        origin = self._registry.origin
+        if not self._may_leave and not origin.owns(upload.url):
+            raise TransportError(f"{self._registry.name} wants the upload to go to another host")
+        return check_upload_url(upload.url, origin)
 
     def _end(self, upload: Upload, digest: str) -> str:
-        """Append to the URL as text: what is in it is the registry's business."""
+        """Append to the URL as text, since only the registry knows what its query means."""
         url = self._at(upload)
         return f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe='')}"
 
-    async def _write(self, request: Request, action: str, digest: str) -> Response:
-        subject = f"{digest} {'in' if action == 'look for' else 'to'} {self.name}"
-        return await self._registry.exchange(request, action, subject, writes=self._repository)
+    def _writing(self, action: str, subject: str) -> Purpose:
+        return Purpose(action, subject, (pull_push(self._repository),))
+
+    def _uploading(self, digest: str) -> Purpose:
+        return self._writing("upload", f"{digest} to {self.name}")
 
     def _upload(self, response: Response, before: Upload | None = None) -> Upload:
         location = located(response.url, response.headers.get("location"))
@@ -174,3 +245,7 @@ class BlobClient:
             or (before.least_chunk if before else 0),
             int(match[1]) + 1 if match else None,
         )
+
+
+def _may_pass(error: RegistryError) -> bool:
+    return error.status >= 500 or error.status == 429

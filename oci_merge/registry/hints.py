@@ -1,7 +1,8 @@
-"""What to do about a refusal, in each registry's own words. Pure.
+"""Says what to do about a refused write at each known registry (ECR, GHCR, Harbor, ...). Pure.
 
-Registries refuse what is not there, or not allowed, with codes that say little; what helps is a
-command or a setting of that registry. It is told by the registry's name and what it answered.
+Registries refuse a missing repository, or one that the user may not write to, with codes that say
+little. The remedy is a command or a setting of that registry. Which one it is shows in the
+registry's name and its answer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _ECR = re.compile(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a registry said no to, and how.
+    """A request that a registry refused, and its answer.
 
     Attributes:
         registry: the registry's name.
@@ -42,12 +43,12 @@ class Refusal:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the repository, or what it belongs to, seems not to be there."""
+        """Whether the repository, or the project that it belongs to, seems to be missing."""
         return self.status == 404 or not _MISSING_CODES.isdisjoint(self.codes)
 
     @property
     def is_denied(self) -> bool:
-        """Whether the credentials seem not to be enough."""
+        """Whether the credentials seem not to suffice."""
         return self.status in (401, 403)
 
 
@@ -141,7 +142,7 @@ def _google(refusal: Refusal) -> str:
 
 
 def _harbor(refusal: Refusal) -> str:
-    """Harbor has no name of its own; it is known by its sentence."""
+    """Return Harbor's hint. It runs under any host name, so only its answer tells it."""
     project, _, rest = refusal.repository.partition("/")
     if re.search(r"project \S+ not found", refusal.message) or "PROJECT_NOT_FOUND" in refusal.codes:
         return (

@@ -1,14 +1,15 @@
-"""What is kept of one registry from one run to the next: connections, and how it asks who asks."""
+"""State of one registry that outlives a run: connections, logins, capabilities."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 
-from oci_merge.auth.identities import Logins
+from oci_merge.auth.logins import Logins
 from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
-from oci_merge.errors import TransportError
+from oci_merge.events import OnEvent, ignore
+from oci_merge.http.deadline import Deadline
+from oci_merge.http.session import Session
 from oci_merge.http.transport import Transport
 from oci_merge.options import RegistryOptions
 
@@ -23,10 +24,9 @@ class RegistryHost:
         environ: the environment to find credentials in; the process's own where it is left out.
 
     Attributes:
-        opening: held by the request that goes ahead while the protocol is not known.
-        proving: held by the request that tries a password.
-        has_put_tags: whether a run has put several tags, each by a request of its own.
-        takes_tags: whether it takes several tags in one request; None as long as nobody knows.
+        has_put_tags: whether a run has put several tags.
+        takes_tags: whether the registry takes several tags in one request; None as long as that
+            is not known.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -40,8 +40,8 @@ class RegistryHost:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self.options = options = options or RegistryOptions()
-        self.transport = Transport(name, options)
+        self._options = options = options or RegistryOptions()
+        self._transport = Transport(name, options)
         self.logins = Logins(
             CredentialSearch(
                 name,
@@ -52,11 +52,8 @@ class RegistryHost:
                 else None,
             )
         )
-        self.opening = asyncio.Lock()
-        self.proving = asyncio.Lock()
         self.has_put_tags = False
         self.takes_tags: bool | None = None
-        self._unreachable: tuple[float, TransportError] | None = None
 
     async def __aenter__(self) -> RegistryHost:
         return self
@@ -71,14 +68,15 @@ class RegistryHost:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self.transport.aclose()
+        await self._transport.aclose()
 
-    def note_unreachable(self, error: TransportError, now: float) -> None:
-        """Note that the request that went ahead got no answer, for those that wait for it."""
-        self._unreachable = now, error
+    def session(self, deadline: Deadline | None = None, on_event: OnEvent = ignore) -> Session:
+        """Return one run's way to the registry.
 
-    def unreachable_since(self, began: float) -> TransportError | None:
-        """Return why the registry could not be reached after ``began``, if it could not."""
-        if self._unreachable is None or self._unreachable[0] < began:
-            return None
-        return self._unreachable[1]
+        Args:
+            deadline: when the run has to be over.
+            on_event: told of each retry.
+        """
+        return Session(
+            self._transport, retries=self._options.retries, deadline=deadline, on_event=on_event
+        )

@@ -1,17 +1,17 @@
-"""What a registry's endpoints give back."""
+"""What a registry's endpoints return."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-#: No length of a chunk has more digits; a longer number is no number.
+#: A chunk length has no more digits; a longer number is ignored.
 _MAX_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class RawManifest:
-    """A manifest's bytes, whatever they say.
+    """A manifest's bytes, not parsed.
 
     Attributes:
         media_type: the response's Content-Type.
@@ -30,14 +30,15 @@ class RefusedMount:
 
     Attributes:
         reason: what the registry said.
-        upload: the URL of the upload session that it opened instead, or an empty string.
+        upload: the URL of the upload session that it opened instead, or an empty string. It may
+            hold a signature, so it is kept out of ``repr``.
         least_chunk: the fewest bytes of a chunk of that upload, or 0.
         status: the response's status.
         codes: the registry's error codes.
     """
 
     reason: str
-    upload: str = ""
+    upload: str = field(default="", repr=False)
     least_chunk: int = 0
     status: int = 202
     codes: tuple[str, ...] = ()
@@ -48,25 +49,26 @@ class Upload:
     """An upload session ("Pushing blobs").
 
     Attributes:
-        url: where it goes on, exactly as the registry gave it.
+        url: where it goes on, exactly as the registry gave it. It may hold a signature, so it is
+            kept out of ``repr``.
         least_chunk: the fewest bytes of a chunk but the last, or 0 where the registry says nothing.
         arrived: how many bytes the registry has, or None where it does not say.
     """
 
-    url: str
+    url: str = field(repr=False)
     least_chunk: int = 0
     arrived: int | None = None
 
 
 def chunk_length(header: str | None) -> int:
-    """Return what ``OCI-Chunk-Min-Length`` says, or 0."""
+    """Return the number of bytes that ``OCI-Chunk-Min-Length`` states, or 0."""
     if header and header.isascii() and header.isdecimal() and len(header) <= _MAX_DIGITS:
         return int(header)
     return 0
 
 
 def located(url: str, location: str | None) -> str:
-    """Return where a response's ``Location`` points, as text; what is no URL stays as it is."""
+    """Return the URL that a response's ``Location`` names; what is no URL stays as it is."""
     try:
         return urljoin(url, location) if location else ""
     except ValueError:

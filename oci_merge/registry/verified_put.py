@@ -1,4 +1,4 @@
-"""Putting a manifest, and looking again where the answer leaves it open whether it was taken."""
+"""Puts a manifest, and reads what is stored where the answer leaves that open."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from oci_merge.model.digest import sha256_digest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.hints import Refusal, is_immutable, registry_hint
+from oci_merge.registry.manifests import ManifestClient
 
-#: What registries say of an index whose children, or children whose blobs, they do not have.
+#: Error codes for an index whose children are missing, or a child whose blobs are.
 _CHILD_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"})
 
 
@@ -23,8 +24,8 @@ async def put_manifest(
 ) -> bool:
     """Put a manifest under a tag or its digest.
 
-    Where that fails, what stands there is read: an answer may get lost after the manifest was
-    taken, and some registries refuse to write to an immutable tag what stands on it already.
+    Where that fails, the tag or the digest is read: an answer may get lost after the manifest was
+    stored, and some registries refuse to put the same manifest under an immutable tag again.
 
     Args:
         registry: the registry.
@@ -33,16 +34,16 @@ async def put_manifest(
         content: its bytes.
 
     Returns:
-        Whether this put it there; False where the registry refused, but it stands there.
+        Whether this put it there; False where the registry refused, but has it already.
 
     Raises:
         DigestMismatchError: the registry stored something else, or nothing.
-        ImmutableTagError: the tag stands on another manifest and may not move.
-        RegistryError: the registry refused; the hint says what helps there.
+        ImmutableTagError: the tag is on another manifest and may not move.
+        RegistryError: the registry refused; the hint is the one for that registry.
         TransportError: it did not answer.
     """
     try:
-        if not await registry.put_manifest(at.repository, str(at.identifier), media_type, content):
+        if not await ManifestClient(registry).put(at, media_type, content):
             await _check_stored(registry, at, sha256_digest(content))
     except (RegistryError, TransportError) as error:
         stored = await _read_digest(registry, at, error)
@@ -58,19 +59,19 @@ async def put_manifest(
 
 
 def misses_content(error: OciMergeError) -> bool:
-    """Say whether a registry refused a manifest for want of what it names."""
+    """Say whether a registry refused a manifest because it misses content that this names."""
     return isinstance(error, RegistryError) and not _CHILD_UNKNOWN.isdisjoint(error.codes)
 
 
 def add_hint(error: RegistryError, registry: str, repository: str) -> None:
-    """Put into an error's hint what helps at this registry against a refused write."""
+    """Set an error's hint to the one for this registry, if there is one for a refused write."""
     found = registry_hint(Refusal(registry, repository, error.status, error.codes, error.message))
     error.hint = found or error.hint
 
 
 async def _check_stored(registry: RegistryClient, at: Reference, digest: str) -> None:
-    """Check that a manifest stands there, as its push got an answer that no registry gives."""
-    stored = await registry.head_manifest(at)
+    """Check that a manifest was stored; a proxy may have answered in the registry's place."""
+    stored = await ManifestClient(registry).head(at)
     if stored != digest and stored.startswith("sha256:"):
         raise DigestMismatchError(
             f"{at.registry} was sent {digest} for {at} and said nothing against it, "
@@ -80,19 +81,20 @@ async def _check_stored(registry: RegistryClient, at: Reference, digest: str) ->
 
 
 async def _read_digest(registry: RegistryClient, at: Reference, error: OciMergeError) -> str:
-    """Return the digest that stands there now; empty if nothing does, or nobody can say."""
+    """Return the digest of what is stored; empty if nothing is, or it cannot be read."""
+    # These say that nothing was stored, or that the registry wants no more requests.
     if isinstance(error, RegistryError) and error.status in (404, 413, 429):
         return ""
     if misses_content(error):
         return ""
     try:
-        return await registry.head_manifest(at)
+        return await ManifestClient(registry).head(at)
     except OciMergeError:
         return ""
 
 
 def _immutable(error: RegistryError, at: Reference, stored: str) -> ImmutableTagError:
-    place = f" and stands on {stored}" if stored else ""  # which may not be readable
+    place = f" and stands on {stored}" if stored else ""  # it may not be readable
     return ImmutableTagError(
         f"the tag {at.tag} of {at.name} is immutable{place}: {error.message}",
         status=error.status,

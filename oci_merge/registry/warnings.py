@@ -1,4 +1,4 @@
-"""What registries say beside their answers (OCI distribution spec, "Warnings"). Pure."""
+"""Reads ``Warning`` headers (OCI distribution spec, "Warnings"). Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST = 10
 
 
 def parse_warnings(headers: Iterable[str]) -> list[str]:
-    """Read ``Warning`` headers.
+    """Parse ``Warning`` headers.
 
     Args:
-        headers: their values; one may hold several warnings. Other codes than 299 are about
+        headers: their values; one may hold several warnings. Codes other than 299 are about
             caches and are left out.
 
     Returns:
@@ -32,11 +32,11 @@ def parse_warnings(headers: Iterable[str]) -> list[str]:
 
 
 class WarningsOnce:
-    """Tells of each warning of a registry once.
+    """Passes on each warning of a registry once.
 
     Args:
         registry: its name.
-        tell: takes a sentence; nobody does if it is None.
+        tell: called with each warning, as a sentence; None ignores warnings.
     """
 
     def __init__(self, registry: str, tell: Callable[[str], object] | None) -> None:
@@ -45,7 +45,7 @@ class WarningsOnce:
         self._told: set[str] = set()
 
     def note(self, headers: Iterable[str]) -> None:
-        """Look at a response's ``Warning`` headers."""
+        """Pass on what is new in a response's ``Warning`` headers."""
         for warning in parse_warnings(headers):
             if self._tell is None or warning in self._told or len(self._told) == _MOST:
                 continue

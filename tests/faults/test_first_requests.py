@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from oci_merge import NotFoundError
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import opened, reference, speaking
 
 _NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
@@ -37,7 +38,10 @@ async def test_one_that_is_broken_off_is_sent_again_in_the_clear_if_another_is_a
 
     async with speaking(handler) as host, opened(host) as registry:
         outcomes = await asyncio.gather(
-            *(registry.head_manifest(reference(f"{name}:1", host)) for name in ("one", "two")),
+            *(
+                ManifestClient(registry).head(reference(f"{name}:1", host))
+                for name in ("one", "two")
+            ),
             return_exceptions=True,
         )
     assert broken

@@ -133,7 +133,8 @@ def test_docker_hub_s_pull_limit_is_an_error_at_once_that_says_what_to_do(home: 
         assert time.monotonic() - began < 5
     refused = [record.path for record in at.requests if record.status == 429]
     assert len(refused) == len(set(refused))
-    assert "no more pulls" in str(error)
+    assert str(error).startswith(f"pull rate limit reached at {at.host} for shipper (from ")
+    assert ") while reading " in str(error)
     assert "6 hours" in error.hint
     assert "docker login" in error.hint
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -25,6 +26,9 @@ from oci_merge import (
     MountRefusedError,
     RegistryError,
 )
+from oci_merge.registry.manifests import ManifestClient
+from tests.edge.fake import FakeNetwork
+from tests.edge.support import challenged, found, reference
 
 _EVERYTHING = {"*": frozenset({"pull", "push"})}
 _CI = Account("ci", "pass-5ecret-word", _EVERYTHING)
@@ -35,6 +39,7 @@ _SCOPES = (
     "repository:team/app-arm64:pull",
 )
 _MANIFEST = "https://reg.test/v2/team/app/manifests/1.0"
+_IMAGE = build_image("linux", "amd64")
 
 LogIn = Callable[..., None]
 
@@ -69,6 +74,10 @@ def log_in(home: Path, server: RunningServer) -> LogIn:
         _write(home / ".docker" / "config.json", {"auths": {registry: entry}})
 
     return log_in
+
+
+def _answer(document: Any, status: int = 200) -> httpx.Response:
+    return httpx.Response(status, json=document)
 
 
 def _write(path: Path, document: Any) -> None:
@@ -218,34 +227,32 @@ def test_a_registry_token_that_allows_too_little_is_refused(
         _merge(server)
 
 
-@pytest.fixture
-def web() -> Iterator[respx.MockRouter]:
-    """A network on which only what a test names answers."""
-    with respx.mock(assert_all_called=False) as router:
-        yield router
+def _network(*challenges: str) -> FakeNetwork:
+    """Return a registry that sends challenges, in turn, and then the image."""
+    network = FakeNetwork()
+    network.add(_MANIFEST, *map(challenged, challenges), found(_IMAGE))
+    return network
 
 
-def _inspect(web: respx.MockRouter, challenge: str) -> None:
-    challenged = httpx.Response(401, headers={"www-authenticate": challenge})
-    image = build_image("linux", "amd64")
-    headers = {"content-type": image.media_type}
-    found = httpx.Response(200, headers=headers, content=image.manifest)
-    web.get(_MANIFEST).mock(side_effect=[challenged, found])
-    config = httpx.Response(200, content=image.config.content)
-    web.get(url__startswith="https://reg.test/v2/team/app/blobs/").mock(return_value=config)
-    oci_merge.inspect("reg.test/team/app:1.0")
+def _read(network: FakeNetwork) -> None:
+    async def read() -> None:
+        async with network.opened() as registry:
+            await ManifestClient(registry).get(reference())
+
+    asyncio.run(read())
 
 
-def test_the_form_of_a_post_is_that_of_oauth(web: respx.MockRouter, home: Path) -> None:
+def test_the_form_of_a_post_is_that_of_oauth(home: Path) -> None:
     entry = {"identitytoken": "re&fresh=1"}
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": entry}})
-    posted = web.post("https://auth.test/token?tenant=a%20b")
-    posted.mock(return_value=httpx.Response(200, json={"access_token": "t0ken"}))
-    _inspect(web, 'Bearer realm="https://auth.test/token?tenant=a%20b",service="reg.test"')
-    (call,) = posted.calls
-    assert call.request.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert "authorization" not in call.request.headers
-    assert sorted(parse_qsl(call.request.content.decode())) == [
+    network = _network('Bearer realm="https://auth.test/token?tenant=a%20b",service="reg.test"')
+    network.add("https://auth.test/", _answer({"access_token": "t0ken"}))
+    _read(network)
+    (posted,) = network.requests("https://auth.test/")
+    assert (posted.method, posted.url) == ("POST", "https://auth.test/token?tenant=a%20b")
+    assert posted.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert posted.authorization is None
+    assert sorted(parse_qsl(posted.content.decode())) == [
         ("client_id", "oci-merge"),
         ("grant_type", "refresh_token"),
         ("refresh_token", "re&fresh=1"),
@@ -254,14 +261,14 @@ def test_the_form_of_a_post_is_that_of_oauth(web: respx.MockRouter, home: Path) 
     ]
 
 
-def test_a_post_leaves_out_a_service_that_the_challenge_does_not_say(
-    web: respx.MockRouter, home: Path
-) -> None:
+def test_a_post_leaves_out_a_service_that_the_challenge_does_not_say(home: Path) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"identitytoken": "x"}}})
-    posted = web.post("https://auth.test/token")
-    posted.mock(return_value=httpx.Response(200, json={"token": "t0ken"}))
-    _inspect(web, 'Bearer realm="https://auth.test/token"')
-    assert "service" not in dict(parse_qsl(posted.calls[0].request.content.decode()))
+    network = _network('Bearer realm="https://auth.test/token"')
+    network.add("https://auth.test/token", _answer({"token": "t0ken"}))
+    _read(network)
+    (posted,) = network.requests("https://auth.test/")
+    assert posted.method == "POST"
+    assert "service" not in dict(parse_qsl(posted.content.decode()))
 
 
 @pytest.mark.parametrize(
@@ -275,68 +282,61 @@ def test_a_post_leaves_out_a_service_that_the_challenge_does_not_say(
     ],
 )
 def test_a_token_server_is_forgiven_what_it_says_beside_a_token(
-    document: dict[str, Any], web: respx.MockRouter
+    document: dict[str, Any],
 ) -> None:
-    asked = web.get(url__startswith="https://auth.test/token?")
-    asked.mock(return_value=httpx.Response(200, json=document))
-    _inspect(web, 'Bearer realm="https://auth.test/token"')
-    assert web.calls.last.request.headers["authorization"] == "Bearer t0ken"
-    assert asked.call_count == 1
+    network = _network('Bearer realm="https://auth.test/token"')
+    network.add("https://auth.test/token?", _answer(document))
+    _read(network)
+    assert network.requests()[-1].authorization == "Bearer t0ken"
+    assert len(network.requests("https://auth.test/")) == 1
 
 
-def test_a_token_is_fetched_again_once_for_what_the_registry_asks_more(
-    web: respx.MockRouter,
-) -> None:
+def test_a_token_is_fetched_again_once_for_what_the_registry_asks_more() -> None:
     start = 'Bearer realm="https://auth.test/token"'
     more = f'{start},scope="repository:team/app:pull repository:base/app:pull",error="x"'
-    replies = [httpx.Response(401, headers={"www-authenticate": text}) for text in (start, more)]
-    image = build_image("linux", "amd64")
-    found = httpx.Response(200, headers={"content-type": image.media_type}, content=image.manifest)
-    web.get(_MANIFEST).mock(side_effect=[*replies, found])
-    config = httpx.Response(200, content=image.config.content)
-    web.get(url__startswith="https://reg.test/v2/team/app/blobs/").mock(return_value=config)
-    asked = web.get(url__startswith="https://auth.test/token?")
-    asked.mock(return_value=httpx.Response(200, json={"token": "t0ken"}))
-    oci_merge.inspect("reg.test/team/app:1.0")
-    scopes = [call.request.url.params.get_list("scope") for call in asked.calls]
+    network = _network(start, more)
+    network.add("https://auth.test/token?", _answer({"token": "t0ken"}))
+    _read(network)
+    scopes = [
+        [value for name, value in parse_qsl(urlsplit(asked.url).query) if name == "scope"]
+        for asked in network.requests("https://auth.test/")
+    ]
     assert scopes == [
         ["repository:team/app:pull"],
         ["repository:team/app:pull", "repository:base/app:pull"],
     ]
 
 
-def test_a_token_server_that_repeats_an_identity_token_is_not_quoted(
-    web: respx.MockRouter, home: Path
-) -> None:
+def test_a_token_server_that_repeats_an_identity_token_is_not_quoted(home: Path) -> None:
     entry = {"identitytoken": "re-5ecret", "username": "ci", "password": "pass-5ecret"}
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": entry}})
     message = "neither re-5ecret nor pass-5ecret"
-    refused = httpx.Response(403, json={"errors": [{"code": "DENIED", "message": message}]})
-    web.post("https://auth.test/token").mock(return_value=refused)
+    network = _network('Bearer realm="https://auth.test/token"')
+    refusal = {"errors": [{"code": "DENIED", "message": message}]}
+    network.add("https://auth.test/token", _answer(refusal, 403))
     with pytest.raises(AccessDeniedError, match=r"neither \*\*\* nor \*\*\*") as caught:
-        _inspect(web, 'Bearer realm="https://auth.test/token"')
+        _read(network)
     assert "5ecret" not in f"{caught.value!r}{caught.value.hint}{caught.value.details}"
 
 
-def test_a_registry_that_repeats_a_registry_token_is_not_quoted(
-    web: respx.MockRouter, home: Path
-) -> None:
+def test_a_registry_that_repeats_a_registry_token_is_not_quoted(home: Path) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"registrytoken": "a-5ecret"}}})
-    challenged = httpx.Response(401, headers={"www-authenticate": "Bearer"})
-    refused = httpx.Response(403, json={"message": "you sent Bearer a-5ecret"})
-    web.get(_MANIFEST).mock(side_effect=[challenged, refused])
+    network = FakeNetwork()
+    refused = _answer({"message": "you sent Bearer a-5ecret"}, 403)
+    network.add(_MANIFEST, challenged("Bearer"), refused)
     with pytest.raises(AccessDeniedError, match=r"you sent Bearer \*\*\*") as caught:
-        oci_merge.inspect("reg.test/team/app:1.0")
+        _read(network)
     assert "5ecret" not in f"{caught.value!r}{caught.value.hint}{caught.value.details}"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_post_is_not_redirected(status: int, web: respx.MockRouter, home: Path) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"identitytoken": "x"}}})
+    web.get(_MANIFEST).mock(return_value=challenged('Bearer realm="https://auth.test/token"'))
     moved = httpx.Response(status, headers={"location": "https://other.test/token"})
     web.post("https://auth.test/token").mock(return_value=moved)
     with pytest.raises(RegistryError, match=r"auth\.test") as caught:
-        _inspect(web, 'Bearer realm="https://auth.test/token"')
+        oci_merge.inspect("reg.test/team/app:1.0")
     assert caught.value.status == status
     assert {call.request.url.host for call in web.calls} == {"reg.test", "auth.test"}
 
@@ -345,22 +345,21 @@ def test_a_post_is_not_redirected(status: int, web: respx.MockRouter, home: Path
     "realm", ["http://auth.test/token", "https://10.0.0.1/token", "https://u:p@auth.test/token"]
 )
 def test_an_identity_token_goes_to_no_token_server_that_a_password_may_not_go_to(
-    realm: str, web: respx.MockRouter, home: Path
+    realm: str, home: Path
 ) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"identitytoken": "x"}}})
+    network = _network(f'Bearer realm="{realm}"')
     with pytest.raises(oci_merge.TransportError, match="token server"):
-        _inspect(web, f'Bearer realm="{realm}"')
-    assert {call.request.url.host for call in web.calls} == {"reg.test"}
+        _read(network)
+    assert network.requests() == network.requests("https://reg.test/")
 
 
 @pytest.mark.parametrize(
     "challenge",
     ['Bearer realm="https://auth.test/token"', "Bearer", 'Basic realm="r", Bearer error="x"'],
 )
-def test_a_registry_token_needs_nothing_of_the_challenge(
-    challenge: str, web: respx.MockRouter, home: Path
-) -> None:
+def test_a_registry_token_needs_nothing_of_the_challenge(challenge: str, home: Path) -> None:
     _write(home / ".docker" / "config.json", {"auths": {"reg.test": {"registrytoken": "t0ken"}}})
-    _inspect(web, challenge)
-    sent = [call.request.headers.get("authorization") for call in web.calls]
-    assert sent == [None, "Bearer t0ken", "Bearer t0ken"]
+    network = _network(challenge)
+    _read(network)
+    assert [asked.authorization for asked in network.requests()] == [None, "Bearer t0ken"]

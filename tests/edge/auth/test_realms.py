@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -16,14 +17,17 @@ from oci_merge import (
     TransportError,
     parse_reference,
 )
+from oci_merge.http.message import Request
 from oci_merge.http.retry import PASSING_STATUSES
+from oci_merge.registry.manifests import ManifestClient
+from tests.edge.fake import FakeNetwork
 from tests.edge.support import AMD64, PASSWORD, challenged, found, opened, reference
 
 pytestmark = pytest.mark.anyio
 
+_CI: dict[str, Any] = {"username": "ci", "password": PASSWORD}
 _BASIC = "Basic " + base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
 _MANIFEST = "https://reg.test/v2/team/app/manifests/1.0"
-_PLAIN = "http://reg.test/v2/team/app/manifests/1.0"
 
 
 def _bearer(realm: str) -> httpx.Response:
@@ -34,43 +38,47 @@ def _token(**document: object) -> httpx.Response:
     return httpx.Response(200, json=document or {"token": "t0ken"})
 
 
-async def _read(*, plain_http: bool = False, insecure: bool = False) -> None:
-    async with opened(
-        "reg.test",
-        reads=["team/app"],
-        username="ci",
-        password=PASSWORD,
-        plain_http=plain_http,
-        insecure=insecure,
-    ) as registry:
-        await registry.get_manifest(reference())
+def _network(challenge: httpx.Response, token: httpx.Response | None = None) -> FakeNetwork:
+    """Return a registry that sends a challenge and then the image, and a token server."""
+    network = FakeNetwork()
+    network.add(_MANIFEST, challenge, found(AMD64))
+    network.add("", token or _token())
+    return network
+
+
+async def _read(network: FakeNetwork) -> None:
+    async with network.opened(**_CI) as registry:
+        await ManifestClient(registry).get(reference())
+
+
+async def _read_over_http() -> None:
+    """Read through the real transport, whose requests ``web`` answers."""
+    async with opened("reg.test", reads=["team/app"], **_CI) as registry:
+        await ManifestClient(registry).get(reference())
 
 
 def _asked(web: respx.MockRouter, host: str) -> list[httpx.Request]:
     return [call.request for call in web.calls if call.request.url.host == host]
 
 
-def _query(request: httpx.Request) -> list[tuple[str, str]]:
-    return parse_qsl(urlsplit(str(request.url)).query)
+def _query(request: Request) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(request.url).query)
 
 
-async def test_a_token_server_on_another_host_gets_the_credential_over_https(
-    web: respx.MockRouter,
-) -> None:
-    web.get(_MANIFEST).mock(side_effect=[_bearer("https://auth.test/token"), found(AMD64)])
-    web.get(url__startswith="https://auth.test/").mock(return_value=_token())
-    await _read()
-    (asked,) = _asked(web, "auth.test")
-    assert asked.headers["authorization"] == _BASIC
+async def test_a_token_server_on_another_host_gets_the_credential_over_https() -> None:
+    network = _network(_bearer("https://auth.test/token"))
+    await _read(network)
+    (asked,) = network.requests("https://auth.test/")
+    assert (asked.method, asked.authorization) == ("GET", _BASIC)
     assert _query(asked) == [
         ("service", "reg.test"),
         ("scope", "repository:team/app:pull"),
         ("client_id", "oci-merge"),
         ("account", "ci"),
     ]
-    first, second = _asked(web, "reg.test")
-    assert "authorization" not in first.headers
-    assert second.headers["authorization"] == "Bearer t0ken"
+    first, second = network.requests("https://reg.test/v2/")
+    assert first.authorization is None
+    assert second.authorization == "Bearer t0ken"
 
 
 @pytest.mark.parametrize(
@@ -95,48 +103,44 @@ async def test_a_token_server_on_another_host_gets_the_credential_over_https(
     ],
 )
 async def test_a_credential_goes_to_no_token_server_that_others_may_listen_to_or_name(
-    realm: str, web: respx.MockRouter
+    realm: str,
 ) -> None:
-    web.get(_MANIFEST).mock(return_value=_bearer(realm))
-    web.route().mock(return_value=_token())
+    network = _network(_bearer(realm))
     with pytest.raises(TransportError, match="token server"):
-        await _read()
-    assert [str(call.request.url) for call in web.calls] == [_MANIFEST]
+        await _read(network)
+    (asked,) = network.requests()
+    assert asked.authorization is None
 
 
 @pytest.mark.parametrize("option", ["plain_http", "insecure"])
 async def test_a_plain_token_server_will_do_where_the_registry_is_spoken_to_no_better(
     option: str, web: respx.MockRouter
 ) -> None:
-    registry = _PLAIN if option == "plain_http" else _MANIFEST
-    web.get(registry).mock(side_effect=[_bearer("http://auth.test/token"), found(AMD64)])
+    url = _MANIFEST.replace("https:", "http:") if option == "plain_http" else _MANIFEST
+    web.get(url).mock(side_effect=[_bearer("http://auth.test/token"), found(AMD64)])
     web.get(url__startswith="http://auth.test/").mock(return_value=_token())
-    await _read(**{option: True})
+    async with opened("reg.test", reads=["team/app"], **_CI | {option: True}) as registry:
+        await ManifestClient(registry).get(reference())
     assert [asked.headers["authorization"] for asked in _asked(web, "auth.test")] == [_BASIC]
 
 
-async def test_a_relative_realm_is_the_registry_s_own(web: respx.MockRouter) -> None:
-    web.get(_MANIFEST).mock(side_effect=[_bearer("/service/token"), found(AMD64)])
-    web.get(url__startswith="https://reg.test/service/token?").mock(return_value=_token())
-    await _read()
-    assert [asked.url.path for asked in _asked(web, "reg.test")][1] == "/service/token"
+async def test_a_relative_realm_is_the_registry_s_own() -> None:
+    network = _network(_bearer("/service/token"))
+    await _read(network)
+    assert network.requests()[1].url.startswith("https://reg.test/service/token?")
 
 
-async def test_a_query_in_the_realm_is_kept_as_it_is_written(web: respx.MockRouter) -> None:
-    realm = "https://auth.test/token?tenant=a%20b&x=%2F"
-    web.get(_MANIFEST).mock(side_effect=[_bearer(realm), found(AMD64)])
-    web.get(url__startswith="https://auth.test/").mock(return_value=_token())
-    await _read()
-    (asked,) = _asked(web, "auth.test")
-    assert asked.url.raw_path.decode().startswith("/token?tenant=a%20b&x=%2F&service=reg.test&")
+async def test_a_query_in_the_realm_is_kept_as_it_is_written() -> None:
+    network = _network(_bearer("https://auth.test/token?tenant=a%20b&x=%2F"))
+    await _read(network)
+    (asked,) = network.requests("https://auth.test/")
+    assert asked.url.startswith("https://auth.test/token?tenant=a%20b&x=%2F&service=reg.test&")
 
 
-async def test_a_challenge_without_a_service_leaves_it_out(web: respx.MockRouter) -> None:
-    bare = challenged('Bearer realm="https://auth.test/token"')
-    web.get(_MANIFEST).mock(side_effect=[bare, found(AMD64)])
-    web.get(url__startswith="https://auth.test/").mock(return_value=_token())
-    await _read()
-    (asked,) = _asked(web, "auth.test")
+async def test_a_challenge_without_a_service_leaves_it_out() -> None:
+    network = _network(challenged('Bearer realm="https://auth.test/token"'))
+    await _read(network)
+    (asked,) = network.requests("https://auth.test/")
     assert "service" not in dict(_query(asked))
 
 
@@ -147,7 +151,7 @@ async def test_a_redirected_token_request_loses_the_credential_at_another_origin
     moved = httpx.Response(307, headers={"location": "https://other.test/token?x=1"})
     web.get(url__startswith="https://auth.test/").mock(return_value=moved)
     web.get(url__startswith="https://other.test/").mock(return_value=_token())
-    await _read()
+    await _read_over_http()
     (asked,) = _asked(web, "other.test")
     assert "authorization" not in asked.headers
 
@@ -159,7 +163,7 @@ async def test_a_redirected_token_request_keeps_the_credential_at_its_own_origin
     moved = httpx.Response(302, headers={"location": "/v2/token?x=1"})
     web.get(url__startswith="https://auth.test/token").mock(return_value=moved)
     web.get("https://auth.test/v2/token?x=1").mock(return_value=_token())
-    await _read()
+    await _read_over_http()
     assert [asked.headers["authorization"] for asked in _asked(web, "auth.test")] == [_BASIC] * 2
 
 
@@ -181,7 +185,7 @@ async def test_where_a_token_request_is_redirected_to_is_checked_like_the_realm(
     web.get(url__startswith="https://auth.test/token").mock(return_value=moved)
     web.route().mock(return_value=_token())
     with pytest.raises(TransportError):
-        await _read()
+        await _read_over_http()
     assert {call.request.url.host for call in web.calls} == {"reg.test", "auth.test"}
     assert {call.request.url.scheme for call in web.calls} == {"https"}
 
@@ -201,13 +205,9 @@ async def test_where_a_token_request_is_redirected_to_is_checked_like_the_realm(
         httpx.Response(200, content=b"\xff\x00binary"),
     ],
 )
-async def test_an_answer_without_a_usable_token_is_an_error(
-    reply: httpx.Response, web: respx.MockRouter
-) -> None:
-    web.get(_MANIFEST).mock(return_value=_bearer("https://auth.test/token"))
-    web.get(url__startswith="https://auth.test/").mock(return_value=reply)
+async def test_an_answer_without_a_usable_token_is_an_error(reply: httpx.Response) -> None:
     with pytest.raises(TransportError, match="holds no token"):
-        await _read()
+        await _read(_network(_bearer("https://auth.test/token"), reply))
 
 
 async def test_a_token_of_more_than_64_kib_is_not_read(web: respx.MockRouter) -> None:
@@ -215,16 +215,14 @@ async def test_a_token_of_more_than_64_kib_is_not_read(web: respx.MockRouter) ->
     long = _token(token="t" * 70_000)
     web.get(url__startswith="https://auth.test/").mock(return_value=long)
     with pytest.raises(ManifestError, match="more than 65536 bytes"):
-        await _read()
+        await _read_over_http()
 
 
 @pytest.mark.parametrize("field", ["token", "access_token"])
-async def test_a_token_may_stand_in_either_field(field: str, web: respx.MockRouter) -> None:
-    web.get(_MANIFEST).mock(side_effect=[_bearer("https://auth.test/token"), found(AMD64)])
-    token = _token(**{field: "this-one"})
-    web.get(url__startswith="https://auth.test/").mock(return_value=token)
-    await _read()
-    assert _asked(web, "reg.test")[-1].headers["authorization"] == "Bearer this-one"
+async def test_a_token_may_stand_in_either_field(field: str) -> None:
+    network = _network(_bearer("https://auth.test/token"), _token(**{field: "this-one"}))
+    await _read(network)
+    assert network.requests("https://reg.test/v2/")[-1].authorization == "Bearer this-one"
 
 
 async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) -> None:
@@ -233,9 +231,11 @@ async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) ->
     web.get(manifest).mock(side_effect=[challenged(realm), found(AMD64)])
     web.get(host="auth.docker.io").mock(return_value=_token())
     async with opened("docker.io", reads=["library/alpine"]) as registry:
-        assert (await registry.get_manifest(parse_reference("alpine:3"))).digest == AMD64.digest
+        assert (
+            await ManifestClient(registry).get(parse_reference("alpine:3"))
+        ).digest == AMD64.digest
     (asked,) = _asked(web, "auth.docker.io")
-    assert _query(asked) == [
+    assert parse_qsl(asked.url.query.decode()) == [
         ("service", "registry.docker.io"),
         ("scope", "repository:library/alpine:pull"),
         ("client_id", "oci-merge"),
@@ -254,24 +254,23 @@ async def test_docker_hub_is_asked_under_its_own_names(web: respx.MockRouter) ->
     ],
 )
 async def test_bearer_is_answered_before_basic_and_nothing_else_is(
-    challenges: list[str], sent: str, web: respx.MockRouter
+    challenges: list[str], sent: str
 ) -> None:
-    web.get(_MANIFEST).mock(side_effect=[challenged(*challenges), found(AMD64)])
-    web.get(url__startswith="https://auth.test/").mock(return_value=_token())
-    await _read()
-    assert _asked(web, "reg.test")[-1].headers["authorization"] == sent
+    network = _network(challenged(*challenges))
+    await _read(network)
+    assert network.requests("https://reg.test/v2/")[-1].authorization == sent
 
 
 @pytest.mark.parametrize(
     "challenges", [[], ["Negotiate"], [""], ['Bearer service="x"'], ["=,\x7f"]]
 )
 async def test_a_401_that_cannot_be_answered_is_an_authentication_error(
-    challenges: list[str], web: respx.MockRouter
+    challenges: list[str],
 ) -> None:
-    web.get(_MANIFEST).mock(return_value=challenged(*challenges))
+    network = _network(challenged(*challenges))
     with pytest.raises(AuthenticationError, match=r"reg\.test wants a login to read reg.test/team"):
-        await _read()
-    assert len(web.calls) == 1
+        await _read(network)
+    assert len(network.requests()) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
@@ -282,7 +281,7 @@ async def test_a_token_server_s_refusal_names_it_and_the_registry(
     reply = httpx.Response(status, json={"errors": [{"code": "DENIED", "message": "no way"}]})
     web.get(url__startswith="https://auth.test/").mock(return_value=reply)
     with pytest.raises(OciMergeError, match="no way") as caught:
-        await _read()
+        await _read_over_http()
     assert "auth.test" in str(caught.value)
     assert "reg.test" in str(caught.value)
     assert len(_asked(web, "auth.test")) == (5 if status in PASSING_STATUSES else 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -27,11 +29,13 @@ from tests.edge.support import (
     asks,
     merge,
     reply,
+    sources,
     tags,
+    until,
     with_tokens,
 )
 
-_CI = {"username": "ci", "password": PASSWORD}
+_CI: dict[str, Any] = {"username": "ci", "password": PASSWORD}
 _WRONG = {"username": "ci", "password": "wr0ng-" + PASSWORD}
 _PUSH = "repository:team/app:pull,push"
 _PULLS = tuple(f"repository:team/app-{name}:pull" for name in ("amd64", "arm64", "armv7"))
@@ -102,6 +106,46 @@ def test_over_tls_one_request_alone_is_challenged(
     assert [seen.status for seen in registry.requests].count(401) == 1
     assert [seen.status for seen in registry.requests[:2]] == [401, 200]
     assert registry.requests[1].path.startswith("/token?")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_merges_side_by_side_are_challenged_once(
+    scheme: str, request: pytest.FixtureRequest, registry: EmbeddedRegistry, tokens: TokenService
+) -> None:
+    name = "server" if scheme == "http" else "tls_server"
+    host = request.getfixturevalue(name).host
+
+    async def scenario() -> None:
+        async with oci_merge.AsyncClient(**_CI) as client:
+            await asyncio.gather(
+                *(
+                    client.merge(f"{host}/bulk/app{number}:1", sources=sources(host))
+                    for number in range(6)
+                )
+            )
+
+    asyncio.run(scenario())
+    assert [seen.status for seen in registry.requests].count(401) == 1
+    assert len(tokens.requests) == 6
+
+
+def test_where_plain_http_is_asked_for_the_first_requests_go_together(
+    server: RunningServer, registry: EmbeddedRegistry, tokens: TokenService
+) -> None:
+    reads = {f"/v2/{name}/manifests/1.0" for name in IMAGES} | {"/v2/team/app/manifests/latest"}
+    arrived: set[str] = set()
+
+    class Gathers(Hook):
+        """Answers none of the first requests before all of them have come."""
+
+        async def before(self, request: Request) -> Response | None:
+            arrived.add(request.url.path)
+            assert await until(lambda: reads <= arrived)
+            return None
+
+    registry.hooks.append(Gathers())
+    merge(server.host, plain_http=True, **_CI)
+    assert len(tokens.requests) == 1
 
 
 def test_an_anonymous_user_gets_a_token_where_everybody_may_have_one(

@@ -18,8 +18,12 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account
 from oci_merge import OciMergeError
 from oci_merge.auth.authorization import Authorization
+from oci_merge.auth.challenge import Challenge, Token
+from oci_merge.auth.logins import Login
 from oci_merge.credentials import Credential
 from oci_merge.http.message import Request, Response
+from oci_merge.registry.manifests import ManifestClient
+from oci_merge.registry.types import RefusedMount, Upload
 from tests.edge.support import (
     CI,
     PASSWORD,
@@ -149,7 +153,7 @@ async def test_the_signature_of_a_redirect_is_not_repeated(
     web.get(host="s3.test").mock(return_value=Found(status, headers=headers))
     async with opened("reg.test") as asked:
         with pytest.raises(OciMergeError) as caught:
-            await asked.get_manifest(reference())
+            await ManifestClient(asked).get(reference())
     _assert_clean(_said(caught.value) + _logged(caplog, "oci_merge"), "s1gnature")
 
 
@@ -170,7 +174,7 @@ async def test_a_token_that_cannot_be_used_is_not_repeated(
     web.get(host="auth.test").mock(return_value=Found(200, json=token))
     async with opened("reg.test", username="ci", password=PASSWORD) as asked:
         with pytest.raises(OciMergeError) as caught:
-            await asked.get_manifest(reference())
+            await ManifestClient(asked).get(reference())
     _assert_clean(_said(caught.value), "t0ken-secret")
 
 
@@ -191,6 +195,18 @@ def test_the_values_that_hold_a_secret_do_not_show_it() -> None:
         Response(
             200, headers, PASSWORD.encode(), f"https://s3.test/?sig={PASSWORD}", True, "HTTP/2"
         ),
+    ]
+    _assert_clean("\n".join(map(repr, values)))
+
+
+def test_the_values_of_tokens_and_uploads_do_not_show_what_is_secret_in_them() -> None:
+    location = f"https://reg.test/v2/a/blobs/uploads/1?_state={PASSWORD}"
+    values = [
+        Token(PASSWORD, 60.0),
+        Challenge("bearer", {"realm": f"https://auth.test/token?key={PASSWORD}"}),
+        Upload(location, 5, 6),
+        RefusedMount("it offered an upload instead", location),
+        Login(Credential("ci", PASSWORD), Authorization(f"Basic {_BASIC}")),
     ]
     _assert_clean("\n".join(map(repr, values)))
 

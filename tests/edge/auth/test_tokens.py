@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +15,9 @@ from fixtures.server import RunningServer, ServerTLS, serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import AccessDeniedError, CredentialError, MountRefusedError
 from oci_merge.auth.authorization import Authorization
+from oci_merge.http.message import Request as SentRequest
+from oci_merge.registry.manifests import ManifestClient
+from tests.edge.fake import FakeNetwork
 from tests.edge.support import (
     AMD64,
     ARM64,
@@ -23,6 +27,8 @@ from tests.edge.support import (
     Answers,
     Matches,
     asks,
+    challenged,
+    found,
     merge,
     opened,
     paths,
@@ -120,9 +126,9 @@ async def test_a_server_that_grants_the_first_scope_alone_is_asked_again_for_eac
     registry.settings.auth = tokens
     reads = ["team/app-amd64", "team/app-arm64"]
     async with opened(server.host, reads=reads, username="ci", password=PASSWORD) as asked:
-        first = await asked.get_manifest(reference("team/app-amd64:1.0", server.host))
-        second = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
-        again = await asked.get_manifest(reference("team/app-arm64:1.0", server.host))
+        first = await ManifestClient(asked).get(reference("team/app-amd64:1.0", server.host))
+        second = await ManifestClient(asked).get(reference("team/app-arm64:1.0", server.host))
+        again = await ManifestClient(asked).get(reference("team/app-arm64:1.0", server.host))
     assert (first.digest, second.digest, again.digest) == (
         AMD64.digest,
         ARM64.digest,
@@ -132,6 +138,33 @@ async def test_a_server_that_grants_the_first_scope_alone_is_asked_again_for_eac
     assert wide.scopes == tuple(f"repository:{name}:pull" for name in reads)
     assert narrow.scopes == ("repository:team/app-arm64:pull",)
     assert len(tokens.requests) <= 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("life", [0.01, 300])
+async def test_a_refused_token_whose_life_is_over_is_renewed_and_another_is_a_denial(
+    life: float,
+) -> None:
+    class Slow(FakeNetwork):
+        """Takes longer than the short life to answer."""
+
+        def _answer(self, request: SentRequest) -> httpx.Response:
+            time.sleep(0.02)
+            return super()._answer(request)
+
+    challenge = challenged('Bearer realm="https://auth.test/token"')
+    network = Slow()
+    network.add("https://reg.test/v2/", challenge, challenge, found(AMD64))
+    token = httpx.Response(200, json={"token": "t0ken", "expires_in": life})
+    network.add("https://auth.test/", token)
+    async with network.opened(username="ci", password=PASSWORD) as registry:
+        read = ManifestClient(registry).get(reference())
+        if life < 1:
+            assert (await read).digest == AMD64.digest
+        else:
+            with pytest.raises(AccessDeniedError):
+                await read
+    assert len(network.requests("https://auth.test/")) == (2 if life < 1 else 1)
 
 
 def test_a_user_who_may_read_but_not_push_is_told_so_and_no_tag_moves(

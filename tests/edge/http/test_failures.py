@@ -26,6 +26,7 @@ from oci_merge import (
 )
 from oci_merge.http.message import Request
 from oci_merge.http.message import Response as Answer
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import (
     IMAGES,
     OLD,
@@ -201,7 +202,7 @@ async def test_a_manifest_of_64_mib_is_not_read_to_its_end() -> None:
     flood = _Flood("200 OK")
     async with speaking(flood) as host, opened(host) as asked:
         with pytest.raises(ManifestError, match="sends more than 4194304 bytes") as caught:
-            await asked.get_manifest(reference(host=host))
+            await ManifestClient(asked).get(reference(host=host))
     assert caught.value.hint
     assert flood.taken < 32 * 2**20  # what lay in buffers on the way is on top of the 4 MiB
 
@@ -211,7 +212,7 @@ async def test_an_error_of_64_mib_is_an_error_with_its_status_and_not_read_eithe
     flood = _Flood("404 Not Found")
     async with speaking(flood) as host, opened(host) as asked:
         with pytest.raises(NotFoundError, match="was not found"):
-            await asked.get_manifest(reference(host=host))
+            await ManifestClient(asked).get(reference(host=host))
     assert flood.taken < 32 * 2**20
 
 

@@ -338,7 +338,7 @@ class _HeldTarget(BlobClient):
         self.given_up = 0
         self.held = asyncio.Event()
 
-    async def has(self, digest: str) -> bool:
+    async def exists(self, digest: str) -> bool:
         return False
 
     async def start(self, digest: str) -> Upload:

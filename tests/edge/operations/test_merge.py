@@ -61,13 +61,17 @@ class _Steps(Hook):
 def _steps(
     auth: BasicAuth | TokenService | None, *, at_best: int, again: bool = False, **options: Any
 ) -> int:
-    """Return in how many dependent steps a merge of three images is done, or done again."""
+    """Return in how many dependent steps a merge of three images is done, or done again.
+
+    The scheme is given: where it is not known, a registry's first request goes ahead to find out.
+    """
     counts: list[int] = []
     while len(counts) < 3 and at_best not in counts:  # a busy machine only ever makes more of them
         steps = _Steps()
         registry = stocked(Settings(auth=auth))
         with serve(registry.app) as server:
-            given = {"template": f"{server.host}/team/app-ARCHVARIANT:1.0"} | options
+            given = {"template": f"{server.host}/team/app-ARCHVARIANT:1.0", "plain_http": True}
+            given |= options
             if again:
                 merge(server.host, tags=["a", "b"], **_CI, **given)
             registry.hooks.append(steps)

@@ -16,6 +16,7 @@ from oci_merge import (
     RegistryError,
     ServerError,
 )
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import opened, reference
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ async def _fails(web: respx.MockRouter, reply: httpx.Response) -> RegistryError:
     web.get(_TAG).mock(return_value=reply)
     async with opened("reg.test", plain_http=True) as registry:
         with pytest.raises(RegistryError) as caught:
-            await registry.get_manifest(reference())
+            await ManifestClient(registry).get(reference())
     return caught.value
 
 

@@ -21,6 +21,8 @@ from oci_merge import (
     UnsupportedMediaTypeError,
 )
 from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest
+from oci_merge.registry.blobs import BlobClient
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import AMD64, ARM64, found, opened, reference
 
 pytestmark = pytest.mark.anyio
@@ -32,12 +34,12 @@ _OTHER = digest_of(b"something else")
 
 async def _get(name: str = "team/app:1.0") -> Manifest:
     async with opened("reg.test", plain_http=True) as registry:
-        return await registry.get_manifest(reference(name))
+        return await ManifestClient(registry).get(reference(name))
 
 
 async def _head(name: str = "team/app:1.0") -> str:
     async with opened("reg.test", plain_http=True) as registry:
-        return await registry.head_manifest(reference(name))
+        return await ManifestClient(registry).head(reference(name))
 
 
 async def _config(image: BuiltImage, size: int | None = None) -> bytes:
@@ -47,7 +49,8 @@ async def _config(image: BuiltImage, size: int | None = None) -> bytes:
         size=image.config.size if size is None else size,
     )
     async with opened("reg.test", plain_http=True) as registry:
-        return await registry.get_config("team/app", config, what="reg.test/team/app:1.0")
+        blobs = BlobClient(registry, "team/app")
+        return await blobs.get_config(config, what="reg.test/team/app:1.0")
 
 
 def _by_digest(image: BuiltImage) -> str:

@@ -19,8 +19,10 @@ from oci_merge import (
     TransportError,
 )
 from oci_merge.http.retry import PASSING_STATUSES
-from oci_merge.registry.types import RefusedMount
-from tests.edge.support import AMD64, PASSWORD, opened
+from oci_merge.registry.blobs import BlobClient
+from oci_merge.registry.manifests import ManifestClient
+from oci_merge.registry.types import RefusedMount, Upload
+from tests.edge.support import AMD64, PASSWORD, opened, reference
 
 pytestmark = pytest.mark.anyio
 
@@ -32,13 +34,14 @@ _UPLOAD = f"{_UPLOADS}1234?_state=a%2Bb%3D"
 async def _mount(web: respx.MockRouter, reply: httpx.Response) -> RefusedMount | None:
     web.post(url__startswith=_UPLOADS).mock(return_value=reply)
     async with opened("reg.test", plain_http=True) as registry:
-        return await registry.mount_blob("team/app", _BLOB, "team/app-amd64")
+        return await BlobClient(registry, "team/app").mount(_BLOB, "team/app-amd64")
 
 
 async def _put(reply: httpx.Response, web: respx.MockRouter, identifier: str = "latest") -> None:
+    at = reference(f"team/app{'@' if ':' in identifier else ':'}{identifier}")
     web.put(f"http://reg.test/v2/team/app/manifests/{identifier}").mock(return_value=reply)
     async with opened("reg.test", plain_http=True) as registry:
-        await registry.put_manifest("team/app", identifier, AMD64.media_type, AMD64.manifest)
+        await ManifestClient(registry).put(at, AMD64.media_type, AMD64.manifest)
 
 
 async def test_a_mount_names_blob_and_source_and_has_no_body(web: respx.MockRouter) -> None:
@@ -91,7 +94,7 @@ async def test_a_registry_that_fails_to_mount_has_not_refused(
 async def test_an_upload_is_cancelled_at_its_own_url(upload: str, web: respx.MockRouter) -> None:
     web.delete(url__startswith=_UPLOADS).mock(return_value=httpx.Response(204))
     async with opened("reg.test", plain_http=True) as registry:
-        await registry.cancel_upload("team/app", upload)
+        await BlobClient(registry, "team/app").cancel(Upload(upload))
     assert [str(call.request.url) for call in web.calls] == [_UPLOAD]
 
 
@@ -101,7 +104,7 @@ async def test_a_registry_that_cancels_no_upload_is_not_blamed(
 ) -> None:
     web.delete(url__startswith=_UPLOADS).mock(return_value=httpx.Response(status))
     async with opened("reg.test", plain_http=True) as registry:
-        await registry.cancel_upload("team/app", _UPLOAD)
+        await BlobClient(registry, "team/app").cancel(Upload(_UPLOAD))
     assert web.calls.call_count == (5 if status in PASSING_STATUSES else 1)
 
 
@@ -111,7 +114,7 @@ async def test_an_upload_that_cannot_be_cancelled_for_lack_of_an_answer_is_an_er
     web.delete(url__startswith=_UPLOADS).mock(side_effect=httpx.ReadError)
     async with opened("reg.test", plain_http=True) as registry:
         with pytest.raises(TransportError):
-            await registry.cancel_upload("team/app", _UPLOAD)
+            await BlobClient(registry, "team/app").cancel(Upload(_UPLOAD))
 
 
 @pytest.mark.parametrize("upload", ["https://reg.test/x", "http://other.test/x", "http://[bad"])
@@ -119,7 +122,7 @@ async def test_no_other_origin_is_asked_to_cancel_an_upload(
     upload: str, web: respx.MockRouter
 ) -> None:
     async with opened("reg.test", plain_http=True, username="ci", password=PASSWORD) as registry:
-        await registry.cancel_upload("team/app", upload)
+        await BlobClient(registry, "team/app").cancel(Upload(upload))
     assert web.calls.call_count == 0
 
 
