@@ -14,6 +14,7 @@ from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIAB
 from oci_merge.errors import UsageError
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
+from oci_merge.http.timings import Timings
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
 from oci_merge.options import RegistryOptions
@@ -57,6 +58,9 @@ class AsyncClient:
         UsageError: one half of a login is missing, or ``concurrency`` is not positive.
         RuntimeError: by its methods, once it is closed.
     """
+
+    #: How long to wait for what; tests set others.
+    _timings = Timings()
 
     def __init__(
         self,
@@ -219,6 +223,7 @@ class AsyncClient:
                 name,
                 self._source_options if is_other else self._options,
                 environ=_without_login(os.environ) if is_other else None,
+                timings=self._timings,
             )
         return self._hosts[key]
 

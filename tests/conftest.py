@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
-from oci_merge.http import retry
+from oci_merge.client import AsyncClient
+from oci_merge.http.timings import Timings
 
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
@@ -79,9 +80,12 @@ def home(_developer_environment_hidden: None) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries follow at once, but for those that a server puts off."""
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.001)
+def _timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries follow at once, but for those that a server puts off, and open nothing ahead.
+
+    Otherwise connections would be opened ahead in some runs of a test and not in others.
+    """
+    monkeypatch.setattr(AsyncClient, "_timings", Timings.for_tests())
 
 
 @contextmanager
@@ -135,13 +139,3 @@ def _required() -> bool:
 
 def _refusal(reason: str) -> str:
     return f"{REQUIRE_REAL_REGISTRY}=1 allows no skip of a real_registry test, yet: {reason}"
-
-
-@pytest.fixture(autouse=True)
-def near(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No registry of this process counts as far away, however slow the machine is.
-
-    Else connections would be opened ahead in some runs of a test and not in others.
-    """
-    monkeypatch.setattr("oci_merge.http.transport.FAR", 3600.0)
-    monkeypatch.setattr("oci_merge.http.transport.HEAD_START", 3600.0)

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Scope
 from oci_merge.auth.identities import Authenticator
-from oci_merge.errors import TransportError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.session import Session
 from oci_merge.registry.host import RegistryHost
@@ -47,7 +46,6 @@ class Asker:
 
     def __init__(self, host: RegistryHost, session: Session, auth: Authenticator) -> None:
         self._host = host
-        self._transport = host.transport
         self._session = session
         self._auth = auth
 
@@ -76,28 +74,8 @@ class Asker:
 
     async def _open(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send a first time."""
-        if not self._transport.is_settled:
-            response = await self._session.send_in_clear(request)
-            if response is not None:
-                return await self._judge(response, scopes, None, began)
-            async with self._host.opening:
-                if not self._transport.is_settled:
-                    return await self._ahead(request, scopes, began)
         used = await self._auth.current(scopes, began)
         return await self._as(used, request, scopes, began)
-
-    async def _ahead(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
-        """Send what goes ahead; where nobody answers it, those who wait do not try again."""
-        if error := self._host.unreachable_since(began):
-            raise error.with_traceback(None)
-        used = await self._auth.current(scopes, began)
-        try:
-            return await self._as(used, request, scopes, began)
-        except TransportError as error:
-            if not self._transport.is_settled:
-                self._transport.start_over()
-                self._host.note_unreachable(error, time.monotonic())
-            raise
 
     async def _as(
         self, used: Authorization | None, request: Request, scopes: Sequence[Scope], began: float

@@ -33,7 +33,6 @@ class TokenClient:
 
     def __init__(self, session: Session, credential: Credential | None) -> None:
         self._session = session
-        self._transport = session.transport
         self._credential = credential
         self._posts = bool(credential and credential.identity_token)
 
@@ -99,15 +98,15 @@ class TokenClient:
         )
 
     def _resolve(self, realm: str) -> str:
-        return check_token_server(realm, self._transport.origin)
+        return check_token_server(realm, self._session.origin)
 
     def _attempt(self, realm: str, method: str, scopes: Sequence[Scope]) -> Attempt:
-        registry = self._transport.registry
+        registry = self._session.registry
         names = [scope.resource.removeprefix("repository:") for scope in scopes]
         return Attempt(
             action="get a token for",
             subject=listed([f"{registry}/{printable(name)}" for name in names]),
-            registry=self._transport.registry,
+            registry=self._session.registry,
             method=method,
             user=self.user,
             server=f"the token server {shown_host(realm)}",

@@ -29,6 +29,13 @@ class Origin:
     url: str
     is_insecure: bool = False
 
+    def owns(self, url: str) -> bool:
+        """Say whether a path or URL is this origin's own, so that its credentials may go there."""
+        try:
+            return same_origin(urljoin(self.url, url), self.url)
+        except ValueError:
+            return False
+
 
 def same_origin(one: str, other: str) -> bool:
     """Say whether two URLs have the same scheme, host and port (RFC 6454).

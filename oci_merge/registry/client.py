@@ -68,7 +68,7 @@ class RegistryClient:
     ) -> None:
         self.name = host.name
         self._host = host
-        self._transport = host.transport
+        self.timings = host.transport.timings
         self._session = Session(
             host.transport,
             retries=host.options.retries,
@@ -82,7 +82,7 @@ class RegistryClient:
 
     async def open_ahead(self, requests: int) -> None:
         """Make ready for so many requests side by side (``Transport.open_ahead``)."""
-        await self._transport.open_ahead(requests)
+        await self._session.open_ahead(requests)
 
     async def get_manifest(self, reference: Reference) -> Manifest:
         """Fetch a manifest or an index ("Pulling manifests").
@@ -212,7 +212,7 @@ class RegistryClient:
         Raises:
             TransportError: it did not answer.
         """
-        if not self._transport.is_own(upload):
+        if not self._session.origin.owns(upload):
             return
         doing = _Doing("cancel", f"an upload to {repository}", [pull_push(repository)])
         with contextlib.suppress(RegistryError):
@@ -343,9 +343,9 @@ class RegistryClient:
         Raises:
             TransportError: they may not.
         """
-        if not may_leave and not self._transport.is_own(location):
+        if not may_leave and not self._session.origin.owns(location):
             raise TransportError(f"{self.name} wants the upload to go to another host")
-        return check_upload_url(location, self._transport.origin)
+        return check_upload_url(location, self._session.origin)
 
     async def _send(self, request: Request, doing: _Doing) -> Response:
         """Send a request, answer challenges, and pass on what the registry warns of.
@@ -353,7 +353,7 @@ class RegistryClient:
         Raises:
             AuthenticationError, AccessDeniedError: the registry answers 401 whatever it is given.
         """
-        if not self._transport.is_own(request.url):
+        if not self._session.origin.owns(request.url):
             return replace(await self._session.send(request), cross_origin=True)
         outcome = await self._asker.ask(request, doing.scopes)
         response = outcome.response

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from oci_merge.auth.identities import Logins
 from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
-from oci_merge.errors import TransportError
+from oci_merge.http.timings import Timings
 from oci_merge.http.transport import Transport
 from oci_merge.options import RegistryOptions
 
@@ -21,9 +21,9 @@ class RegistryHost:
         options: how to reach it, and as whom; without a user, a credential is looked for when the
             registry asks.
         environ: the environment to find credentials in; the process's own where it is left out.
+        timings: how long to wait for what.
 
     Attributes:
-        opening: held by the request that goes ahead while the protocol is not known.
         proving: held by the request that tries a password.
         has_put_tags: whether a run has put several tags, each by a request of its own.
         takes_tags: whether it takes several tags in one request; None as long as nobody knows.
@@ -38,10 +38,11 @@ class RegistryHost:
         options: RegistryOptions | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.name = name
         self.options = options = options or RegistryOptions()
-        self.transport = Transport(name, options)
+        self.transport = Transport(name, options, timings)
         self.logins = Logins(
             CredentialSearch(
                 name,
@@ -52,11 +53,9 @@ class RegistryHost:
                 else None,
             )
         )
-        self.opening = asyncio.Lock()
         self.proving = asyncio.Lock()
         self.has_put_tags = False
         self.takes_tags: bool | None = None
-        self._unreachable: tuple[float, TransportError] | None = None
 
     async def __aenter__(self) -> RegistryHost:
         return self
@@ -72,13 +71,3 @@ class RegistryHost:
     async def aclose(self) -> None:
         """Close every connection."""
         await self.transport.aclose()
-
-    def note_unreachable(self, error: TransportError, now: float) -> None:
-        """Note that the request that went ahead got no answer, for those that wait for it."""
-        self._unreachable = now, error
-
-    def unreachable_since(self, began: float) -> TransportError | None:
-        """Return why the registry could not be reached after ``began``, if it could not."""
-        if self._unreachable is None or self._unreachable[0] < began:
-            return None
-        return self._unreachable[1]

@@ -11,7 +11,7 @@ import trustme
 
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer, ServerTLS, serve
-from tests.edge.support import server_tls, stocked
+from tests.edge.support import note_waits, server_tls, stocked
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +64,9 @@ def server(registry: EmbeddedRegistry) -> Iterator[RunningServer]:
     """The registry's server."""
     with serve(registry.app) as running:
         yield running
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that retries and rate limits would have waited; none of them does."""
+    return note_waits(monkeypatch)
