@@ -7,10 +7,12 @@ so that a run that was to try a real registry cannot pass without one.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -86,6 +88,16 @@ def _timings(monkeypatch: pytest.MonkeyPatch) -> None:
     Otherwise connections would be opened ahead in some runs of a test and not in others.
     """
     monkeypatch.setattr(AsyncClient, "_timings", Timings.for_tests())
+
+
+@pytest.fixture
+def set_timings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes how long the clients of a test wait for what; takes fields of ``Timings``."""
+
+    def change(**fields: Any) -> None:
+        monkeypatch.setattr(AsyncClient, "_timings", replace(AsyncClient._timings, **fields))
+
+    return change
 
 
 @contextmanager

@@ -74,6 +74,12 @@ class Asker:
 
     async def _open(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send a first time."""
+        if not self._host.is_open and self._session.origin.url.startswith("https:"):
+            async with self._host.opening:
+                if not self._host.is_open:
+                    outcome = await self._as(None, request, scopes, began)
+                    self._host.is_open = True
+                    return outcome
         used = await self._auth.current(scopes, began)
         return await self._as(used, request, scopes, began)
 

@@ -32,9 +32,6 @@ _WANT_CHUNKS = frozenset({307, 308, 411, 413})
 _RANGE_REFUSED = 416
 #: How often sending a chunk may fail in a row.
 _MAX_FAILURES = 3
-_PAUSE = 0.5
-#: How long giving up an upload may take, in seconds.
-_GRACE = 2.0
 
 
 class Copier:
@@ -116,7 +113,7 @@ class _Copy:
         """
         if self._upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout(self._target.timings.closing):
                     await self._target.cancel(self._upload)
         self._upload = None
 
@@ -182,7 +179,7 @@ class _Copy:
                 failures += 1
                 if failures > _MAX_FAILURES or not _may_resume(error):
                     raise
-                await asyncio.sleep(_PAUSE * failures)
+                await asyncio.sleep(self._target.timings.chunk_retry * failures)
                 arrived = await self._arrived(offset)
                 if not offset <= arrived <= offset + len(chunk):
                     raise

@@ -12,7 +12,7 @@ from oci_merge._text import listed
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
 from oci_merge.model.reference import Reference
-from oci_merge.operations.transfer import SETTLING, TransferRunner
+from oci_merge.operations.transfer import TransferRunner
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.transfers import Transfers
 from oci_merge.registry.client import RegistryClient
@@ -146,7 +146,7 @@ class Publisher:
             # It does not have what the present index lists, or not with all its blobs.
             await self._transfers.run(plan.expected)
         if plan.transfers.children:
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(self._registry.timings.settling)
         return await self._move(plan, list(failures))
 
     async def _move_one_by_one(self, plan: Plan, failures: _Failures, tried: int) -> _Failures:

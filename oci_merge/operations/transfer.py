@@ -21,10 +21,6 @@ from oci_merge.registry.hints import Refusal, registry_hint
 from oci_merge.registry.types import RefusedMount, Upload
 from oci_merge.registry.verified_put import add_hint, misses_content, put_manifest
 
-#: How long requests under way may take to end after a run was broken off, in seconds.
-_GRACE = 2.0
-#: How long a registry that does not see yet what it has just taken is left alone, in seconds.
-SETTLING = 1.0
 _Mounted = dict[str, asyncio.Future[RefusedMount | None]]
 
 
@@ -91,7 +87,7 @@ class TransferRunner:
         """Let what was sent come to its end, so that no upload session is left open."""
         if not self._under_way:
             return
-        _, late = await asyncio.wait(self._under_way, timeout=_GRACE)
+        _, late = await asyncio.wait(self._under_way, timeout=self._registry.timings.closing)
         for task in late:
             task.cancel()
 
@@ -164,7 +160,7 @@ class TransferRunner:
             if not child.blobs or not misses_content(error):
                 raise
             # Some registries see a blob a moment later than they mount it.
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(self._registry.timings.settling)
             await self._put(child)
         self._emit(StageAdvanced("children", child.manifest.digest))
 

@@ -24,6 +24,8 @@ class RegistryHost:
         timings: how long to wait for what.
 
     Attributes:
+        opening: held by the request that answers the challenge for all.
+        is_open: whether it has been answered.
         proving: held by the request that tries a password.
         has_put_tags: whether a run has put several tags, each by a request of its own.
         takes_tags: whether it takes several tags in one request; None as long as nobody knows.
@@ -53,6 +55,8 @@ class RegistryHost:
                 else None,
             )
         )
+        self.opening = asyncio.Lock()
+        self.is_open = False
         self.proving = asyncio.Lock()
         self.has_put_tags = False
         self.takes_tags: bool | None = None

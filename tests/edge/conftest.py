@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,6 @@ def server(registry: EmbeddedRegistry) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(set_timings: Callable[..., None]) -> list[float]:
     """The seconds that retries and rate limits would have waited; none of them does."""
-    return note_waits(monkeypatch)
+    return note_waits(set_timings)

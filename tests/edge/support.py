@@ -7,11 +7,9 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import httpx
-import pytest
 import trustme
 from starlette.requests import Request
 from starlette.responses import Response
@@ -123,16 +121,15 @@ def session(
     )
 
 
-def note_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let nothing that a client sends wait; return the list to which the seconds are appended."""
+def note_waits(set_timings: Callable[..., None]) -> list[float]:
+    """Let no retry wait; return the list to which the seconds are appended instead."""
     seconds: list[float] = []
 
     async def sleep(wait: float) -> None:
         seconds.append(wait)
         await asyncio.sleep(0)
 
-    timings = replace(AsyncClient._timings, sleep=sleep)
-    monkeypatch.setattr(AsyncClient, "_timings", timings)
+    set_timings(sleep=sleep)
     return seconds
 
 

@@ -160,12 +160,12 @@ def served() -> Iterator[tuple[EmbeddedRegistry, str, EmbeddedRegistry, str]]:
 
 @pytest.fixture
 def rig(
-    served: tuple[EmbeddedRegistry, str, EmbeddedRegistry, str], monkeypatch: pytest.MonkeyPatch
+    served: tuple[EmbeddedRegistry, str, EmbeddedRegistry, str], set_timings: Callable[..., None]
 ) -> Iterator[Rig]:
     """The registry as it was, and nothing for the event loop to complain about."""
     registry, host, other, elsewhere = served
     other.requests.clear()
-    made = Rig(registry, host, elsewhere, note_waits(monkeypatch))
+    made = Rig(registry, host, elsewhere, note_waits(set_timings))
     yield made
     registry.hooks.clear()
     for record in other.requests:  # nothing of ours may be told to another origin

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import httpcore
@@ -38,10 +37,9 @@ _PING = Request("GET", "/v2/")
 
 
 @pytest.fixture
-def far(monkeypatch: pytest.MonkeyPatch) -> None:
+def far(set_timings: Callable[..., None]) -> None:
     """Every registry counts as far away."""
-    timings = replace(Timings.for_tests(), far=0.0, plain_alone=0.0)
-    monkeypatch.setattr(oci_merge.AsyncClient, "_timings", timings)
+    set_timings(far=0.0, plain_alone=0.0)
 
 
 class _Counted:
