@@ -15,6 +15,7 @@ from oci_merge.credentials import given_credential
 from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
+from oci_merge.http.timings import Timings
 from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
@@ -58,6 +59,9 @@ class AsyncClient:
         UsageError: an argument is of a wrong type or out of range, or half of a login is missing.
         RuntimeError: raised by its methods if the client is closed before they end.
     """
+
+    #: How long to wait for what; tests set others.
+    _timings = Timings()
 
     def __init__(self, **keywords: Unpack[ClientCall]) -> None:
         check_names("AsyncClient", ClientCall, keywords)
@@ -206,6 +210,7 @@ class AsyncClient:
                 name,
                 self._source_options if is_other else self._options,
                 environ=_without_login(os.environ) if is_other else None,
+                timings=self._timings,
             )
         return self._hosts[key]
 

@@ -7,15 +7,18 @@ so that a run that was to try a real registry cannot pass without one.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from oci_merge.http import retry
+from oci_merge.client import AsyncClient
+from oci_merge.http.timings import Timings
 
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
@@ -79,9 +82,22 @@ def home(_developer_environment_hidden: None) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries follow at once, but for those that a server puts off."""
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.001)
+def _timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries follow at once, but for those that a server puts off, and open nothing ahead.
+
+    Otherwise connections would be opened ahead in some runs of a test and not in others.
+    """
+    monkeypatch.setattr(AsyncClient, "_timings", Timings.for_tests())
+
+
+@pytest.fixture
+def set_timings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes how long the clients of a test wait for what; takes fields of ``Timings``."""
+
+    def change(**fields: Any) -> None:
+        monkeypatch.setattr(AsyncClient, "_timings", replace(AsyncClient._timings, **fields))
+
+    return change
 
 
 @contextmanager
@@ -135,13 +151,3 @@ def _required() -> bool:
 
 def _refusal(reason: str) -> str:
     return f"{REQUIRE_REAL_REGISTRY}=1 allows no skip of a real_registry test, yet: {reason}"
-
-
-@pytest.fixture(autouse=True)
-def near(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No registry of this process counts as far away, however slow the machine is.
-
-    Else connections would be opened ahead in some runs of a test and not in others.
-    """
-    monkeypatch.setattr("oci_merge.http.transport.FAR", 3600.0)
-    monkeypatch.setattr("oci_merge.http.transport.HEAD_START", 3600.0)

@@ -16,8 +16,6 @@ from oci_merge.credentials.credential import Credential
 from oci_merge.credentials.documents import parse_helper_reply
 from oci_merge.errors import CredentialError
 
-#: Seconds that a helper may take; it may have to ask a cloud's server.
-TIME_LIMIT = 30.0
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 #: The text by which a helper says that it has no credential; the protocol has no status for it.
 _NOT_FOUND = "credentials not found in native keychain"
@@ -28,10 +26,12 @@ class Helpers:
 
     Args:
         environ: the environment: its ``PATH`` is searched, and helpers run with it.
+        time_limit: how long a helper may take, in seconds; it may have to ask a cloud's server.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *, time_limit: float = 30.0) -> None:
         self._environ = dict(environ)
+        self._time_limit = time_limit
         self._answers: dict[tuple[str, str], Credential | None] = {}
 
     def ask(self, name: str, server: str, *, named_by: str) -> Credential | None:
@@ -69,7 +69,9 @@ class Helpers:
                 f"{what} is not on the PATH",
                 hint="install it, or remove it from credsStore or credHelpers and log in again",
             )
-        status, stdout, stderr = _communicate(program, server, self._environ, what)
+        status, stdout, stderr = _communicate(
+            program, server, self._environ, what, self._time_limit
+        )
         if status == 0:
             return parse_helper_reply(stdout, what=what.removesuffix(","))
         reason = _reason(stdout) or _reason(stderr)
@@ -82,7 +84,7 @@ class Helpers:
 
 
 def _communicate(
-    program: str, server: str, environ: Mapping[str, str], what: str
+    program: str, server: str, environ: Mapping[str, str], what: str, time_limit: float
 ) -> tuple[int, bytes, bytes]:
     """Run a helper; return its exit status, stdout and stderr.
 
@@ -103,11 +105,11 @@ def _communicate(
     # keep its stdout open.
     with process:
         try:
-            stdout, stderr = process.communicate(server.encode(), timeout=TIME_LIMIT)
+            stdout, stderr = process.communicate(server.encode(), timeout=time_limit)
         except subprocess.TimeoutExpired:
             process.kill()
             raise CredentialError(
-                f"{what} did not answer for {printable(server)} within {TIME_LIMIT:g} seconds",
+                f"{what} did not answer for {printable(server)} within {time_limit:g} seconds",
                 hint="run it by hand: it may be waiting for input, or for a server",
             ) from None
         except BaseException:

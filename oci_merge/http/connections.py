@@ -1,56 +1,83 @@
-"""httpx's clients for one registry and for the hosts that it points at, made when first needed."""
+"""The httpx transport: connections to one registry and to the hosts that it points at.
+
+It stands on httpcore's public connection classes with a network backend and a pool of ours, since
+httpx's own transport offers neither.
+"""
 
 from __future__ import annotations
 
 import os
 import ssl
-from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
-from typing import Literal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import h2.exceptions
+import h11
+import httpcore
 import httpx
 
-from oci_merge._version import __version__
 from oci_merge.errors import TransportError
 from oci_merge.http.dialer import Dialer
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
+from oci_merge.http.timings import Timings
 from oci_merge.http.tls import find_trust, public_context
 from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
 from oci_merge.options import RegistryOptions
 
-#: Enough for the mounts of eight platforms at once; idle ones are kept, since the next step
-#: needs them again.
-CONNECTIONS = 64
-#: Idle connections are kept for so many seconds, since the next step needs them again.
-_LIMITS = httpx.Limits(keepalive_expiry=30)
-#: How long to wait for a connection, and for what comes next on it, unless the caller says.
-_CONNECT_SECONDS = 15.0
-_ANSWER_SECONDS = 60.0
-#: A registry answers a large upload only once its storage has put it together.
-_STREAM_SECONDS = 300.0
-
-#: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, ``plain`` has no
-#: TLS at all; ``cross_origin`` is for other hosts, and has none of the registry's TLS settings.
-#: Bodies of any length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream``
-#: to others: some registries end an HTTP/2 connection under a long upload.
+#: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, and ``plain`` has no
+#: TLS. ``foreign`` is for other hosts and has none of the registry's TLS settings. Bodies of any
+#: length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream`` to other hosts:
+#: some registries end an HTTP/2 connection under a long upload.
 Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]
+#: The key of ``httpx.Request.extensions`` under which a request names its kind.
+KIND = "oci_merge.kind"
+#: Enough for the mounts of eight platforms side by side; a server has to bear them all.
+CONNECTIONS = 64
+
 _HTTP2 = frozenset({"h2", "foreign"})
+#: httpx's exception for each of httpcore's, by the most special class first.
+_HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
+    httpcore.ConnectTimeout: httpx.ConnectTimeout,
+    httpcore.ReadTimeout: httpx.ReadTimeout,
+    httpcore.WriteTimeout: httpx.WriteTimeout,
+    httpcore.TimeoutException: httpx.TimeoutException,
+    httpcore.ConnectError: httpx.ConnectError,
+    httpcore.ReadError: httpx.ReadError,
+    httpcore.WriteError: httpx.WriteError,
+    httpcore.NetworkError: httpx.NetworkError,
+    httpcore.ProxyError: httpx.ProxyError,
+    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
+    httpcore.LocalProtocolError: httpx.LocalProtocolError,
+    httpcore.ProtocolError: httpx.RemoteProtocolError,
+    # httpcore lets these through where a server breaks the protocol within a body.
+    h2.exceptions.H2Error: httpx.RemoteProtocolError,
+    h11.ProtocolError: httpx.RemoteProtocolError,
+    OSError: httpx.NetworkError,  # ssl.SSLError is one
+    # An HTTP/2 status that is no number. What else is a ValueError is a bug; see _is_ours.
+    ValueError: httpx.RemoteProtocolError,
+}
 
 
-class Clients:
-    """The clients for one registry, by kind and by the proxy that they use.
+class Connections(httpx.AsyncBaseTransport):
+    """Pools of connections for one registry, by kind and by proxy, made when first needed.
+
+    No setting that is for the registry serves another host. httpx reads nothing of the
+    environment, since it does not know networks in ``NO_PROXY``.
 
     Args:
         registry: the authority, or ``docker.io``.
-        options: how to reach it; over plain HTTP, no file of certificates is read.
+        options: how to reach it. For plain HTTP no file of certificates is read.
+        timings: how long connections are waited for and kept.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
     """
 
-    def __init__(self, registry: str, options: RegistryOptions) -> None:
+    def __init__(self, registry: str, options: RegistryOptions, timings: Timings) -> None:
         self._authority = registry_endpoint(registry)
         self._proxies = find_proxies(os.environ)
         self._trust = None if options.plain_http else find_trust(registry, options)
@@ -58,19 +85,34 @@ class Clients:
             self._trust.check()
         self._insecure = options.insecure
         self._seconds = options.timeout
-        self._clients: dict[tuple[Kind, str | None], httpx.AsyncClient] = {}
-        self._dialers: dict[Kind, Dialer] = {}
+        self._timings = timings
+        self._pools: dict[tuple[Kind, str | None], Pool] = {}
+        self._dialers: list[Dialer] = []
+        self._direct: dict[Kind, Dialer] = {}
 
-    def client(self, kind: Kind, url: str) -> httpx.AsyncClient:
-        """Return the client of a kind for a URL.
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request over a connection of its kind (httpx's interface).
 
         Raises:
+            httpx.TransportError: no usable response came.
             TransportError: the URL's proxy, or a file of certificates, cannot be used.
         """
-        proxy = self._proxies.url_for(url)
-        if (kind, proxy) not in self._clients:
-            self._clients[kind, proxy] = self._new(kind, proxy)
-        return self._clients[kind, proxy]
+        pool = self._pool(request.extensions[KIND], str(request.url))
+        with _raised_as_httpx():
+            response = await pool.handle_async_request(_for_httpcore(request))
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            await pool.aclose()
+        for dialer in self._dialers:
+            await dialer.aclose()
 
     def proxy_of(self, url: str) -> str:
         """Return the host and port of a URL's proxy, without its password; empty for none."""
@@ -78,93 +120,99 @@ class Clients:
         return httpx.URL(proxy).netloc.decode() if proxy else ""
 
     async def connected(self, kind: Kind) -> None:
-        """Wait until a client has connected to the registry, where no proxy leads there.
+        """Wait until a request has a connection to the registry, where no proxy leads there.
 
         Raises:
             TransportError, UsageError: a file of certificates cannot be used.
         """
-        self.client(kind, self._url(kind))
-        if kind in self._dialers:
-            await self._dialers[kind].connected.wait()
+        if (dialer := self._dialer(kind)) is not None:
+            await dialer.connected.wait()
 
     def open_ahead(self, kind: Kind, count: int) -> None:
-        """Begin to open connections to the registry, for the next requests to find.
+        """Begin to open connections to the registry for the next requests.
 
         Where a proxy leads there, nothing is done.
 
         Args:
-            kind: of which client.
-            count: how many.
+            kind: their kind.
+            count: how many there should be, with those that are open.
 
         Raises:
             TransportError, UsageError: a file of certificates cannot be used.
         """
-        url = self._url(kind)
+        if (dialer := self._dialer(kind)) is not None:
+            dialer.open_ahead(
+                count,
+                tls=None if kind == "plain" else self._tls(kind),
+                protocols=["http/1.1", "h2"] if kind in _HTTP2 else ["http/1.1"],
+                timeout=self._seconds or self._timings.connect,
+            )
+
+    def _dialer(self, kind: Kind) -> Dialer | None:
+        url = f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
         if self._proxies.url_for(url):
-            return
-        self.client(kind, url)
-        self._dialers[kind].open_ahead(
-            count,
-            tls=None if kind == "plain" else self._tls(kind),
-            protocols=["http/1.1", "h2"] if kind in _HTTP2 else ["http/1.1"],
-            timeout=self._seconds or _CONNECT_SECONDS,
+            return None
+        self._pool(kind, url)
+        return self._direct[kind]
+
+    def _pool(self, kind: Kind, url: str) -> Pool:
+        proxy = self._proxies.url_for(url)
+        if (kind, proxy) not in self._pools:
+            connect = self._proxied(kind, proxy) if proxy else self._directly(kind)
+            self._pools[kind, proxy] = Pool(connect)
+        return self._pools[kind, proxy]
+
+    def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
+        self._direct[kind] = self._new_dialer("http" if kind == "plain" else "https")
+        return partial(
+            httpcore.AsyncHTTPConnection,
+            ssl_context=self._tls(kind),
+            http2=kind in _HTTP2,
+            keepalive_expiry=self._timings.keep_alive,
+            network_backend=self._direct[kind],
         )
 
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for client in self._clients.values():
-            await client.aclose()
-        for dialer in self._dialers.values():
-            await dialer.aclose()
-
-    def _new(self, kind: Kind, proxy: str | None) -> httpx.AsyncClient:
+    def _proxied(
+        self, kind: Kind, url: str
+    ) -> Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]:
+        """Return the function of httpcore that makes connections through a proxy."""
+        options: dict[str, Any] = {
+            "ssl_context": self._tls(kind),
+            "http2": kind in _HTTP2,
+            "keepalive_expiry": self._timings.keep_alive,
+            "network_backend": self._new_dialer("http"),
+        }
         try:
-            client = httpx.AsyncClient(
-                transport=self._transport(kind, proxy),
-                timeout=self._timeout(kind),
-                follow_redirects=False,
-                trust_env=False,
-                headers={"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"},
+            proxy = httpx.Proxy(url)
+            at = httpcore.URL(
+                scheme=proxy.url.raw_scheme,
+                host=proxy.url.raw_host,
+                port=proxy.url.port,
+                target=proxy.url.raw_path,
             )
-        except (ImportError, ValueError, httpx.InvalidURL):
-            # What is wrong with it is not repeated: a proxy's URL may hold a password.
+            if proxy.url.scheme.startswith("socks5"):
+                return httpcore.AsyncSOCKSProxy(
+                    at, proxy_auth=proxy.raw_auth, **options
+                ).create_connection
+            return httpcore.AsyncHTTPProxy(
+                at,
+                proxy_auth=proxy.raw_auth,
+                proxy_ssl_context=self._public if proxy.url.scheme == "https" else None,
+                **options,
+            ).create_connection
+        except (ValueError, RuntimeError, httpx.InvalidURL):  # RuntimeError: no SOCKS here
+            # The reason is not repeated: a proxy's URL may hold a password.
             raise TransportError(
                 "a proxy that the environment names cannot be used",
                 hint="give HTTPS_PROXY, HTTP_PROXY and ALL_PROXY http:// or https:// URLs, "
                 "or unset them",
             ) from None
-        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        return client
 
-    def _transport(self, kind: Kind, proxy: str | None) -> httpx.AsyncHTTPTransport:
-        transport = httpx.AsyncHTTPTransport(
-            http2=kind in _HTTP2,
-            verify=self._tls(kind),
-            limits=_LIMITS,
-            trust_env=False,
-            proxy=self._proxy(proxy) if proxy else None,
-        )
-        # httpx has no words for either: how connections are opened, and how they are shared out.
-        made = transport._pool
-        if proxy is None:
-            self._dialers[kind] = made._network_backend = Dialer(*self._address(kind))
-        transport._pool = Pool(made.create_connection)  # type: ignore[assignment]
-        return transport
-
-    def _url(self, kind: Kind) -> str:
-        """Return the registry's URL, as a client of this kind has it."""
-        return f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
-
-    def _address(self, kind: Kind) -> tuple[str, int]:
-        """Return the registry's host and port."""
-        parts = urlsplit(self._url(kind))
-        return parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
-
-    def _timeout(self, kind: Kind) -> httpx.Timeout:
-        """Return how long to wait; for a free connection, that is as long as it takes."""
-        answer = _STREAM_SECONDS if "stream" in kind else _ANSWER_SECONDS
-        connect = self._seconds or _CONNECT_SECONDS
-        return httpx.Timeout(self._seconds or answer, connect=connect, pool=None)
+    def _new_dialer(self, scheme: str) -> Dialer:
+        parts = urlsplit(f"{scheme}://{self._authority}")
+        port = parts.port or DEFAULT_PORTS[scheme]
+        self._dialers.append(Dialer(parts.hostname or "", port, self._timings))
+        return self._dialers[-1]
 
     def _tls(self, kind: Kind) -> ssl.SSLContext:
         """Return TLS settings; loading the system's roots is slow, so plain HTTP loads none."""
@@ -172,17 +220,83 @@ class Clients:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return self._public if kind.startswith("foreign") or self._trust is None else self._own
 
-    def _proxy(self, url: str) -> httpx.Proxy:
-        return httpx.Proxy(url, ssl_context=self._public if url.startswith("https:") else None)
-
     @cached_property
     def _own(self) -> ssl.SSLContext:
         """The registry's settings; no other host's connection has them."""
         assert self._trust is not None
         if not (self._trust.authorities or self._trust.client or self._insecure):
-            return self._public  # there is nothing of its own, and loading roots takes long
+            return self._public  # nothing is special about it, and loading roots takes long
         return self._trust.context(insecure=self._insecure)
 
     @cached_property
     def _public(self) -> ssl.SSLContext:
         return public_context()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response; closing it gives the connection back."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _raised_as_httpx():
+            async for part in self._response.aiter_stream():
+                yield part
+
+    async def aclose(self) -> None:
+        with _raised_as_httpx():
+            await self._response.aclose()
+
+
+def _for_httpcore(request: httpx.Request) -> httpcore.Request:
+    extensions = request.extensions
+    if request.headers.get("content-length") == "0":
+        extensions = extensions | {"trace": _end_stream_with_headers}
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        ),
+        headers=request.headers.raw,
+        content=request.stream,
+        extensions=extensions,
+    )
+
+
+async def _end_stream_with_headers(event: str, info: dict[str, Any]) -> None:
+    """Let the HEADERS of a request without a body end its HTTP/2 stream.
+
+    HTTP/1.1 servers want a ``Content-Length: 0`` with a POST or PUT. Over HTTP/2, httpcore takes
+    that header for a body and ends the stream by a DATA frame of its own. A server that answers
+    before this frame comes resets the stream (RFC 9113, section 8.1), and the answer is lost.
+    httpcore traces which protocol a connection speaks before it writes the headers.
+    """
+    if event == "http2.send_request_headers.started":
+        request: httpcore.Request = info["request"]
+        request.headers = [pair for pair in request.headers if pair[0].lower() != b"content-length"]
+
+
+@contextmanager
+def _raised_as_httpx() -> Iterator[None]:
+    try:
+        yield
+    except tuple(_HTTPX_ERRORS) as error:
+        if isinstance(error, ValueError) and _is_ours(error):
+            raise
+        kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
+        raise _HTTPX_ERRORS[kind](str(error)) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Say whether an exception comes from our own code, so that it is a bug."""
+    trace, is_ours = error.__traceback__, True
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if package in ("httpcore", "oci_merge"):
+            is_ours = package == "oci_merge"
+        trace = trace.tb_next
+    return is_ours

@@ -1,8 +1,8 @@
-"""TCP and TLS connections for httpx, some of them opened before anybody asks for them.
+"""Opens TCP and TLS connections for httpcore, some of them before a request needs them.
 
-A request that needs a new connection waits one round trip for TCP and one more for TLS. What a run
-will need next can often be told in advance; then those round trips pass while it waits for
-something else. It is the network backend of ``httpcore``, which httpx stands on.
+A request that needs a new connection waits one round trip for TCP and one more for TLS. The number
+of connections that a run needs next is often known in advance, so these round trips pass while it
+waits for something else. ``Dialer`` is a network backend of httpcore.
 """
 
 # ruff: noqa: ASYNC109 - the interface of httpcore has time-outs
@@ -23,38 +23,38 @@ from weakref import WeakSet
 
 import httpcore
 
-#: After how many seconds another address of the same name is tried as well (RFC 8305, section 5).
-_NEXT_ADDRESS = 0.25
-#: How long a connection that nobody asked for is good, in seconds: less than most servers wait.
-_LIFE = 25.0
+from oci_merge.http.timings import Timings
+
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 class Dialer(httpcore.AsyncNetworkBackend):
-    """Opens the connections of one client, all of them with the same TLS settings or none.
+    """Opens the connections of one pool, all of them with the same TLS settings or none.
 
     Args:
         host: the host that connections may be opened to ahead.
         port: its port.
+        timings: how old such a connection may get, and when another address is tried.
 
     Attributes:
-        connected: set when somebody has got a connection.
+        connected: set when a request has got a connection.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, timings: Timings) -> None:
         self.connected = asyncio.Event()
         self._address = host, port
+        self._timings = timings
         self._ahead: deque[tuple[float, asyncio.Task[_Stream]]] = deque()
         self._open: WeakSet[_Stream] = WeakSet()
 
     def open_ahead(
         self, count: int, *, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> None:
-        """Begin to open connections; the next ones that are asked for will be these.
+        """Begin to open connections; the next requests get these.
 
         Args:
             count: how many there should be, with those that are open.
-            tls: TLS settings, or None for connections in the clear.
+            tls: TLS settings, or None for plain TCP.
             protocols: what to offer over TLS (ALPN).
             timeout: how long each may take, in seconds.
         """
@@ -73,35 +73,49 @@ class Dialer(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Return a connection, if there is one that was opened ahead, else a new one."""
+        """Return a connection that was opened ahead if there is one, else a new one.
+
+        Raises:
+            httpcore.ConnectError, httpcore.ConnectTimeout: there is no connection.
+        """
+        # A connection that was opened to the registry must never serve another host.
         if (host, port) != self._address:
-            return await _connect(host, port, timeout)
+            return await self._connect(host, port, timeout)
         while self._ahead:
             begun, task = self._ahead.popleft()
             if _has_failed(task):
-                continue  # whatever the reason was, it may be past
+                continue  # the reason may be past
             stream = await self._wait_for(begun, task)
-            if stream.is_fresh and time.monotonic() - begun < _LIFE:
+            if stream.is_fresh and time.monotonic() - begun < self._timings.ahead:
                 return self._kept(stream)
             await stream.aclose()
-        return self._kept(await _connect(host, port, timeout))
+        return self._kept(await self._connect(host, port, timeout))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, as ``httpcore`` has it."""
+        """Wait (httpcore's interface)."""
         await asyncio.sleep(seconds)
 
     async def aclose(self) -> None:
-        """Close what was opened for nobody."""
+        """Close the connections that no request has got."""
         while self._ahead:
             _, task = self._ahead.popleft()
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await (await task).aclose()
 
+    async def _connect(self, host: str, port: int, timeout: float | None) -> _Stream:
+        # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment, so an
+        # address, which has no other, does without.
+        delay = None if _is_address(host) else self._timings.next_address
+        with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+            async with asyncio.timeout(timeout):
+                streams = await asyncio.open_connection(host, port, happy_eyeballs_delay=delay)
+                return _Stream(*streams)
+
     async def _dial(
         self, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> _Stream:
-        stream = await _connect(*self._address, timeout)
+        stream = await self._connect(*self._address, timeout)
         if tls is None:
             return stream
         tls.set_alpn_protocols(protocols)
@@ -116,13 +130,13 @@ class Dialer(httpcore.AsyncNetworkBackend):
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            # Whoever asked is gone, the connection may serve another.
+            # The request was cancelled; the connection may serve another one.
             self._ahead.append((begun, task))
             raise
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that asyncio reads ahead from."""
+    """One connection. asyncio reads ahead from it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -131,17 +145,17 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     @property
     def is_usable(self) -> bool:
-        """Whether the other side has not hung up meanwhile."""
+        """Whether the server has not closed the connection."""
         return not (self._reader.at_eof() or self._writer.is_closing())
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it is usable and nobody has spoken on it, but for HTTP/2's greeting."""
+        """Whether it is usable and the server has sent nothing but HTTP/2's greeting."""
         return self.is_usable and (not self._has_unread or self._is_http2)
 
     @property
     def _has_unread(self) -> bool:
-        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # asyncio has no word for it
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # no public name
 
     @property
     def _is_http2(self) -> bool:
@@ -149,13 +163,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what has come, at most so many bytes; nothing at the end."""
+        """Return the bytes that have come, at most ``max_bytes``; none at the end."""
         with _raised_as(httpcore.ReadError, httpcore.ReadTimeout):
             async with asyncio.timeout(timeout):
                 return await self._reader.read(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes, as fast as the other side takes them."""
+        """Send bytes, as fast as the server takes them."""
         if not buffer:
             return
         with _raised_as(httpcore.WriteError, httpcore.WriteTimeout):
@@ -164,7 +178,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._writer.drain()
 
     async def aclose(self) -> None:
-        """Close the connection; nobody waits for the other side to agree."""
+        """Close the connection without waiting for the server."""
         if self._tls is None:
             self._writer.close()
         else:
@@ -177,7 +191,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> _Stream:
-        """Encrypt from now on, unless this was opened ahead with the same settings."""
+        """Encrypt from now on, unless the stream was opened ahead with the same settings."""
         if self._tls is ssl_context:
             return self
         try:
@@ -191,19 +205,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what ``httpcore`` asks of a connection."""
-        if info == "is_readable":  # asked of an idle connection: has it been closed, or given up?
+        """Return a property of the connection by httpcore's name for it."""
+        if info == "is_readable":  # asked of an idle connection: has the server given it up?
             return not self.is_usable or self._has_unread
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._writer.get_extra_info(names.get(info, info))
-
-
-async def _connect(host: str, port: int, timeout: float | None) -> _Stream:
-    # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment.
-    delay = None if _is_address(host) else _NEXT_ADDRESS
-    with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
-        async with asyncio.timeout(timeout):
-            return _Stream(*await asyncio.open_connection(host, port, happy_eyeballs_delay=delay))
 
 
 def _is_address(host: str) -> bool:
@@ -215,18 +221,23 @@ def _is_address(host: str) -> bool:
 
 @contextmanager
 def _raised_as(broken: type[Exception], late: type[Exception]) -> Iterator[None]:
-    """Raise asyncio's errors as those that ``httpcore`` is expected to raise."""
+    """Raise asyncio's errors as those that httpcore expects from a network backend.
+
+    A host name that is none is a ValueError to asyncio and to ssl.
+    """
     try:
         yield
     except TimeoutError as error:
         raise late(str(error)) from error
+    except ValueError as error:
+        raise broken(str(error)) from error
     except OSError as error:
         reason = _one_of_many(error) or error
         raise broken(str(reason)) from reason
 
 
 def _one_of_many(error: OSError) -> OSError | None:
-    """Return the first error of a name with several addresses, where asyncio puts all in a text."""
+    """Return the first error of a name with several addresses; asyncio puts them in a text."""
     found = _ERRNO.search(str(error)) if error.errno is None else None
     return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
@@ -236,6 +247,6 @@ def _has_failed(task: asyncio.Task[_Stream]) -> bool:
 
 
 def _seen(task: asyncio.Task[_Stream]) -> None:
-    """Take note of a failure that perhaps nobody asks for."""
+    """Retrieve a failure, so that asyncio does not complain that nobody has."""
     if not task.cancelled():
         task.exception()

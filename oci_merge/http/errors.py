@@ -1,4 +1,4 @@
-"""From what an HTTP stack raises to an error of ours, and whether it may pass."""
+"""From the HTTP library's exceptions to TransportError, and what these exceptions say."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+import h2.exceptions
 import httpx
 
 from oci_merge._text import printable
 from oci_merge.errors import TransportError
 from oci_merge.http.retry import PASSING_STATUSES
 
+#: What httpx, over a transport that keeps its contract, raises for a response that does not come.
+LIBRARY_ERRORS = (httpx.TransportError, httpx.InvalidURL)
 #: TLS errors that say no more than that the connection broke.
 _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _TRY_AGAIN = "try again; if it stays so, ask whether the registry or a proxy is down"
@@ -21,18 +24,18 @@ _TRY_AGAIN = "try again; if it stays so, ask whether the registry or a proxy is 
 def outage(
     what: str, host: str, proxy: str, error: Exception, *, is_first: bool = False
 ) -> TransportError:
-    """Return the error of ours for a response that did not come.
+    """Return the error for a response that did not come.
 
     Args:
         what: the request, in words that are safe to show.
-        host: who was to answer.
+        host: the host and port of the server.
         proxy: the host and port of the proxy in between, or an empty string.
-        error: what the HTTP stack raised.
+        error: what the HTTP library raised.
         is_first: whether nothing has come over TLS yet. A server that misses a client certificate
-            says so only after the handshake, and its connection may break before that is read.
+            says so only after the handshake, and the connection may break before that is read.
     """
     reason = printable(_root_cause(error)) or type(error).__name__
-    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
+    if isinstance(error, httpx.TimeoutException):
         return TransportError(f"{host} did not answer {what} in time", hint=_TRY_AGAIN)
     if any(_wants_certificate(cause) for cause in _causes(error)):
         return TransportError(
@@ -56,10 +59,10 @@ def outage(
 
 
 def may_pass(error: TransportError) -> bool:
-    """Say whether the same request may fare better in a moment.
+    """Say whether the same request may succeed in a moment.
 
     It may not where TLS or the look-up of a name gave a definite answer, or where the error does
-    not come from the HTTP stack at all.
+    not come from the HTTP library at all.
     """
     cause = error.__cause__
     if cause is None:
@@ -70,12 +73,38 @@ def may_pass(error: TransportError) -> bool:
     return not any(_is_definite(each) for each in _causes(cause))
 
 
+def is_outage(error: TransportError) -> bool:
+    """Say whether no usable response came, as opposed to one that leads nowhere."""
+    return isinstance(error.__cause__, LIBRARY_ERRORS)
+
+
+def is_time_out(error: TransportError) -> bool:
+    """Say whether the server could not be connected to in time, or did not answer in time."""
+    return isinstance(error.__cause__, httpx.TimeoutException)
+
+
+def has_no_connection(error: TransportError) -> bool:
+    """Say whether no TCP connection was made, so that plain HTTP and TLS fare alike."""
+    is_connecting = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+    return is_connecting and not any(isinstance(e, ssl.SSLError) for e in _causes(error.__cause__))
+
+
 def speaks_no_tls(error: TransportError) -> bool:
-    """Say whether the other side's answer to TLS may have been no TLS at all."""
+    """Say whether the server answered a TLS handshake with what is no TLS.
+
+    An alert is TLS, and a connection that broke off says nothing.
+    """
     return any(
-        isinstance(each, ssl.SSLError) and not isinstance(each, ssl.SSLCertVerificationError)
+        isinstance(each, ssl.SSLError)
+        and not isinstance(each, (ssl.SSLCertVerificationError, *_BROKEN_TLS))
+        and "ALERT" not in (each.reason or "").upper()
         for each in _causes(error.__cause__)
     )
+
+
+def is_answered_early(error: BaseException) -> bool:
+    """Say whether an HTTP/2 stream was closed by the server before the request was sent whole."""
+    return any(isinstance(each, h2.exceptions.StreamClosedError) for each in _causes(error))
 
 
 def _no_connection(host: str, proxy: str, reason: str) -> TransportError:
@@ -92,7 +121,7 @@ def _no_connection(host: str, proxy: str, reason: str) -> TransportError:
 
 
 def _wants_certificate(error: BaseException) -> bool:
-    """Say whether this is a server's alert about the certificate that it was shown, or was not."""
+    """Say whether this is a server's alert about a client certificate, or about a missing one."""
     words = (error.reason or "").upper() if isinstance(error, ssl.SSLError) else ""
     return "ALERT" in words and ("CERTIFICATE" in words or "UNKNOWN_CA" in words)
 
@@ -102,11 +131,11 @@ def _is_definite(error: BaseException) -> bool:
         return not isinstance(error, _BROKEN_TLS)
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
-    return isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol)
+    return isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError)
 
 
 def _root_cause(error: BaseException) -> str:
-    """Return what the system says of a failure, which an HTTP stack wraps several times."""
+    """Return the system's words for a failure, which the HTTP library wraps several times."""
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"certificate verify failed: {each.verify_message}"
@@ -116,6 +145,8 @@ def _root_cause(error: BaseException) -> str:
             # asyncio words a refused connection in a way of its own.
             said = os.strerror(each.errno) if isinstance(each, ConnectionError) else each.strerror
             return said.lower()
+        if isinstance(each, h2.exceptions.StreamClosedError):  # its text is a number
+            return "the stream was closed before the request was sent whole"
     return str(error)
 
 

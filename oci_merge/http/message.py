@@ -1,11 +1,14 @@
-"""A request and its response, as the transport takes the one and gives the other. Data alone."""
+"""HTTP requests and responses as values. No ``repr`` of them shows a secret."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpx
+
+from oci_merge._text import printable
 
 #: The most bytes that are read of an error's body, and of any body unless a request says more.
 MAX_ERROR_BODY = 64 * 1024
@@ -14,9 +17,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REPEATED = frozenset({307, 308})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """A request, before anything of the connection is known.
+    """A request, before anything about the connection is known.
 
     Attributes:
         method: for example ``GET``.
@@ -24,14 +27,17 @@ class Request:
         headers: headers beside those that every request has.
         content: the body.
         limit: the most bytes that a successful response's body may have.
-        authorization: the ``Authorization`` header; it goes to the origin of ``url`` alone,
-            never to where that redirects.
-        check_redirect: called with each URL that a redirect leads to; it may raise.
-        repeatable: whether it may be sent again, if its method allows that.
+        authorization: the ``Authorization`` header. It goes to the origin of ``url`` alone, never
+            to the target of a redirect at another origin.
+        check_redirect: called with the URL of each redirect; it may raise.
+        repeatable: whether the request may be sent again, if its method allows that.
         no_redirect: whether no redirect is followed: the content is for the origin of ``url``.
-        body_stream: instead of ``content``, makes the body piece by piece; ``headers`` have its
+        body_stream: makes the body piece by piece, instead of ``content``; ``headers`` have its
             length.
-        write_to: takes a 200's body piece by piece; the response has none of it.
+        write_to: takes the body of a 200 piece by piece; the response has none of it.
+        patience: the most seconds to wait for a connection, and for the next byte of the response,
+            where the transport would wait longer.
+        avoids_http2: whether the request goes over HTTP/1.1 whatever the registry speaks.
     """
 
     method: str
@@ -39,20 +45,25 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
     limit: int = MAX_ERROR_BODY
-    authorization: str | None = field(default=None, repr=False)
+    authorization: str | None = None
     check_redirect: Callable[[str], object] | None = None
     repeatable: bool = True
     no_redirect: bool = False
     body_stream: Callable[[], AsyncIterator[bytes]] | None = None
     write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]] | None = None
+    patience: float | None = None
+    avoids_http2: bool = False
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {_without_secrets(self.url)})"
 
     @property
     def is_streamed(self) -> bool:
-        """Whether a body goes by in body_stream: then nobody but its session can send it again."""
+        """Whether a body is streamed. Only the caller can send such a request again."""
         return self.body_stream is not None or self.write_to is not None
 
     def is_followed(self, status: int) -> bool:
-        """Say whether a redirect with this status is followed; no method becomes another."""
+        """Say whether a redirect with this status is followed; the method stays the same."""
         if self.no_redirect:
             return False
         if self.method in ("GET", "HEAD"):
@@ -60,22 +71,35 @@ class Request:
         return self.method != "DELETE" and status in _REPEATED and self.body_stream is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Response:
-    """A response, read whole. What may hold a token or a signature is kept out of ``repr``.
+    """A response, read whole.
 
     Attributes:
         status: the HTTP status.
         headers: its headers.
-        content: its body, not decoded; cut where it is long and the status an error's.
+        content: its body, not decoded. A long body of an error is cut.
         url: the URL that answered, after redirects.
         cross_origin: whether another origin answered than the one that was asked.
         protocol: ``HTTP/1.1`` or ``HTTP/2``.
     """
 
     status: int
-    headers: httpx.Headers = field(repr=False)
-    content: bytes = field(repr=False)
-    url: str = field(repr=False)
+    headers: httpx.Headers
+    content: bytes
+    url: str
     cross_origin: bool
     protocol: str
+
+    def __repr__(self) -> str:
+        return f"Response({self.status} from {_without_secrets(self.url)})"
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without user name, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an unreadable URL"
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
+    return printable(f"{origin}{parts.path}")

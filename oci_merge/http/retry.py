@@ -1,7 +1,7 @@
-"""Whether a request that failed is sent again, and when. Pure: it neither waits nor sends.
+"""Whether a failed request is sent again, and when. Pure: it neither waits nor sends.
 
 Every request of a merge may be repeated: reading changes nothing, the same manifest put twice is
-one manifest, and a mount asked for twice opens one more upload session at worst.
+one manifest, and a mount that is requested twice opens one more upload session at worst.
 """
 
 from __future__ import annotations
@@ -15,39 +15,46 @@ from email.utils import parsedate_to_datetime
 
 from oci_merge.options import DEFAULT_RETRIES
 
-#: What a server says when it may do better in a moment.
+# A retry library would bring a loop and a back-off. Retry-After in both forms, its cap, pull
+# limits, the deadline and the events would still be ours, so the policy is, too.
+
+#: The statuses of failures that may pass.
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 #: The longest wait, whatever a server asks for, in seconds.
 LONGEST_WAIT = 120.0
+#: How often a request is sent again after a time-out. Each one costs the whole wait for an answer.
+RETRIES_AFTER_SILENCE = 1
 
-#: The first wait without a server's advice, in seconds; each next one is twice as long. The real
-#: waits are between half of that and all of it, so that many clients do not come back at once.
-_FIRST_WAIT = 1.0
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _WINDOW = re.compile(r"\bw=([0-9]{1,9})\b")
-#: Docker Hub's window, in seconds.
+#: The length of Docker Hub's window, in seconds.
 _USUAL_WINDOW = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a request is repeated.
+    """How often a request is sent again.
 
     Attributes:
         retries: how many times after its first failure; 0 for never.
+        first_wait: the first wait without a server's advice, in seconds; each next one is twice
+            as long.
     """
 
     retries: int = DEFAULT_RETRIES
+    first_wait: float = 1.0
 
-    def wait_after_loss(self, failures: int) -> float | None:
+    def wait_after_loss(self, failures: int, time_outs: int = 0) -> float | None:
         """Return how long to wait after a response that did not come, or None to give up.
 
         Args:
             failures: how often the request has failed by now.
+            time_outs: how many of these failures were time-outs.
         """
-        if failures > self.retries:
+        if failures > self.retries or time_outs > RETRIES_AFTER_SILENCE:
             return None
-        longest = min(_FIRST_WAIT * 2.0 ** min(failures - 1, 32), LONGEST_WAIT)
+        longest = min(self.first_wait * 2.0 ** min(failures - 1, 32), LONGEST_WAIT)
+        # Random waits keep many clients from coming back at the same moment.
         return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
     def wait_after_response(
@@ -58,10 +65,10 @@ class RetryPolicy:
         content: bytes,
         now: datetime | None = None,
     ) -> float | None:
-        """Return how long to wait after a response, or None where that is the answer.
+        """Return how long to wait after a response, or None if the response is final.
 
         Args:
-            failures: how often the request will have failed if this is a failure, too.
+            failures: how often the request has failed, this response included.
             status: the response's status.
             headers: its headers, by lower-case name.
             content: its body.
@@ -84,7 +91,7 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
         now: the time of day, with its zone.
 
     Returns:
-        Seconds from now, none of them negative, or None where the header says nothing.
+        Seconds from now, 0 or more, or None if the header cannot be read.
     """
     value = value.strip()
     if _SECONDS.fullmatch(value):
@@ -99,7 +106,10 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
 
 
 def is_pull_limit(status: int, headers: Mapping[str, str], content: bytes) -> bool:
-    """Say whether a response says that no pulls are left for hours, as Docker Hub does."""
+    """Say whether a response reports a used-up pull limit, as Docker Hub's does.
+
+    Such a limit lasts for hours, so no retry helps.
+    """
     if status != 429:
         return False
     remaining = headers.get("ratelimit-remaining", "").partition(";")[0].strip()
@@ -110,7 +120,7 @@ def is_pull_limit(status: int, headers: Mapping[str, str], content: bytes) -> bo
 
 
 def pull_limit_window(headers: Mapping[str, str]) -> str:
-    """Return over which time pulls are counted, in words, such as ``6 hours``."""
+    """Return the length of the window in which pulls are counted, such as ``6 hours``."""
     limit = f"{headers.get('ratelimit-limit', '')} {headers.get('ratelimit-remaining', '')}"
     found = _WINDOW.search(limit)
     seconds = int(found[1]) if found else _USUAL_WINDOW

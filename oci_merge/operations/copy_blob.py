@@ -37,10 +37,6 @@ _WANT_CHUNKS = frozenset({307, 308, 411, 413})
 _RANGE_NOT_SATISFIABLE = 416
 #: How often sending a chunk may fail in a row.
 _MAX_FAILURES = 3
-#: Seconds to wait after the first failure of a chunk; twice as long after the second, and so on.
-_PAUSE = 0.5
-#: Seconds that cancelling an upload may take.
-_GRACE = 2.0
 
 
 class Copier:
@@ -132,7 +128,7 @@ class _Copy:
         """
         if self.upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout(self.target.timings.closing):
                     await self.target.cancel(self.upload)
         # Only now: if the run is cancelled while the line above waits, the caller tries once more.
         self.upload = None
@@ -213,7 +209,8 @@ class _Copy:
                 failures += 1
                 if failures > _MAX_FAILURES or not _may_resume(error):
                     raise
-                await asyncio.sleep(_PAUSE * failures)
+                # Twice as long after the second failure in a row, and so on.
+                await asyncio.sleep(self.target.timings.chunk_retry * failures)
                 arrived = await self._ask_arrived(offset)
                 # Outside this chunk nothing can be sent again: earlier chunks are not kept.
                 if not offset <= arrived <= offset + len(chunk):

@@ -16,7 +16,7 @@ from oci_merge._text import listed
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
 from oci_merge.model.reference import Reference
-from oci_merge.operations.transfer import SETTLING, TransferRunner
+from oci_merge.operations.transfer import TransferRunner
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.transfers import Transfers
 from oci_merge.registry.client import RegistryClient
@@ -161,7 +161,7 @@ class Publisher:
             await self._transfers.run(plan.expected)
         # Some registries see a manifest only a moment after they stored it.
         if plan.transfers.children:
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(self._registry.timings.settling)
         return await self._move(plan, list(failures))
 
     async def _move_one_by_one(self, plan: Plan, failures: _Failures, tried: int) -> _Failures:

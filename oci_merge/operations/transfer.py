@@ -24,10 +24,6 @@ from oci_merge.registry.hints import Refusal, registry_hint
 from oci_merge.registry.types import RefusedMount, Upload
 from oci_merge.registry.verified_put import add_hint, misses_content, put_manifest
 
-#: How long mounts that were sent may take to end after a run was cancelled, in seconds.
-_GRACE = 2.0
-#: How long to wait for a registry that does not see yet what it has just accepted, in seconds.
-SETTLING = 1.0
 #: A future for each blob, by digest: None once the target's repository has it, else why not.
 _Mounted = dict[str, asyncio.Future[RefusedMount | None]]
 
@@ -145,7 +141,7 @@ class TransferRunner:
         tasks = [mount.task for mount in self._mount_tasks if not mount.task.done()]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=_GRACE)
+        _, late = await asyncio.wait(tasks, timeout=self._registry.timings.closing)
         for task in late:
             task.cancel()
 
@@ -220,7 +216,7 @@ class TransferRunner:
             if not child.blobs or not misses_content(error):
                 raise
             # Some registries, such as Nexus, see a blob only a moment after they mounted it.
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(self._registry.timings.settling)
             await self._put(child)
         self._emit(StageAdvanced("children", child.manifest.digest))
 

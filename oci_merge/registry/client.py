@@ -48,6 +48,7 @@ class RegistryClient:
     Attributes:
         name: the registry's name.
         host: the state that outlives the run.
+        timings: how long to wait for what.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class RegistryClient:
     ) -> None:
         self.name = host.name
         self.host = host
+        self.timings = host.timings
         self._session = host.session(deadline, on_event)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
         self._authenticator = Authenticator(self._session, scopes, host.logins)

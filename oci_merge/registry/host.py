@@ -10,6 +10,7 @@ from oci_merge.credentials import CredentialSearch, docker_config_file, given_cr
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.session import Session
+from oci_merge.http.timings import Timings
 from oci_merge.http.transport import Transport
 from oci_merge.options import RegistryOptions
 
@@ -22,11 +23,13 @@ class RegistryHost:
         options: how to reach it, and as whom; without a user, a credential is looked for when the
             registry asks.
         environ: the environment to find credentials in; the process's own where it is left out.
+        timings: how long to wait for what.
 
     Attributes:
         has_put_tags: whether a run has put several tags.
         takes_tags: whether the registry takes several tags in one request; None as long as that
             is not known.
+        timings: how long to wait for what.
 
     Raises:
         UsageError, TransportError: a file of certificates cannot be used.
@@ -38,10 +41,12 @@ class RegistryHost:
         options: RegistryOptions | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.name = name
+        self.timings = timings or Timings()
         self._options = options = options or RegistryOptions()
-        self._transport = Transport(name, options)
+        self._transport = Transport(name, options, self.timings)
         self.logins = Logins(
             CredentialSearch(
                 name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import trustme
 
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer, ServerTLS, serve
-from tests.edge.support import server_tls, stocked
+from tests.edge.support import note_waits, server_tls, stocked
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +64,9 @@ def server(registry: EmbeddedRegistry) -> Iterator[RunningServer]:
     """The registry's server."""
     with serve(registry.app) as running:
         yield running
+
+
+@pytest.fixture
+def waits(set_timings: Callable[..., None]) -> list[float]:
+    """The seconds that retries and rate limits would have waited; none of them does."""
+    return note_waits(set_timings)

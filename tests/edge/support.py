@@ -21,9 +21,11 @@ from fixtures.images import BuiltImage, BuiltIndex, build_image
 from fixtures.server import ServerTLS
 from fixtures.tokens import Account, TokenService
 from oci_merge import MergeResult, Reference, RegistryOptions, parse_reference
+from oci_merge.client import AsyncClient
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.session import Session
+from oci_merge.http.timings import Timings
 from oci_merge.http.transport import Transport
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.host import RegistryHost
@@ -93,19 +95,42 @@ async def opened(
     name: str, *, reads: Sequence[str] = (), on_event: OnEvent = ignore, **options: Any
 ) -> AsyncIterator[RegistryClient]:
     """Give a registry for one run; ``options`` are those of the registry."""
-    async with RegistryHost(name, RegistryOptions(**options)) as host:
+    reached = RegistryOptions(**options)
+    async with RegistryHost(name, reached, timings=AsyncClient._timings) as host:
         yield RegistryClient(host, reads=reads, on_event=on_event)
 
 
-def session(host: str, *, on_event: OnEvent = ignore, **options: Any) -> Session:
+class OpenSession(Session):
+    """A session with a transport of its own, for the test to close."""
+
+    def __init__(self, transport: Transport, **options: Any) -> None:
+        super().__init__(transport, **options)
+        self.transport = transport
+
+
+def session(
+    host: str, *, on_event: OnEvent = ignore, timings: Timings | None = None, **options: Any
+) -> OpenSession:
     """Return one run's way to a registry; ``options`` say how it is reached."""
     reached = RegistryOptions(**options)
-    return Session(
-        Transport(host, reached),
+    return OpenSession(
+        Transport(host, reached, timings or AsyncClient._timings),
         retries=reached.retries,
         deadline=Deadline(reached.deadline),
         on_event=on_event,
     )
+
+
+def note_waits(set_timings: Callable[..., None]) -> list[float]:
+    """Let no retry wait; return the list to which the seconds are appended instead."""
+    seconds: list[float] = []
+
+    async def sleep(wait: float) -> None:
+        seconds.append(wait)
+        await asyncio.sleep(0)
+
+    set_timings(sleep=sleep)
+    return seconds
 
 
 def found(image: BuiltImage | BuiltIndex, **headers: str) -> httpx.Response:

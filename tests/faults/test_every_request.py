@@ -42,13 +42,13 @@ from fixtures.images import BuiltImage, BuiltIndex, build_index
 from fixtures.server import serve
 from fixtures.tokens import Account, TokenService
 from oci_merge import MergeResult, OciMergeError, PublishError
-from oci_merge.http import session as sending
 from tests.edge.support import (
     AMD64,
     ARM64,
     OLD,
     PASSWORD,
     REPOSITORY,
+    note_waits,
     stocked,
     tags,
     target,
@@ -92,11 +92,13 @@ class Asked(NamedTuple):
 class Rig:
     """A registry that is as it was before each run, and what a clean run asks of it."""
 
-    def __init__(self, registry: EmbeddedRegistry, host: str, elsewhere: str) -> None:
+    def __init__(
+        self, registry: EmbeddedRegistry, host: str, elsewhere: str, waits: list[float]
+    ) -> None:
         self.registry = registry
         self.host = host
         self.elsewhere = elsewhere
-        self.waits: list[float] = []
+        self.waits = waits
         self.clock = Clock()
         registry.settings.auth = TokenService(accounts=[_CI], clock=self.clock, life=_LIFE)
         self.reset()
@@ -158,18 +160,12 @@ def served() -> Iterator[tuple[EmbeddedRegistry, str, EmbeddedRegistry, str]]:
 
 @pytest.fixture
 def rig(
-    served: tuple[EmbeddedRegistry, str, EmbeddedRegistry, str], monkeypatch: pytest.MonkeyPatch
+    served: tuple[EmbeddedRegistry, str, EmbeddedRegistry, str], set_timings: Callable[..., None]
 ) -> Iterator[Rig]:
     """The registry as it was, and nothing for the event loop to complain about."""
     registry, host, other, elsewhere = served
     other.requests.clear()
-    made = Rig(registry, host, elsewhere)
-
-    async def noted(seconds: float) -> None:
-        made.waits.append(seconds)
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(sending, "_sleep", noted)
+    made = Rig(registry, host, elsewhere, note_waits(set_timings))
     yield made
     registry.hooks.clear()
     for record in other.requests:  # nothing of ours may be told to another origin

@@ -11,26 +11,12 @@ import oci_merge
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer
 from oci_merge import RegistryOptions
-from oci_merge.http import session as sending
 from oci_merge.http.message import Request
 from tests.edge.support import Answers, asks, merge, reply, session, with_tokens
 
 pytestmark = pytest.mark.anyio
 
 _PING = Request("GET", "/v2/")
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was waited, without waiting."""
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(sending, "_sleep", sleep)
-    return waited
 
 
 async def test_no_more_requests_go_in_a_second_than_the_rate(server: RunningServer) -> None:

@@ -136,9 +136,9 @@ async def test_a_run_that_times_out_says_so_as_asyncio_does(
 
 
 async def test_a_mount_that_takes_too_long_is_not_waited_for(
-    server: RunningServer, registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, registry: EmbeddedRegistry, set_timings: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(transfer, "_GRACE", 0.05)
+    set_timings(closing=0.05)
     registry.hooks.append(Delays(asks("POST"), 0.5))
     begun = len(_others())
     task = _start(server)

@@ -161,9 +161,9 @@ def test_each_tag_is_put_by_its_own_name() -> None:
 
 
 def test_a_blob_that_is_seen_a_moment_late_costs_one_more_try(
-    monkeypatch: pytest.MonkeyPatch,
+    set_timings: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr("oci_merge.operations.transfer.SETTLING", 0.01)
+    set_timings(settling=0.01)
     registry = with_images(EmbeddedRegistry(hooks=[LateBlobs(1)]))
     registry.add_image("team/app-one", "1.0", build_image("linux", "s390x", layers=0))
     with serve(registry.app) as server:
@@ -174,9 +174,9 @@ def test_a_blob_that_is_seen_a_moment_late_costs_one_more_try(
 
 
 def test_a_blob_that_is_never_seen_is_an_error_after_one_more_try(
-    monkeypatch: pytest.MonkeyPatch,
+    set_timings: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr("oci_merge.operations.transfer.SETTLING", 0.01)
+    set_timings(settling=0.01)
     registry = EmbeddedRegistry(hooks=[LateBlobs(100)])
     registry.add_image("team/app-one", "1.0", build_image("linux", "s390x", layers=0))
     with serve(registry.app) as server, pytest.raises(oci_merge.RegistryError) as caught:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from oci_merge.credentials import Credential, CredentialSearch, helpers
+from oci_merge.credentials import Credential, CredentialSearch
+from oci_merge.credentials.helpers import Helpers
 from oci_merge.errors import CredentialError
 from tests.unit.credentials.support import PASSWORD, assert_silent, auth, find, user, write
 
@@ -264,17 +265,12 @@ def test_a_helper_that_fails_is_an_error_though_the_file_has_an_entry(
 
 
 def test_a_helper_that_is_slow_is_ended_and_what_it_started_is_not_waited_for(
-    install: Install,
-    configure: Configure,
-    environ: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    install: Install, environ: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(helpers, "TIME_LIMIT", 0.2)
     install("store", "sleep 3")  # a process of its own, which keeps stdout open
-    configure(credsStore="store")
     began = time.monotonic()
     with pytest.raises(CredentialError, match=r"did not answer .* within 0\.2 seconds"):
-        find(environ)
+        Helpers(environ, time_limit=0.2).ask("store", "reg.example", named_by="a file")
     assert time.monotonic() - began < 2
 
 
