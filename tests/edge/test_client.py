@@ -30,6 +30,7 @@ from tests.edge.support import (
     speaking,
     tags,
     target,
+    until,
     with_tokens,
 )
 
@@ -373,21 +374,41 @@ _PROMPT = 4.0
 
 
 class _Stalls(Hook):
-    """Holds back the requests that match until the test has ended.
+    """Holds back the requests that match until it is told to let them go.
 
     Attributes:
         asked: set when the first of them has come.
+        released: to be set when the test has ended, so that the server can end as well.
     """
 
     def __init__(self, matches: Matches) -> None:
         self.asked = threading.Event()
+        self.released = threading.Event()
         self._matches = matches
 
     async def before(self, request: Request) -> Response | None:
         if self._matches(request):
             self.asked.set()
-            await asyncio.sleep(60)
+            await until(self.released.is_set, 60)
         return None
+
+
+_Stall = Callable[[Matches], _Stalls]
+
+
+@pytest.fixture
+def stall(server: RunningServer, registry: EmbeddedRegistry) -> Iterator[_Stall]:
+    """Make the registry hold back requests until the test has ended."""
+    made: list[_Stalls] = []
+
+    def stall(matches: Matches) -> _Stalls:
+        made.append(_Stalls(matches))
+        registry.hooks.append(made[-1])
+        return made[-1]
+
+    yield stall
+    for each in made:
+        each.released.set()
 
 
 _STALLED = {
@@ -400,10 +421,9 @@ _STALLED = {
 
 @pytest.mark.parametrize("stalled", _STALLED)
 def test_closing_a_client_ends_what_is_under_way(
-    stalled: str, server: RunningServer, registry: EmbeddedRegistry
+    stalled: str, server: RunningServer, stall: _Stall
 ) -> None:
-    stalls = _Stalls(_STALLED[stalled])
-    registry.hooks.append(stalls)
+    stalls = stall(_STALLED[stalled])
 
     async def scenario() -> list[object]:
         client = oci_merge.AsyncClient(concurrency=2)
@@ -441,10 +461,9 @@ def test_closing_a_client_ends_an_operation_that_waits_to_retry(
 
 
 def test_a_client_may_be_closed_twice_at_the_same_time(
-    server: RunningServer, registry: EmbeddedRegistry
+    server: RunningServer, stall: _Stall
 ) -> None:
-    stalls = _Stalls(asks("GET"))
-    registry.hooks.append(stalls)
+    stalls = stall(asks("GET"))
 
     async def scenario() -> None:
         client = oci_merge.AsyncClient()
@@ -460,10 +479,9 @@ def test_a_client_may_be_closed_twice_at_the_same_time(
 
 
 def test_a_close_that_is_cancelled_goes_on_for_the_others(
-    server: RunningServer, registry: EmbeddedRegistry
+    server: RunningServer, stall: _Stall
 ) -> None:
-    stalls = _Stalls(asks("GET"))
-    registry.hooks.append(stalls)
+    stalls = stall(asks("GET"))
 
     async def scenario() -> None:
         client = oci_merge.AsyncClient()
@@ -481,11 +499,8 @@ def test_a_close_that_is_cancelled_goes_on_for_the_others(
     asyncio.run(scenario())
 
 
-def test_a_cancellation_of_the_caller_s_own_stays_one(
-    server: RunningServer, registry: EmbeddedRegistry
-) -> None:
-    stalls = _Stalls(asks("GET"))
-    registry.hooks.append(stalls)
+def test_a_cancellation_of_the_caller_s_own_stays_one(server: RunningServer, stall: _Stall) -> None:
+    stalls = stall(asks("GET"))
 
     async def scenario() -> bool:
         client = oci_merge.AsyncClient()
@@ -500,11 +515,10 @@ def test_a_cancellation_of_the_caller_s_own_stays_one(
 
 
 def test_the_caller_s_task_may_go_on_after_its_client_was_closed(
-    server: RunningServer, registry: EmbeddedRegistry
+    server: RunningServer, stall: _Stall
 ) -> None:
     """The cancellation that ended the operation is taken back, so that nothing else sees it."""
-    stalls = _Stalls(asks("GET"))
-    registry.hooks.append(stalls)
+    stalls = stall(asks("GET"))
 
     async def goes_on(client: oci_merge.AsyncClient) -> int:
         with pytest.raises(RuntimeError, match="the client was closed"):
@@ -539,10 +553,9 @@ def _in_a_thread(work: Callable[[], object]) -> Future[object]:
 
 
 def test_closing_a_blocking_client_ends_what_other_threads_wait_for(
-    server: RunningServer, registry: EmbeddedRegistry
+    server: RunningServer, stall: _Stall
 ) -> None:
-    stalls = _Stalls(asks("GET"))
-    registry.hooks.append(stalls)
+    stalls = stall(asks("GET"))
     client = oci_merge.Client().__enter__()
     merges = [
         _in_a_thread(lambda: client.merge(target(server.host), sources=sources(server.host)))
