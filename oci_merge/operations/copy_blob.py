@@ -14,6 +14,7 @@ from typing import Any
 from oci_merge._concurrency import gather_two
 from oci_merge.errors import OciMergeError, RegistryError, ServerError, TransportError
 from oci_merge.events import BlobCopied, CopyAdvanced, CopyStarted, OnEvent
+from oci_merge.http.timings import Timings
 from oci_merge.model.digest import Verifier
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
@@ -40,11 +41,13 @@ class Copier:
     Args:
         target: the blobs of that repository.
         emit: told of progress.
+        timings: how long to wait for what.
     """
 
-    def __init__(self, target: BlobClient, emit: OnEvent) -> None:
+    def __init__(self, target: BlobClient, emit: OnEvent, timings: Timings | None = None) -> None:
         self._target = target
         self._emit = emit
+        self._timings = timings or Timings()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def copy(
@@ -63,7 +66,7 @@ class Copier:
             RegistryError: one side refused.
             TransportError: one side did not answer.
         """
-        copy = _Copy(self._target, source, digest, size, self._emit, upload)
+        copy = _Copy(self._target, source, digest, size, self._emit, upload, self._timings)
         try:
             async with self._slots:
                 if await self._target.has(digest):
@@ -87,7 +90,9 @@ class _Copy:
         size: int,
         emit: OnEvent,
         upload: Upload | None,
+        timings: Timings,
     ) -> None:
+        self._timings = timings
         self._target = target
         self._source = source
         self._digest = digest
@@ -113,7 +118,7 @@ class _Copy:
         """
         if self._upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
-                async with asyncio.timeout(self._target.timings.closing):
+                async with asyncio.timeout(self._timings.closing):
                     await self._target.cancel(self._upload)
         self._upload = None
 
@@ -179,7 +184,7 @@ class _Copy:
                 failures += 1
                 if failures > _MAX_FAILURES or not _may_resume(error):
                     raise
-                await asyncio.sleep(self._target.timings.chunk_retry * failures)
+                await asyncio.sleep(self._timings.chunk_retry * failures)
                 arrived = await self._arrived(offset)
                 if not offset <= arrived <= offset + len(chunk):
                     raise

@@ -48,7 +48,7 @@ class TransferRunner:
         self._emit = emit
         self._copy_layers = copy_layers
         self._blobs = BlobClient(self._registry, target.repository, may_leave=copy_layers)
-        self._copier = Copier(self._blobs, emit)
+        self._copier = Copier(self._blobs, emit, self._registry.timings)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._copying: set[asyncio.Task[Any]] = set()
         self._is_broken_off = False

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from oci_merge.errors import RegistryError, TransportError
 from oci_merge.http.message import Request, Response
-from oci_merge.http.timings import Timings
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.types import Upload, chunk_length, located
 
@@ -35,11 +34,6 @@ class BlobClient:
         self._registry = registry
         self._may_leave = may_leave
         self._repository = repository
-
-    @property
-    def timings(self) -> Timings:
-        """How long to wait for what."""
-        return self._registry.timings
 
     @property
     def name(self) -> str:

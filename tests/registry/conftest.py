@@ -12,6 +12,8 @@ import pytest
 
 from fixtures.distribution import PROGRAM, Distribution, Htpasswd, TokenRegistry, run_token_registry
 from fixtures.tokens import Account, TokenService
+from oci_merge.client import AsyncClient
+from oci_merge.http.timings import Timings
 from tests.installed import installed
 
 DISTRIBUTION_LEEWAY = 60
@@ -28,8 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def near() -> None:
-    """A real registry is as near or as far as it is."""
+def _timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real registry is as near or as far as it is; retries follow at once."""
+    monkeypatch.setattr(AsyncClient, "_timings", Timings(first_retry=0.001))
 
 
 @pytest.fixture(scope="session")

@@ -127,15 +127,19 @@ def test_a_run_tells_of_each_step_and_of_each_thing_that_is_done(server: Running
 
 
 def test_a_run_takes_four_dependent_steps() -> None:
-    assert _steps(None, at_best=4, **_PINNED) == 4
+    assert _steps(None, at_best=4, plain_http=True, **_PINNED) == 4
 
 
 def test_an_unchanged_rerun_takes_two_dependent_steps() -> None:
-    assert _steps(None, at_best=2, again=True, **_PINNED) == 2
+    assert _steps(None, at_best=2, again=True, plain_http=True, **_PINNED) == 2
 
 
 def test_looking_for_the_images_takes_one_step_more() -> None:
-    assert _steps(None, at_best=5) == 5
+    assert _steps(None, at_best=5, plain_http=True) == 5
+
+
+def test_finding_out_how_a_loopback_registry_speaks_takes_one_step_more() -> None:
+    assert _steps(None, at_best=5, **_PINNED) == 5
 
 
 @pytest.mark.parametrize("auth", [BasicAuth([CI]), with_tokens()], ids=["basic", "bearer"])
