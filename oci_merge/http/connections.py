@@ -57,7 +57,7 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     h2.exceptions.H2Error: httpx.RemoteProtocolError,
     h11.ProtocolError: httpx.RemoteProtocolError,
     OSError: httpx.NetworkError,  # ssl.SSLError is one
-    # An HTTP/2 status that is no number. What else is a ValueError is a bug; see _is_ours.
+    # An HTTP/2 status that is no number. Any other ValueError is a bug; see _is_theirs.
     ValueError: httpx.RemoteProtocolError,
 }
 
@@ -285,18 +285,16 @@ def _raised_as_httpx() -> Iterator[None]:
     try:
         yield
     except tuple(_HTTPX_ERRORS) as error:
-        if isinstance(error, ValueError) and _is_ours(error):
+        if isinstance(error, ValueError) and not _is_theirs(error):
             raise
         kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
         raise _HTTPX_ERRORS[kind](str(error)) from error
 
 
-def _is_ours(error: Exception) -> bool:
-    """Say whether an exception comes from our own code, so that it is a bug."""
-    trace, is_ours = error.__traceback__, True
-    while trace is not None:
-        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
-        if package in ("httpcore", "oci_merge"):
-            is_ours = package == "oci_merge"
+def _is_theirs(error: Exception) -> bool:
+    """Say whether httpcore itself raised an exception, over what a server sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return is_ours
+    module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return module.partition(".")[0] == "httpcore"
