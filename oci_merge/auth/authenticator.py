@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 
 from oci_merge.auth.authorization import Authorization
@@ -75,13 +76,20 @@ class Asker:
     async def _open(self, request: Request, scopes: Sequence[Scope], began: float) -> Outcome:
         """Send a first time."""
         if not self._host.is_open and self._session.origin.url.startswith("https:"):
-            async with self._host.opening:
-                if not self._host.is_open:
-                    outcome = await self._as(None, request, scopes, began)
-                    self._host.is_open = True
-                    return outcome
+            ahead = partial(self._ahead, request, scopes, began)
+            first, outcome = await self._host.opening.run("", ahead)
+            if first is request:
+                return outcome
         used = await self._auth.current(scopes, began)
         return await self._as(used, request, scopes, began)
+
+    async def _ahead(
+        self, request: Request, scopes: Sequence[Scope], began: float
+    ) -> tuple[Request, Outcome]:
+        """Send what goes ahead."""
+        outcome = await self._as(None, request, scopes, began)
+        self._host.is_open = True
+        return request, outcome
 
     async def _as(
         self, used: Authorization | None, request: Request, scopes: Sequence[Scope], began: float

@@ -87,6 +87,8 @@ class Connections(httpx.AsyncBaseTransport):
         self._seconds = options.timeout
         self._timings = timings
         self._pools: dict[tuple[Kind, str | None], Pool] = {}
+        # What was found for an origin before, as the rules of NO_PROXY take time.
+        self._by_origin: dict[tuple[Kind, str, bytes], Pool] = {}
         self._dialers: list[Dialer] = []
         self._direct: dict[Kind, Dialer] = {}
 
@@ -97,7 +99,9 @@ class Connections(httpx.AsyncBaseTransport):
             httpx.TransportError: no usable response came.
             TransportError: the URL's proxy, or a file of certificates, cannot be used.
         """
-        pool = self._pool(request.extensions[KIND], str(request.url))
+        key = request.extensions[KIND], request.url.scheme, request.url.netloc
+        if (pool := self._by_origin.get(key)) is None:
+            pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         with _raised_as_httpx():
             response = await pool.handle_async_request(_for_httpcore(request))
         return httpx.Response(
@@ -241,7 +245,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raised_as_httpx():
-            async for part in self._response.aiter_stream():
+            async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
                 yield part
 
     async def aclose(self) -> None:

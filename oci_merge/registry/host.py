@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
+from oci_merge._concurrency import SingleFlight
 from oci_merge.auth.identities import Logins
 from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
 from oci_merge.http.timings import Timings
@@ -24,7 +26,7 @@ class RegistryHost:
         timings: how long to wait for what.
 
     Attributes:
-        opening: held by the request that answers the challenge for all.
+        opening: the request that answers the challenge for all.
         is_open: whether it has been answered.
         proving: held by the request that tries a password.
         has_put_tags: whether a run has put several tags, each by a request of its own.
@@ -55,7 +57,7 @@ class RegistryHost:
                 else None,
             )
         )
-        self.opening = asyncio.Lock()
+        self.opening: SingleFlight[str, Any] = SingleFlight()
         self.is_open = False
         self.proving = asyncio.Lock()
         self.has_put_tags = False
