@@ -57,7 +57,7 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     h2.exceptions.H2Error: httpx.RemoteProtocolError,
     h11.ProtocolError: httpx.RemoteProtocolError,
     OSError: httpx.NetworkError,  # ssl.SSLError is one
-    # An HTTP/2 status that is no number. What else is a ValueError is a bug; see _is_ours.
+    # An HTTP/2 status that is no number. Any other ValueError is a bug; see _is_theirs.
     ValueError: httpx.RemoteProtocolError,
 }
 
@@ -87,6 +87,8 @@ class Connections(httpx.AsyncBaseTransport):
         self._seconds = options.timeout
         self._timings = timings
         self._pools: dict[tuple[Kind, str | None], Pool] = {}
+        # What was found for an origin before, as the rules of NO_PROXY take time.
+        self._by_origin: dict[tuple[Kind, str, bytes], Pool] = {}
         self._dialers: list[Dialer] = []
         self._direct: dict[Kind, Dialer] = {}
 
@@ -97,7 +99,9 @@ class Connections(httpx.AsyncBaseTransport):
             httpx.TransportError: no usable response came.
             TransportError: the URL's proxy, or a file of certificates, cannot be used.
         """
-        pool = self._pool(request.extensions[KIND], str(request.url))
+        key = request.extensions[KIND], request.url.scheme, request.url.netloc
+        if (pool := self._by_origin.get(key)) is None:
+            pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         with _raised_as_httpx():
             response = await pool.handle_async_request(_for_httpcore(request))
         return httpx.Response(
@@ -241,7 +245,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raised_as_httpx():
-            async for part in self._response.aiter_stream():
+            async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
                 yield part
 
     async def aclose(self) -> None:
@@ -285,18 +289,16 @@ def _raised_as_httpx() -> Iterator[None]:
     try:
         yield
     except tuple(_HTTPX_ERRORS) as error:
-        if isinstance(error, ValueError) and _is_ours(error):
+        if isinstance(error, ValueError) and not _is_theirs(error):
             raise
         kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
         raise _HTTPX_ERRORS[kind](str(error)) from error
 
 
-def _is_ours(error: Exception) -> bool:
-    """Say whether an exception comes from our own code, so that it is a bug."""
-    trace, is_ours = error.__traceback__, True
-    while trace is not None:
-        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
-        if package in ("httpcore", "oci_merge"):
-            is_ours = package == "oci_merge"
+def _is_theirs(error: Exception) -> bool:
+    """Say whether httpcore itself raised an exception, over what a server sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return is_ours
+    module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return module.partition(".")[0] == "httpcore"

@@ -85,7 +85,9 @@ class Dialer(httpcore.AsyncNetworkBackend):
             begun, task = self._ahead.popleft()
             if _has_failed(task):
                 continue  # the reason may be past
-            stream = await self._wait_for(begun, task)
+            with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+                async with asyncio.timeout(timeout):  # less than the dialing's own, perhaps
+                    stream = await self._wait_for(begun, task)
             if stream.is_fresh and time.monotonic() - begun < self._timings.ahead:
                 return self._kept(stream)
             await stream.aclose()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from oci_merge.errors import OciMergeError
 
@@ -16,33 +15,55 @@ class Lifetime:
 
     def __init__(self) -> None:
         self._is_over = False
-        self._scopes: set[asyncio.Timeout] = set()
+        self._uses: set[_Use] = set()
 
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[None]:
-        """Run the block, and break it off when the lifetime ends.
+    def use(self) -> _Use:
+        """Return a context manager whose block is broken off when the lifetime ends.
 
         Raises:
             RuntimeError: the lifetime is over. It is no OciMergeError: to use something after its
-                end is a mistake in the program, and nothing that passes.
+                end is a mistake in the program, and no retry helps. The block raises it, too.
         """
         if self._is_over:
             raise RuntimeError(_CLOSED)
-        scope = asyncio.timeout(None)
-        self._scopes.add(scope)
-        try:
-            async with scope:
-                yield
-        except (TimeoutError, OciMergeError):
-            # What the closed connections made of the request does not matter.
-            if not scope.expired():
-                raise
-            raise RuntimeError(_CLOSED) from None
-        finally:
-            self._scopes.discard(scope)
+        return _Use(self._uses)
 
     def end(self) -> None:
         """End the lifetime; every block breaks off in the event loop's next turn."""
         self._is_over = True
-        for scope in self._scopes:
-            scope.reschedule(0.0)
+        for use in self._uses:
+            use.break_off()
+
+
+class _Use:
+    """One block, run by one task. It is written out since every request passes it."""
+
+    def __init__(self, uses: set[_Use]) -> None:
+        self._uses = uses
+        self._is_broken_off = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._uses.add(self)
+
+    def break_off(self) -> None:
+        self._is_broken_off = True
+        self._task.cancel()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._uses.discard(self)
+        if not self._is_broken_off:
+            return
+        # Where somebody else cancels the task as well, it stays cancelled (as asyncio.timeout).
+        is_ours_alone = self._task.uncancel() <= self._cancelling
+        # What the closed connections made of the request does not matter.
+        if is_ours_alone and isinstance(error, asyncio.CancelledError | OciMergeError):
+            raise RuntimeError(_CLOSED) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -105,7 +105,14 @@ class Negotiation:
         while left:
             scheme = left.popleft()
             try:
-                response = await self._try(request, scheme, errors)
+                if scheme == "plain":
+                    response = await self._try_plain(request, left)
+                elif errors and is_time_out(errors[-1]):
+                    # A server that accepted a request and said nothing hardly waits for TLS.
+                    brief = replace(request, patience=self._timings.brief)
+                    response = await self._send(brief, scheme)
+                else:
+                    response = await self._send(request, scheme)
             except TransportError as error:
                 errors.append(error)
                 if has_no_connection(error):
@@ -124,20 +131,16 @@ class Negotiation:
         # Of two failures, the one over the scheme that may be spoken helps.
         raise next((error for error in errors[::-1] if not speaks_no_tls(error)), errors[-1])
 
-    async def _try(
-        self, request: Request, scheme: _Scheme, errors: list[TransportError]
-    ) -> Response:
-        if errors and is_time_out(errors[-1]):
-            patience = min(request.patience or self._timings.brief, self._timings.brief)
-            request = replace(request, patience=patience)
-        if scheme == "h2":
-            return await self._send(request, scheme)
+    async def _try_plain(self, request: Request, left: Collection[_Scheme]) -> Response:
+        # No secret goes over plain HTTP to a registry that may want TLS.
+        request = replace(request, authorization=None)
+        if not left:
+            return await self._send(request, "plain")
         # A loopback address may lead far away, by a forwarded port. Then the two round trips of a
         # TLS connection pass while plain HTTP is tried.
         later = asyncio.get_running_loop().call_later(self._timings.plain_alone, self._open_tls)
         try:
-            # No secret goes over plain HTTP to a registry that may want TLS.
-            return await self._send(replace(request, authorization=None), scheme)
+            return await self._send(request, "plain")
         finally:
             later.cancel()
 

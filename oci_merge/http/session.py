@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -94,6 +92,8 @@ class Session:
     ) -> None:
         self._transport = transport
         self._policy = RetryPolicy(retries, transport.timings.first_retry)
+        # It bounds each wait instead of cancelling the run, so that a run which reaches it ends
+        # with an error that knows which tags moved.
         self._deadline = deadline or Deadline(None)
         self._on_event = on_event
         # The origins at which a request of this run has used up its retries, and whether they
@@ -127,7 +127,7 @@ class Session:
         await self._turn(request, is_first=True)
         outcome: _Outcome
         try:
-            async with self._in_time(request):
+            async with self._deadline.kept(lambda: self._answer_to(request)):
                 outcome = await self._transport.send(self._hastened(request, origin))
         except OciMergeError as error:
             outcome = error
@@ -174,7 +174,7 @@ class Session:
     async def _attempt(self, tries: _Tries) -> None:
         await self._turn(tries.request, is_first=False)
         try:
-            async with self._in_time(tries.request):
+            async with self._deadline.kept(lambda: self._answer_to(tries.request)):
                 tries.last = await self._transport.send(tries.request)
         except OciMergeError as error:
             tries.last = error
@@ -237,7 +237,7 @@ class Session:
         rate_limiter = self._transport.rate_limiter
         if rate_limiter.is_free(time.monotonic()) or not self.origin.owns(request.url):
             return
-        async with self._deadline.kept(f"its turn to ask {shown_host(self.origin.url)}"):
+        async with self._deadline.kept(lambda: f"its turn to ask {shown_host(self.origin.url)}"):
             if is_first:  # a retry has waited for itself
                 await self._while_held()
             now = time.monotonic()
@@ -255,17 +255,9 @@ class Session:
         if held > 0:
             await self._transport.pause(held * random.uniform(1, 1.25))  # noqa: S311
 
-    @asynccontextmanager
-    async def _in_time(self, request: Request) -> AsyncIterator[None]:
-        """Break off the block at the deadline.
-
-        It bounds each wait instead of cancelling the run, so that a run which reaches it ends with
-        an error that knows which tags moved.
-        """
+    def _answer_to(self, request: Request) -> str:
         url = urljoin(self.origin.url, request.url)
-        asked = f"{request.method} {shown_path(url)}"
-        async with self._deadline.kept(f"the answer of {shown_host(url)} to {asked}"):
-            yield
+        return f"the answer of {shown_host(url)} to {request.method} {shown_path(url)}"
 
     def _origin_of(self, request: Request) -> str:
         """Return a key for the server of a request; the registry's is known before its scheme."""

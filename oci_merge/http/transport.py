@@ -93,7 +93,7 @@ class Transport:
             ManifestError: the response is larger than the request's limit.
             RuntimeError: the transport is closed, or was closed meanwhile.
         """
-        async with self._lifetime.use():
+        with self._lifetime.use():
             response = None
             if self._negotiation.protocol is None and self.origin.owns(request.url):
                 response = await self._negotiation.first(request)
@@ -102,12 +102,13 @@ class Transport:
             # Redirects are followed by hand, so that credentials stay at their origin.
             for _ in range(_MAX_REDIRECTS + 1):
                 if response is None:
-                    # Not a method: a request passes few frames of ours, see tests/edge/http.
+                    # In line, as in _send_once: a request passes few frames of ours.
                     async with self._slots:
                         with self._explained(request, url):
-                            built = self._build(request, url, kind, is_own=same_origin(url, first))
+                            is_own = url == first or same_origin(url, first)
+                            built = self._build(request, url, kind, is_own=is_own)
                             received = await self._client.send(built, stream=True)
-                            response = await self._read(received, request, url, first)
+                            response = await self._read(received, request, url, is_own=is_own)
                 location = response.headers.get("location")
                 if not request.is_followed(response.status) or not location:
                     return response
@@ -127,29 +128,21 @@ class Transport:
         Raises:
             RuntimeError: the transport is closed, or was closed meanwhile.
         """
-        async with self._lifetime.use():
+        with self._lifetime.use():
             await self.timings.sleep(seconds)
 
     async def open_ahead(self, count: int) -> None:
         """Open connections for requests that will go side by side, while others are waited for.
 
         It ends when they are being opened. Over HTTP/2 requests share a connection, so none is
-        opened. Over plain HTTP to a registry that is near, a new one takes no time.
+        opened, and none over plain HTTP to a registry that is near.
 
         Args:
             count: how many.
         """
         count = min(count, CONNECTIONS)
-        if self._negotiation.may_be_plain:
-            await self._connections.connected("plain")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.timings.far):
-                    await self._negotiation.known.wait()
-            if self._negotiation.protocol == "plain":
-                # It is near, but the caller may wait for something slow.
-                await asyncio.sleep(self.timings.far)
-            if self._negotiation.may_be_plain:
-                self._connections.open_ahead("plain", count)
+        if self._negotiation.may_be_plain and await self._is_far():
+            self._connections.open_ahead("plain", count)
         await self._negotiation.known.wait()
         if self._negotiation.protocol == "http/1.1":
             self._connections.open_ahead("http/1.1", count)
@@ -159,6 +152,24 @@ class Transport:
         self._lifetime.end()
         await self._client.aclose()
 
+    async def _is_far(self) -> bool:
+        """Wait a moment, and say whether plain HTTP is spoken to a registry that is not near.
+
+        A registry that answers its first request at once is near: a few new connections take less
+        time there than many that may not be needed. A known one is near if the caller, who waits
+        for responses meanwhile, has stopped waiting by then.
+        """
+        await self._connections.connected("plain")
+        if self._negotiation.protocol is not None:
+            await asyncio.sleep(self.timings.far)
+            return True
+        try:
+            async with asyncio.timeout(self.timings.far):
+                await self._negotiation.known.wait()
+        except TimeoutError:
+            return self._negotiation.may_be_plain
+        return False
+
     async def _send_once(self, request: Request, kind: Kind) -> Response:
         """Send a first request to the registry over plain HTTP or TLS, and follow nothing."""
         scheme = "http" if kind == "plain" else "https"
@@ -167,7 +178,7 @@ class Transport:
             with self._explained(request, url, is_first=kind == "h2"):
                 built = self._build(request, url, kind, is_own=True)
                 received = await self._client.send(built, stream=True)
-                return await self._read(received, request, url, url)
+                return await self._read(received, request, url, is_own=True)
 
     def _open_tls(self) -> None:
         """Begin to open a TLS connection, for a registry that may turn out to want one."""
@@ -216,7 +227,7 @@ class Transport:
             raise outage(what, host, proxy, error, is_first=is_first) from error
 
     async def _read(
-        self, received: httpx.Response, request: Request, url: str, first: str
+        self, received: httpx.Response, request: Request, url: str, *, is_own: bool
     ) -> Response:
         """Read a response, and give its connection back."""
         try:
@@ -233,7 +244,7 @@ class Transport:
             received.headers,
             content,
             url,
-            not same_origin(url, first),
+            not is_own,
             received.http_version,
         )
 

@@ -31,6 +31,8 @@ class Origin:
 
     def owns(self, url: str) -> bool:
         """Say whether a path or URL is this origin's own, so that its credentials may go there."""
+        if url.startswith("/") and not url.startswith("//"):
+            return True
         try:
             return same_origin(urljoin(self.url, url), self.url)
         except ValueError:

@@ -18,6 +18,7 @@ from typing import Any
 from oci_merge._concurrency import gather_two
 from oci_merge.errors import OciMergeError, RegistryError, ServerError, TransportError
 from oci_merge.events import BlobCopied, CopyAdvanced, CopyStarted, OnEvent
+from oci_merge.http.timings import Timings
 from oci_merge.model.digest import Verifier
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
@@ -45,11 +46,13 @@ class Copier:
     Args:
         target: the client for the blobs of that repository.
         emit: called with progress events.
+        timings: how long to wait for what.
     """
 
-    def __init__(self, target: BlobClient, emit: OnEvent) -> None:
+    def __init__(self, target: BlobClient, emit: OnEvent, timings: Timings) -> None:
         self._target = target
         self._emit = emit
+        self._timings = timings
         self._slots = asyncio.Semaphore(_MAX_COPIES)
 
     async def copy(
@@ -69,7 +72,7 @@ class Copier:
             RegistryError: one of the registries refused.
             TransportError: one of the registries did not answer.
         """
-        copy = _Copy(self._target, source, digest, size, self._emit, upload)
+        copy = _Copy(self._target, source, digest, size, self._emit, upload, self._timings)
         try:
             async with self._slots:
                 if await self._target.exists(digest):
@@ -95,6 +98,7 @@ class _Copy:
         emit: called with progress events.
         upload: the upload session that is open now, as the registry's last answer describes it;
             None when no session is open.
+        timings: how long to wait for what.
     """
 
     target: BlobClient
@@ -103,6 +107,7 @@ class _Copy:
     size: int
     emit: OnEvent
     upload: Upload | None
+    timings: Timings
 
     async def run(self) -> None:
         """Send the blob as one body, or in chunks where that fails or the registry wants chunks.
@@ -128,7 +133,7 @@ class _Copy:
         """
         if self.upload is not None:
             with contextlib.suppress(OciMergeError, TimeoutError):
-                async with asyncio.timeout(self.target.timings.closing):
+                async with asyncio.timeout(self.timings.closing):
                     await self.target.cancel(self.upload)
         # Only now: if the run is cancelled while the line above waits, the caller tries once more.
         self.upload = None
@@ -210,7 +215,7 @@ class _Copy:
                 if failures > _MAX_FAILURES or not _may_resume(error):
                     raise
                 # Twice as long after the second failure in a row, and so on.
-                await asyncio.sleep(self.target.timings.chunk_retry * failures)
+                await asyncio.sleep(self.timings.chunk_retry * failures)
                 arrived = await self._ask_arrived(offset)
                 # Outside this chunk nothing can be sent again: earlier chunks are not kept.
                 if not offset <= arrived <= offset + len(chunk):

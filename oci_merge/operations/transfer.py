@@ -98,7 +98,7 @@ class TransferRunner:
         self._emit = emit
         self._copy_layers = copy_layers
         self._blobs = BlobClient(self._registry, target.repository, may_leave=copy_layers)
-        self._copier = Copier(self._blobs, emit)
+        self._copier = Copier(self._blobs, emit, self._registry.timings)
         self._mount_tasks: list[_MountTask] = []
 
     async def run(self, transfers: Transfers) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from oci_merge.auth.challenge import pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
-from oci_merge.http.timings import Timings
 from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import verify_digest
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor
@@ -37,11 +36,6 @@ class BlobClient:
         self._registry = registry
         self._may_leave = may_leave
         self._repository = repository
-
-    @property
-    def timings(self) -> Timings:
-        """How long to wait for what."""
-        return self._registry.timings
 
     @property
     def name(self) -> str:

@@ -351,6 +351,19 @@ async def test_a_connection_that_was_opened_too_long_ago_is_not_given_out() -> N
         await stream.aclose()
 
 
+async def test_a_connection_that_is_being_opened_is_waited_for_as_long_as_the_request_allows(
+    tls: ServerTLS, trusted: Path
+) -> None:
+    """The server accepts the connection, and is silent in the handshake."""
+    context = ssl.create_default_context(cafile=trusted)
+    server = _Counted()
+    async with _dialing(server) as (dialer, host, port):
+        dialer.open_ahead(1, tls=context, protocols=["http/1.1"], timeout=60)
+        assert await until(lambda: server.came == 1)
+        with pytest.raises(httpcore.ConnectTimeout):
+            await dialer.connect_tcp(host, port, timeout=0.05)
+
+
 async def test_a_failure_of_long_ago_is_nobody_s() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
+from oci_merge.http.connections import KIND
 from oci_merge.http.message import Request, Response
+from oci_merge.http.session import Session
 from tests.edge.support import says, session, speaking
 
 pytestmark = pytest.mark.anyio
@@ -96,3 +103,138 @@ async def test_a_registry_that_does_not_offer_http2_is_not_spoken_to_so(
         replies = await _ask(host, 5)
     assert {reply.protocol for reply in replies} == {"HTTP/1.1"}
     assert len(heads) == 6
+
+
+class _Early(asyncio.Protocol):
+    """Answers a request as soon as its HEADERS have come, as Go's server does.
+
+    It resets the stream with NO_ERROR if the request had not ended with them (RFC 9113, 8.1). Over
+    HTTP/1.1 it answers as usual.
+
+    Args:
+        frames: what came of each request over HTTP/2: the flags END_STREAM of HEADERS.
+        bodies: the requests that came over HTTP/1.1.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, ended: list[bool], bodies: list[bytes]) -> None:
+        self._ended = ended
+        self._bodies = bodies
+        self._received = b""
+        self._wire: H2Connection | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
+            config = H2Configuration(client_side=False, header_encoding="utf-8")
+            self._wire = H2Connection(config=config)
+            self._wire.initiate_connection()
+            transport.write(self._wire.data_to_send())
+
+    def data_received(self, data: bytes) -> None:
+        if self._wire is None:
+            self._received += data
+            if self._received.endswith(b"\r\n\r\n{}"):
+                self._bodies.append(self._received)
+                self.transport.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+            return
+        for event in self._wire.receive_data(data):
+            if isinstance(event, RequestReceived):
+                self._answer(event)
+        self.transport.write(self._wire.data_to_send())
+
+    def _answer(self, event: RequestReceived) -> None:
+        assert self._wire is not None
+        headers = {str(name): str(value) for name, value in event.headers}
+        is_ended = event.stream_ended is not None
+        self._ended.append(is_ended)
+        if headers[":method"] == "GET":
+            self._wire.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+            return
+        self._wire.send_headers(event.stream_id, [(":status", "201")], end_stream=True)
+        if not is_ended:
+            self._wire.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
+
+
+@asynccontextmanager
+async def _answering_early(tls: ServerTLS) -> AsyncIterator[tuple[str, list[bool], list[bytes]]]:
+    ended: list[bool] = []
+    bodies: list[bytes] = []
+    loop = asyncio.get_running_loop()
+    context = _offering(tls, "h2", "http/1.1")
+    server = await loop.create_server(lambda: _Early(ended, bodies), "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", ended, bodies
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET"])
+async def test_a_request_without_a_body_ends_with_its_headers(method: str, tls: ServerTLS) -> None:
+    async with _answering_early(tls) as (host, ended, _):
+        made = session(host)
+        replies = [await made.send(_PING)]
+        replies += await asyncio.gather(*(made.send(Request(method, "/v2/x")) for _ in range(30)))
+        await made.transport.aclose()
+    assert {reply.protocol for reply in replies} == {"HTTP/2"}
+    assert ended == [True] * 31
+
+
+async def test_the_first_request_of_all_ends_with_its_headers_too(tls: ServerTLS) -> None:
+    async with _answering_early(tls) as (host, ended, _):
+        made = session(host)
+        assert (await made.send(Request("POST", "/v2/x"))).status == 201
+        await made.transport.aclose()
+    assert ended == [True]
+
+
+async def test_over_http1_a_request_without_a_body_says_so(tls: ServerTLS) -> None:
+    heads: list[bytes] = []
+    async with speaking(says(_OK, heads=heads)) as host:
+        made = session(host, plain_http=True)
+        for method in ("POST", "PUT", "GET"):
+            await made.send(Request(method, "/v2/x"))
+        await made.transport.aclose()
+    assert [b"content-length: 0\r\n" in head.lower() for head in heads] == [True, True, False]
+
+
+async def test_an_answer_before_the_end_of_a_body_is_asked_for_again_over_http1(
+    tls: ServerTLS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the reset comes before the body is sent is a race, so the test decides it."""
+
+    async def body() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.05)
+        yield b"{}"
+
+    build = httpx.AsyncClient.build_request
+
+    def slow(self: httpx.AsyncClient, *arguments: Any, **options: Any) -> httpx.Request:
+        if options["content"] and options["extensions"][KIND] == "h2":
+            options["headers"]["Content-Length"] = str(len(options["content"]))
+            options["content"] = body()
+        return build(self, *arguments, **options)
+
+    monkeypatch.setattr(httpx.AsyncClient, "build_request", slow)
+    async with _answering_early(tls) as (host, ended, bodies):
+        made = session(host)
+        await made.send(_PING)
+        reading = asyncio.gather(*(made.send(_PING) for _ in range(3)))
+        sending = made.send(Request("PUT", "/v2/x", content=b"{}"))
+        # Another request's response has to be waited for, so that the reset is read.
+        other = asyncio.create_task(_ping_for(made, 0.2))
+        reply = await sending
+        await reading
+        await other
+        await made.transport.aclose()
+    assert (reply.status, reply.protocol) == (201, "HTTP/1.1")
+    assert ended.count(False) == 1
+    assert len(bodies) == 1
+
+
+async def _ping_for(made: Session, seconds: float) -> None:
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        await made.send(_PING)

@@ -26,6 +26,7 @@ from fixtures.embedded.settings import BasicAuth, Settings
 from fixtures.images import BuiltImage, build_attestation, build_image, build_index
 from fixtures.server import ServerTLS, serve
 from fixtures.tokens import Account
+from oci_merge.http.timings import Timings
 from oci_merge.operations.copy_blob import Copier
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
@@ -369,7 +370,7 @@ class _EndlessSource(BlobClient):
 def test_a_copy_that_is_cancelled_while_it_cancels_its_upload_cancels_it_all_the_same() -> None:
     async def scenario() -> int:
         target = _HeldTarget()
-        copier = Copier(target, lambda event: None)
+        copier = Copier(target, lambda event: None, Timings())
         copying = asyncio.create_task(copier.copy("sha256:0", 1, _EndlessSource()))
         await target.held.wait()
         copying.cancel()

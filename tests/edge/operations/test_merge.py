@@ -144,6 +144,10 @@ def test_looking_for_the_images_takes_one_step_more() -> None:
     assert _steps(None, at_best=5) == 5
 
 
+def test_finding_out_how_a_loopback_registry_speaks_takes_one_step_more() -> None:
+    assert _steps(None, at_best=5, plain_http=False, **_PINNED) == 5
+
+
 @pytest.mark.parametrize("auth", [BasicAuth([CI]), with_tokens()], ids=["basic", "bearer"])
 def test_a_login_takes_two_steps_more_the_challenge_and_its_answer(
     auth: BasicAuth | TokenService,
