@@ -26,7 +26,7 @@ class RegistryOptions:
         retries: how often a request is sent again after it failed in a way that may pass: the
             connection broke, or the answer was 408, 429, 500, 502, 503 or 504. 0 for never.
         timeout: how many seconds to wait for a connection, and how many for the next byte of an
-            answer; where it is left out, 15 and 60, or 300 for a blob that is copied.
+            answer; where it is left out, 15 and 30, or 300 for a blob that is copied.
         deadline: how many seconds the whole run may take, waiting between retries included;
             no limit where it is left out.
         rate: how many requests a second may go to one registry; no limit where it is left out.

@@ -77,6 +77,7 @@ class Asker:
         """Send a first time."""
         if not self._host.is_open and self._session.origin.url.startswith("https:"):
             ahead = partial(self._ahead, request, scopes, began)
+            outcome: Outcome
             first, outcome = await self._host.opening.run("", ahead)
             if first is request:
                 return outcome

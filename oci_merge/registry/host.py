@@ -57,7 +57,7 @@ class RegistryHost:
                 else None,
             )
         )
-        self.opening: SingleFlight[str, Any] = SingleFlight()
+        self.opening: SingleFlight[str, tuple[object, Any]] = SingleFlight()
         self.is_open = False
         self.proving = asyncio.Lock()
         self.has_put_tags = False

@@ -70,7 +70,7 @@ class Asked(NamedTuple):
     method: str
     path: str
     nth: int
-    #: Whether it is one of those that go out side by side before it is known how to speak.
+    #: Whether it was challenged, as those that go out before anything is known of the registry.
     is_first: bool = False
 
     @property
@@ -297,7 +297,7 @@ def _rerun(rig: Rig, what: str) -> None:
 _KINDS = {
     "challenge": lambda asked: asked.path.endswith("team/app-amd64/manifests/1.0"),
     "token": lambda asked: asked.is_for_a_token,
-    "image": lambda asked: asked.path.endswith("app-arm64/manifests/1.0") and asked.nth == 1,
+    "image": lambda asked: asked.path.endswith("app-arm64/manifests/1.0") and not asked.is_first,
     "target": lambda asked: asked.reads and asked.path.endswith("app/manifests/latest"),
     "config": lambda asked: "/blobs/sha256:" in asked.path,
     "mount": lambda asked: "mount=" in asked.path,

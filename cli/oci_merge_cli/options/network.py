@@ -51,7 +51,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help="How long to wait for a connection, and for the next byte of an answer: 15 and 60 "
+        help="How long to wait for a connection, and for the next byte of an answer: 15 and 30 "
         "seconds, unless this says otherwise.",
         rich_help_panel=_NETWORK,
     ),
