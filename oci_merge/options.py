@@ -88,7 +88,7 @@ class ClientKeywords(CredentialKeywords, total=False):
         Keyword(
             _seconds,
             """how many seconds to wait for a connection, and how many for the next byte of an
-            answer; by default 15 and 60, and 300 for a blob that is copied.""",
+            answer; by default 15 and 30, and 300 for a blob that is copied.""",
         ),
     ]
     deadline: Annotated[

@@ -1,4 +1,4 @@
-"""Which proxy a URL is reached through, as the environment says it to curl and to Go's programs."""
+"""Finds the proxy for a URL in the environment, as curl and Go's programs do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from oci_merge.model.host import DEFAULT_PORTS, is_loopback
 
-#: Says whether a host and port are reached directly.
+#: Says whether a host and port are reached without a proxy.
 _Exception = Callable[[str, int], bool]
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -20,14 +20,14 @@ class Proxies:
 
     Attributes:
         by_scheme: the proxy's URL for ``http`` and for ``https``; it may hold a password.
-        exceptions: what is reached without one, from ``NO_PROXY``.
+        exceptions: the hosts that are reached without one, from ``NO_PROXY``.
     """
 
     by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
     exceptions: tuple[_Exception, ...] = ()
 
     def url_for(self, url: str) -> str | None:
-        """Return the URL of the proxy for a URL, or None to go there directly.
+        """Return the URL of the proxy for a URL, or None where no proxy leads there.
 
         This machine is never reached through a proxy.
         """
@@ -63,10 +63,11 @@ def _first(environ: Mapping[str, str], *names: str) -> str:
 
 
 def _exception(word: str) -> _Exception | None:
-    """Return what a word of ``NO_PROXY`` excepts, or None where it means nothing.
+    """Return the exception that a word of ``NO_PROXY`` makes, or None if it cannot be read.
 
-    The words are Go's: ``*``, a network such as ``10.0.0.0/8``, an address, a name with all that
-    is below it, or with a leading dot only what is below it; each but a network may have a port.
+    The words are Go's: ``*``; a network such as ``10.0.0.0/8``; an address; a name, for its
+    subdomains too; a name with a leading dot, for its subdomains only. Each but a network may have
+    a port.
     """
     if word == "*":
         return lambda host, port: True

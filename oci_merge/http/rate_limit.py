@@ -1,7 +1,7 @@
-"""How fast requests go to one registry. Pure: it neither waits nor sends.
+"""Limits how fast requests go to one registry. Pure: it neither waits nor sends.
 
-A registry that counts requests refuses those above its limit, and some lock out who goes on. So a
-caller may bound the rate, and where one request is told to wait, those behind it wait as well.
+A registry that counts requests refuses those above its limit, and some lock out a client that goes
+on. So the user may bound the rate, and where one request is told to wait, those behind it wait too.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ class RateLimiter:
     """Gives each request the moment at which it may be sent.
 
     Args:
-        rate: how many requests a second, fractions allowed; None for as many as there are. No
-            second has more, but they need not be spread over it.
+        rate: how many requests a second, fractions allowed; None for no limit. No second has
+            more requests, but they need not be spread over it.
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -24,7 +24,7 @@ class RateLimiter:
         self._held_until = 0.0
 
     def reserve(self, now: float) -> float:
-        """Return when the next request may be sent; it counts as sent then.
+        """Return when the next request may be sent, and count it as sent then.
 
         Args:
             now: the time, in seconds on any clock that does not go back.
@@ -36,13 +36,13 @@ class RateLimiter:
         return at
 
     def hold(self, until: float) -> None:
-        """Send nothing until then: the registry has asked for it."""
+        """Let no request be sent before ``until``, as the registry has asked."""
         self._held_until = max(self._held_until, until)
 
     def held(self, now: float) -> float:
-        """Return for how long nothing is sent, in seconds; 0 for not at all."""
+        """Return for how many seconds from ``now`` no request is sent."""
         return max(self._held_until - now, 0.0)
 
     def is_free(self, now: float) -> bool:
-        """Say whether a request may be sent without a look at the others: nothing bounds them."""
+        """Say whether nothing bounds the requests, so that one may be sent at once."""
         return not self._last.maxlen and self._held_until <= now

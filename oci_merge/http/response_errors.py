@@ -1,4 +1,4 @@
-"""From an error response to an error of ours that says what happened and what to do."""
+"""Turns an error response into an exception that says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from oci_merge.http.retry import is_pull_limit, pull_limit_window
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DETAILS = 20
-#: What is shorter is not looked for in what servers say: it would blank out ordinary words.
+#: A shorter secret is not replaced in a server's message, as that would blank out ordinary words.
 _MIN_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was being done when a response came, in the user's words.
+    """The operation that a response answers, in words for the user.
 
     Attributes:
         action: a verb, for example ``read``.
-        subject: what it was done to, for example ``reg.example/app:1.0``.
+        subject: what the action is done to, for example ``reg.example/app:1.0``.
         registry: the registry's name.
         method: the request's method.
-        user: who asked, for example ``ci (from the docker config …)``.
-        server: who answered, where that is not the registry itself.
-        secrets: what must not be repeated, should the response hold it.
+        user: the user, for example ``ci (from the docker config …)``.
+        server: the server that answered, if it is not the registry itself.
+        secrets: secrets that are replaced in messages, should the response repeat them.
     """
 
     action: str
@@ -52,12 +52,12 @@ class Attempt:
 
 
 def error_from(response: Response, attempt: Attempt, *, had_token: bool = False) -> RegistryError:
-    """Return the error for a response whose status is not what was hoped for.
+    """Return the exception for a response with an unexpected status.
 
     Args:
         response: the response.
-        attempt: what it answers.
-        had_token: whether a token had just been given out for this; then a 401 is a denial.
+        attempt: the operation that it answers.
+        had_token: whether the request carried a token; then a 401 is a denial.
     """
     secrets = [secret for secret in attempt.secrets if len(secret) >= _MIN_SECRET]
     details = parse_details(response.content, sorted(secrets, key=len, reverse=True))
@@ -75,14 +75,14 @@ def error_from(response: Response, attempt: Attempt, *, had_token: bool = False)
 
 
 def parse_details(content: bytes, secrets: Sequence[str] = ()) -> tuple[ErrorDetail, ...]:
-    """Read an error document (OCI distribution spec, "Error Codes"), however it is bent.
+    """Read an error document (OCI distribution spec, "Error Codes"), and forms close to it.
 
     Args:
-        content: the body, perhaps cut; it may as well be HTML or nothing.
-        secrets: what is replaced by asterisks wherever it stands in a message, in this order.
+        content: the body, perhaps cut; it may also be HTML or empty.
+        secrets: secrets that are replaced by asterisks in messages, in this order.
 
     Returns:
-        The entries, with control characters escaped; none where the body says nothing.
+        The entries, with control characters escaped; none if the body cannot be read.
     """
     try:
         return _details(json.loads(content), secrets)
@@ -114,7 +114,7 @@ def _detail(entry: dict[str, Any], secrets: Sequence[str]) -> ErrorDetail:
 
 
 def _shown(text: Any, secrets: Sequence[str]) -> str:
-    """Return what a registry says as it may be shown: without secrets and control characters."""
+    """Return a registry's text without secrets and control characters."""
     if not isinstance(text, str):
         return ""
     for secret in secrets:

@@ -1,7 +1,7 @@
-"""Whom to trust at a registry, and what to show it: certs.d, as docker and podman have it.
+"""TLS settings for one registry: certificates from certs.d, as docker and podman read them.
 
-What is found for a registry is for that registry alone. Other hosts, such as its token server or
-its object store, are judged by the system's authorities and shown nothing.
+The settings are for that registry alone. Other hosts, such as its token server or its object store,
+are verified by the system's authorities and get no client certificate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SYSTEM_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """What to show to a registry that wants to know who asks before HTTP begins.
+    """The certificate that identifies the client in a TLS handshake.
 
     Attributes:
         certificate: a PEM file with the certificate and its chain.
@@ -35,12 +35,12 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What is configured for one registry.
+    """The certificates that are configured for one registry.
 
     Attributes:
         authorities: PEM files with authorities to trust beside the system's own.
-        client: what to show, if anything.
-        given: those of the files that the caller named, rather than certs.d.
+        client: the client certificate, if there is one.
+        given: the files that the caller named; the others are from certs.d.
     """
 
     authorities: tuple[Path, ...] = ()
@@ -48,7 +48,7 @@ class Trust:
     given: frozenset[Path] = frozenset()
 
     def check(self) -> None:
-        """Read every file, without the system's authorities, which take long to load.
+        """Read every file, but not the system's authorities, which take long to load.
 
         Raises:
             UsageError: a file that the caller named cannot be used.
@@ -103,15 +103,15 @@ class Trust:
 def find_trust(
     registry: str, options: RegistryOptions, environ: Mapping[str, str] | None = None
 ) -> Trust:
-    """Find what is configured for a registry.
+    """Find the certificates for a registry.
 
-    The first folder of the registry's name counts, in ``~/.config/containers/certs.d``,
-    ``/etc/containers/certs.d`` and ``/etc/docker/certs.d``. What the caller names comes on top of
-    its authorities, and instead of its client certificate.
+    The first folder with the registry's name counts, in ``~/.config/containers/certs.d``,
+    ``/etc/containers/certs.d`` and ``/etc/docker/certs.d``. An authority that the caller names is
+    trusted as well; a client certificate that the caller names replaces the folder's.
 
     Args:
         registry: the authority, or ``docker.io``.
-        options: what the caller names.
+        options: the files that the caller names.
         environ: the environment; the process's own where it is left out.
 
     Raises:
@@ -139,19 +139,19 @@ def public_context() -> ssl.SSLContext:
 
 
 def _folder(registry: str, environ: Mapping[str, str]) -> list[Path]:
-    """Return the files of the first folder that there is for a registry, in order."""
+    """Return the files of a registry's first folder, in order."""
     home = environ.get("HOME")
     folders = [Path(home) / _HOME_FOLDER] if home else []
     for folder in (*folders, *_SYSTEM_FOLDERS):
         try:
             return sorted((folder / registry).iterdir())
-        except OSError:  # not there, or not for this user's eyes
+        except OSError:  # it is not there, or not readable
             continue
     return []
 
 
 def _client(names: list[Path]) -> ClientCertificate | None:
-    """Return the first pair of certificate and key; all of them have to be pairs."""
+    """Return the first pair of certificate and key; each file has to be part of a pair."""
     found = None
     for path in names:
         partner = {".cert": ".key", ".key": ".cert"}.get(path.suffix)

@@ -70,7 +70,7 @@ class Asked(NamedTuple):
     method: str
     path: str
     nth: int
-    #: Whether it was sent before the registry had been answered who asks.
+    #: Whether it was sent before the registry had sent a challenge, and was challenged.
     is_first: bool = False
 
     @property

@@ -1,4 +1,4 @@
-"""The first requests to a registry of this machine, which go out side by side in the clear."""
+"""The first requests to a registry of this machine, one of which goes ahead over plain HTTP."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class RegistryAccess:
             "--timeout",
             metavar="SECONDS",
             help="How long to wait for a connection, and for the next byte of a response. "
-            "Default: 15 and 60 seconds.",
+            "Default: 15 and 30 seconds.",
             rich_help_panel=_NETWORK,
         ),
     ] = None
