@@ -39,7 +39,7 @@ KIND = "oci_merge.kind"
 CONNECTIONS = 64
 
 _HTTP2 = frozenset({"h2", "foreign"})
-#: httpx's exception for each of httpcore's, by the most special class first.
+#: httpx's exception for each of httpcore's; the first class that fits counts.
 _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     httpcore.ConnectTimeout: httpx.ConnectTimeout,
     httpcore.ReadTimeout: httpx.ReadTimeout,
@@ -289,9 +289,9 @@ def _raised_as_httpx() -> Iterator[None]:
     try:
         yield
     except tuple(_HTTPX_ERRORS) as error:
-        if isinstance(error, ValueError) and not _is_theirs(error):
-            raise
         kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
+        if kind is ValueError and not _is_theirs(error):
+            raise
         raise _HTTPX_ERRORS[kind](str(error)) from error
 
 

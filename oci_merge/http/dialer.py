@@ -121,7 +121,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
         if tls is None:
             return stream
         tls.set_alpn_protocols(protocols)
-        return await stream.start_tls(tls, self._address[0], timeout)
+        return await stream.begin_tls(tls, self._address[0], timeout)
 
     def _kept(self, stream: _Stream) -> _Stream:
         self._open.add(stream)
@@ -143,7 +143,9 @@ class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._tls: ssl.SSLContext | None = None
+        self._is_tls = False
+        # The settings of TLS that was begun ahead and is still to be asked for.
+        self._begun: ssl.SSLContext | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -181,7 +183,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close the connection without waiting for the server."""
-        if self._tls is None:
+        if not self._is_tls:
             self._writer.close()
         else:
             self._writer.transport.abort()
@@ -194,7 +196,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> _Stream:
         """Encrypt from now on, unless the stream was opened ahead with the same settings."""
-        if self._tls is ssl_context:
+        begun, self._begun = self._begun, None
+        if begun is ssl_context:  # once only: a tunnel through a TLS proxy is TLS within TLS
             return self
         try:
             with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -203,7 +206,15 @@ class _Stream(httpcore.AsyncNetworkStream):
         except BaseException:
             self._writer.transport.abort()
             raise
-        self._tls = ssl_context
+        self._is_tls = True
+        return self
+
+    async def begin_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str, timeout: float
+    ) -> _Stream:
+        """Encrypt ahead; ``start_tls`` with the same settings does nothing then."""
+        await self.start_tls(ssl_context, server_hostname, timeout)
+        self._begun = ssl_context
         return self
 
     def get_extra_info(self, info: str) -> Any:

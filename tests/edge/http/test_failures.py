@@ -257,6 +257,35 @@ async def test_a_proxy_is_asked_for_a_registry_elsewhere(monkeypatch: pytest.Mon
     assert heads[0].startswith(b"GET http://reg.test/v2/ HTTP/1.1\r\n")
 
 
+@pytest.mark.anyio
+async def test_a_registry_is_spoken_to_over_tls_within_the_tls_of_a_proxy(
+    registry: EmbeddedRegistry,
+    authority: trustme.CA,
+    tls: ServerTLS,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The registry and the proxy are trusted by the same settings."""
+    starts: list[bytes] = []
+    leaf = authority.issue_cert("reg.test")
+    shown = ServerTLS(leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
+    with serve(registry.app, tls=shown) as server:
+        onward = relays(server.port, starts)
+
+        async def tunnels(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"CONNECT reg.test:443 ")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await onward(reader, writer)
+
+        async with speaking(tunnels, tls.context()) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy}")
+            asked = session("reg.test")
+            replies = [await asked.send(_PING) for _ in range(2)]
+            await asked.transport.aclose()
+    assert [reply.status for reply in replies] == [200, 200]
+    assert starts
+    assert all(start.startswith(b"\x16\x03") for start in starts)
+
+
 @pytest.mark.parametrize(
     "proxy", ["socks4://p4ss:w0rd@proxy.test", "http://me:p4ss/w0rd@proxy.test", "nonsense://p4ss"]
 )
