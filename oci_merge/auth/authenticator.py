@@ -18,9 +18,11 @@ from oci_merge.auth.challenge import Challenge, Scope, choose_challenge, parse_c
 from oci_merge.auth.credential_check import CredentialCheck
 from oci_merge.auth.logins import Login, Logins
 from oci_merge.auth.token_cache import TokenCache
-from oci_merge.auth.token_client import TokenClient, is_outage
+from oci_merge.auth.token_client import TokenClient
 from oci_merge.errors import RegistryError
+from oci_merge.http.deadline import DeadlineReachedError
 from oci_merge.http.message import Request, Response
+from oci_merge.http.retry import is_busy
 from oci_merge.http.session import Session
 
 #: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
@@ -126,8 +128,18 @@ class Authenticator:
         if self._logins.has_answered or self._session.origin.url.startswith("http:"):
             return None
         ahead = partial(self._send_ahead, request, scopes)
-        first, response = await self._logins.first_request.run("", ahead)
+        try:
+            async with self._session.deadline.kept(self._first_answer):
+                first, response = await self._logins.first_request.run("", ahead)
+        except DeadlineReachedError:
+            # The request that went ahead may be another run's, whose deadline is not ours.
+            if not self._session.deadline.allows(0):
+                raise
+            return await self._go_ahead(request, scopes)
         return response if first is request else None
+
+    def _first_answer(self) -> str:
+        return f"the first answer of {self._session.registry}"
 
     async def _send_ahead(
         self, request: Request, scopes: Sequence[Scope]
@@ -226,7 +238,7 @@ def _judge(check: CredentialCheck[Response], response: Response) -> None:
     """Note what a response says about the credential; a busy server may not have looked at it."""
     if _is_challenge(response):
         check.refused(response)
-    elif not is_outage(response.status):
+    elif not is_busy(response.status):
         check.accepted()
 
 

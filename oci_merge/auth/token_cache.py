@@ -14,8 +14,9 @@ from oci_merge._concurrency import SingleFlight
 from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Challenge, Scope, merge_scopes, parse_scopes
 from oci_merge.auth.logins import Login
-from oci_merge.auth.token_client import TokenClient, is_outage
+from oci_merge.auth.token_client import TokenClient
 from oci_merge.errors import AuthenticationError, RegistryError
+from oci_merge.http.retry import is_busy
 
 _Key = frozenset[Scope]
 
@@ -109,7 +110,7 @@ class TokenCache:
             try:
                 return await self._token(challenge, scopes, refused, narrowest=False)
             except RegistryError as error:
-                if is_outage(error.status):
+                if is_busy(error.status):
                     raise
         return await self._token(challenge, last, refused, narrowest=True)
 
@@ -144,7 +145,7 @@ class TokenCache:
             except RegistryError as error:
                 # A refusal of these scopes holds for the run. An outage concerns other scopes and
                 # other users too, so the token client remembers it.
-                if not is_outage(error.status):
+                if not is_busy(error.status):
                     self._refusals[key] = error
                 if isinstance(error, AuthenticationError) and error is not refusal:
                     self.login.token_check.refused(error, narrowest=narrowest)

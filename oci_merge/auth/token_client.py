@@ -13,6 +13,7 @@ from oci_merge.credentials import Credential
 from oci_merge.errors import OciMergeError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.response_errors import Attempt, error_from
+from oci_merge.http.retry import is_busy
 from oci_merge.http.session import Session
 from oci_merge.http.url_policy import check_token_server
 
@@ -86,7 +87,7 @@ class TokenClient:
             raise
         if response.status != 200:
             refusal = error_from(response, self._attempt(realm, method, scopes, credential))
-            if is_outage(response.status):
+            if is_busy(response.status):
                 self._outages[server] = refusal
             raise refusal
         self._granting.add(server)
@@ -168,11 +169,6 @@ class TokenClient:
             server=f"the token server {shown_host(realm)}",
             secrets=credential.secrets if credential else (),
         )
-
-
-def is_outage(status: int) -> bool:
-    """Say whether a status is about the server rather than about what was asked for."""
-    return status >= 500 or status == 429
 
 
 def _service(challenge: Challenge) -> list[tuple[str, str]]:

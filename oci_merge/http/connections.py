@@ -29,8 +29,8 @@ from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
 from oci_merge.options import RegistryOptions
 
 #: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, and ``plain`` has no
-#: TLS. ``foreign`` is for other hosts and has none of the registry's TLS settings. Bodies of any
-#: length go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream`` to other hosts:
+#: TLS. ``foreign`` is for other hosts and has none of the registry's TLS settings. Long
+#: bodies go over HTTP/1.1, by ``stream`` to the registry and by ``foreign stream`` to other hosts:
 #: some registries end an HTTP/2 connection under a long upload.
 Kind = Literal["h2", "http/1.1", "plain", "foreign", "stream", "foreign stream"]
 #: The key of ``httpx.Request.extensions`` under which a request names its kind.
@@ -56,9 +56,17 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     # httpcore lets these through where a server breaks the protocol within a body.
     h2.exceptions.H2Error: httpx.RemoteProtocolError,
     h11.ProtocolError: httpx.RemoteProtocolError,
-    OSError: httpx.NetworkError,  # ssl.SSLError is one
+    # ssl.SSLError is one. An OSError of the code that makes a body is a bug; see _is_theirs.
+    OSError: httpx.NetworkError,
     # An HTTP/2 status that is no number. Any other ValueError is a bug; see _is_theirs.
     ValueError: httpx.RemoteProtocolError,
+}
+
+
+#: The packages that raise these over what a server does. Others raise them over a bug of ours.
+_RAISED_BY = {
+    OSError: frozenset({"anyio", "asyncio", "httpcore", "selectors", "socket", "ssl"}),
+    ValueError: frozenset({"httpcore"}),
 }
 
 
@@ -290,15 +298,15 @@ def _raised_as_httpx() -> Iterator[None]:
         yield
     except tuple(_HTTPX_ERRORS) as error:
         kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
-        if kind is ValueError and not _is_theirs(error):
+        if kind in _RAISED_BY and not _is_theirs(error, _RAISED_BY[kind]):
             raise
         raise _HTTPX_ERRORS[kind](str(error)) from error
 
 
-def _is_theirs(error: Exception) -> bool:
-    """Say whether httpcore itself raised an exception, over what a server sent."""
+def _is_theirs(error: Exception, packages: frozenset[str]) -> bool:
+    """Say whether an exception was raised by one of some packages, over what a server did."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-    return module.partition(".")[0] == "httpcore"
+    return module.partition(".")[0] in packages

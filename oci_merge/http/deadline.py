@@ -10,6 +10,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from oci_merge.errors import TransportError
 
 
+class DeadlineReachedError(TransportError):
+    """A run did not end before its deadline. It is about that run, and no other shares it."""
+
+
 class Deadline:
     """The moment at which a run has to be over.
 
@@ -32,7 +36,7 @@ class Deadline:
             waited_for: says what has not come then, such as ``an answer to GET /v2/``.
 
         Raises:
-            TransportError: the block did not end in time.
+            DeadlineReachedError: the block did not end in time.
         """
         return nullcontext() if self._seconds is None else self._broken_off(waited_for)
 
@@ -47,7 +51,7 @@ class Deadline:
         except TimeoutError:
             if not scope.expired():
                 raise
-            raise TransportError(
+            raise DeadlineReachedError(
                 f"the run did not end within its {self._seconds:g} seconds: "
                 f"it still waited for {waited_for()}",
                 hint="run it again, a rerun goes on where this ended; or give a longer --deadline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -145,6 +146,8 @@ def _root_cause(error: BaseException) -> str:
             # asyncio words a refused connection in a way of its own.
             said = os.strerror(each.errno) if isinstance(each, ConnectionError) else each.strerror
             return said.lower()
+        if isinstance(each, ConnectionResetError):  # asyncio's has no text
+            return os.strerror(errno.ECONNRESET).lower()
         if isinstance(each, h2.exceptions.StreamClosedError):  # its text is a number
             return "the stream was closed before the request was sent whole"
     return str(error)

@@ -1,7 +1,7 @@
 """Finds out how a registry speaks: plain HTTP or TLS, HTTP/1.1 or HTTP/2.
 
-One request goes ahead and the others wait, because httpx queues requests on a connection that may
-still become HTTP/2: with HTTP/1.1 known, they get connections of their own. A registry on a
+One request goes ahead and the others wait, because requests queue on a connection that may still
+become HTTP/2: with HTTP/1.1 known, they get connections of their own. A registry on a
 loopback address is tried over plain HTTP first, as docker and podman do.
 """
 

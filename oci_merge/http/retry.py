@@ -105,6 +105,11 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
         return None
 
 
+def is_busy(status: int) -> bool:
+    """Say whether a status is about the server's state rather than about the request."""
+    return status >= 500 or status == 429
+
+
 def is_pull_limit(status: int, headers: Mapping[str, str], content: bytes) -> bool:
     """Say whether a response reports a used-up pull limit, as Docker Hub's does.
 

@@ -80,6 +80,9 @@ class Session:
         retries: how often a request is sent again.
         deadline: when the run has to be over.
         on_event: told of each retry.
+
+    Attributes:
+        deadline: when the run has to be over.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Session:
         self._policy = RetryPolicy(retries, transport.timings.first_retry)
         # It bounds each wait instead of cancelling the run, so that a run which reaches it ends
         # with an error that knows which tags moved.
-        self._deadline = deadline or Deadline(None)
+        self.deadline = deadline or Deadline(None)
         self._on_event = on_event
         # The origins at which a request of this run has used up its retries, and whether they
         # were silent. An answer takes them out.
@@ -127,7 +130,7 @@ class Session:
         await self._turn(request, is_first=True)
         outcome: _Outcome
         try:
-            async with self._deadline.kept(lambda: self._answer_to(request)):
+            async with self.deadline.kept(lambda: self._answer_to(request)):
                 outcome = await self._transport.send(self._hastened(request, origin))
         except OciMergeError as error:
             outcome = error
@@ -174,7 +177,7 @@ class Session:
     async def _attempt(self, tries: _Tries) -> None:
         await self._turn(tries.request, is_first=False)
         try:
-            async with self._deadline.kept(lambda: self._answer_to(tries.request)):
+            async with self.deadline.kept(lambda: self._answer_to(tries.request)):
                 tries.last = await self._transport.send(tries.request)
         except OciMergeError as error:
             tries.last = error
@@ -215,7 +218,7 @@ class Session:
         # Later requests to a server that is down are sent once each, until one is answered.
         if tries.is_down and tries.origin in self._given_up:
             return None
-        return wait if wait is not None and self._deadline.allows(wait) else None
+        return wait if wait is not None and self.deadline.allows(wait) else None
 
     def _hastened(self, request: Request, origin: str) -> Request:
         """Return a request with little patience for a server that has been silent in this run."""
@@ -237,7 +240,7 @@ class Session:
         rate_limiter = self._transport.rate_limiter
         if rate_limiter.is_free(time.monotonic()) or not self.origin.owns(request.url):
             return
-        async with self._deadline.kept(lambda: f"its turn to ask {shown_host(self.origin.url)}"):
+        async with self.deadline.kept(lambda: f"its turn to ask {shown_host(self.origin.url)}"):
             if is_first:  # a retry has waited for itself
                 await self._while_held()
             now = time.monotonic()

@@ -33,6 +33,9 @@ from oci_merge.options import RegistryOptions
 _logger = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
+#: The bytes that HTTP/2 sends without the server's leave (RFC 9113, section 6.9.2). While a longer
+#: body waits for leave, httpcore does not see that the server has answered and closed the stream.
+_MOST_OVER_HTTP2 = 65_535
 _HEADERS = {"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"}
 
 
@@ -156,8 +159,8 @@ class Transport:
         """Wait a moment, and say whether plain HTTP is spoken to a registry that is not near.
 
         A registry that answers its first request at once is near: a few new connections take less
-        time there than many that may not be needed. A known one is near if the caller, who waits
-        for responses meanwhile, has stopped waiting by then.
+        time there than many that may not be needed. If the protocol is known already, this waits
+        as long; the caller cancels it if its responses have come by then.
         """
         await self._connections.connected("plain")
         if self._negotiation.protocol is not None:
@@ -190,9 +193,8 @@ class Transport:
         if url.startswith("http:"):
             return "plain"
         if self._negotiation.protocol is not None and self.origin.owns(url):
-            is_alone = request.is_streamed or request.avoids_http2
-            return "stream" if is_alone else self._negotiation.protocol
-        return "foreign stream" if request.is_streamed else "foreign"
+            return "stream" if _avoids_http2(request) else self._negotiation.protocol
+        return "foreign stream" if _avoids_http2(request) else "foreign"
 
     def _build(self, request: Request, url: str, kind: Kind, *, is_own: bool) -> httpx.Request:
         headers = dict(request.headers)
@@ -247,6 +249,11 @@ class Transport:
             not is_own,
             received.http_version,
         )
+
+
+def _avoids_http2(request: Request) -> bool:
+    is_long = len(request.content) > _MOST_OVER_HTTP2
+    return request.is_streamed or request.avoids_http2 or is_long
 
 
 async def _read_body(received: httpx.Response, request: Request) -> bytes:

@@ -58,7 +58,7 @@ def check_token_server(url: str, registry: Origin) -> str:
     unless that is the registry's own. Where both are on this machine, neither matters.
 
     Args:
-        url: as the challenge or a redirect gives it; a relative one is resolved against
+        url: as the challenge or a redirect gives it; a relative one belongs to the registry.
         registry: the registry that gave it.
 
     Raises:
@@ -71,7 +71,7 @@ def check_upload_url(url: str, registry: Origin) -> str:
     """Return the URL of an upload, if blobs may go there, by the rules for token servers.
 
     Args:
-        url: as a ``Location`` header gives it; a relative one is resolved against
+        url: as a ``Location`` header gives it; a relative one belongs to the registry.
         registry: the registry that gave it.
 
     Raises:

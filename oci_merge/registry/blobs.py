@@ -10,6 +10,7 @@ from urllib.parse import quote
 from oci_merge.auth.challenge import pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
+from oci_merge.http.retry import is_busy
 from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import verify_digest
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor
@@ -55,7 +56,7 @@ class BlobClient:
         try:
             await self._registry.request(Request("HEAD", self._path(digest)), purpose, expect={200})
         except RegistryError as error:
-            if _may_pass(error):
+            if is_busy(error.status):
                 raise
             return False
         return True
@@ -123,7 +124,7 @@ class BlobClient:
                 Request("POST", path), purpose, expect={201, 202}
             )
         except RegistryError as error:
-            if _may_pass(error):
+            if is_busy(error.status):
                 raise
             return RefusedMount(error.message, status=error.status, codes=error.codes)
         if response.status == 201:
@@ -245,7 +246,3 @@ class BlobClient:
             or (before.least_chunk if before else 0),
             int(match[1]) + 1 if match else None,
         )
-
-
-def _may_pass(error: RegistryError) -> bool:
-    return error.status >= 500 or error.status == 429

@@ -33,6 +33,7 @@ class FakeSession(Session):
         self.requests: list[Request] = []
         self._handler = handler
         self._url_of_registry = url
+        self.deadline = Deadline(None)
 
     @property
     def registry(self) -> str:
