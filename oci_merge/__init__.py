@@ -81,9 +81,13 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Inspection as Inspection,
     )
     from oci_merge.options import (
+        ClientCall as ClientCall,
         ClientKeywords as ClientKeywords,
+        InspectCall as InspectCall,
         InspectKeywords as InspectKeywords,
+        MergeCall as MergeCall,
         MergeKeywords as MergeKeywords,
+        PushCall as PushCall,
         PushKeywords as PushKeywords,
         RegistryOptions as RegistryOptions,
     )
@@ -125,7 +129,10 @@ else:
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
-        "options": "ClientKeywords InspectKeywords MergeKeywords PushKeywords RegistryOptions",
+        "options": (
+            "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
+            "PushCall PushKeywords RegistryOptions"
+        ),
         "planning.plan": "Plan",
         "planning.result": "MergeResult PlatformResult TagResult",
         "planning.spec": "Spec SpecImage spec_from_template",

@@ -60,11 +60,13 @@ class AsyncClient:
         RuntimeError: raised by its methods if the client is closed before they end.
     """
 
+    #: What errors call this class.
+    _name = "AsyncClient"
     #: How long to wait for what; tests set others.
     _timings = Timings()
 
     def __init__(self, **keywords: Unpack[ClientCall]) -> None:
-        check_names("AsyncClient", ClientCall, keywords)
+        check_names(self._name, ClientCall, keywords)
         registry, others = divided(ClientKeywords, keywords)
         own = checked(OwnKeywords, others)
         self._options = RegistryOptions(**registry)
@@ -101,8 +103,12 @@ class AsyncClient:
     async def _close(self) -> None:
         # Operations that end may still have requests to send, such as to cancel an upload.
         await self._operations.wait()
-        for host in self._hosts.values():
-            await host.aclose()
+        closed = await asyncio.gather(
+            *(host.aclose() for host in self._hosts.values()), return_exceptions=True
+        )
+        for error in closed:
+            if error is not None:
+                raise error
 
     @documented(MergeKeywords)
     async def merge(
@@ -176,7 +182,7 @@ class AsyncClient:
     def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
         """Return the keywords of a call, checked, with defaults for those left out."""
         self._operations.check_open()
-        check_names(f"AsyncClient.{method}", kind, keywords)
+        check_names(f"{self._name}.{method}", kind, keywords)
         return checked(kind, keywords)
 
     async def _run(self, job: Job, on_event: OnEvent | None, *, dry_run: bool) -> MergeResult:

@@ -49,6 +49,12 @@ def _awaited(
     return run
 
 
+class _Client(AsyncClient):
+    """The client behind a blocking one, whose errors name that."""
+
+    _name = "Client"
+
+
 @documented(ClientCall)
 class Client:
     """``AsyncClient`` for code that has no event loop; use it in a ``with`` block.
@@ -66,7 +72,7 @@ class Client:
     """
 
     def __init__(self, **keywords: Unpack[ClientCall]) -> None:
-        self._client = AsyncClient(**keywords)
+        self._client = _Client(**keywords)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -115,11 +121,12 @@ class Client:
         loop = asyncio.get_running_loop()
         try:
             await self._client.aclose()
+        finally:
             left = asyncio.all_tasks() - {asyncio.current_task()}
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        finally:
+            await loop.shutdown_asyncgens()
             # Not stop() itself: the loop needs one more turn to report the end of this task.
             loop.call_soon(loop.stop)
 

@@ -63,14 +63,14 @@ class Reference:
         return replace(self, tag=tag, digest=None)
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str | Reference) -> Reference:
     """Parse a reference as Docker does.
 
     The first component is a registry if a ``/`` follows and it has a ``.``, a ``:`` or an upper
     case letter, or is ``localhost``; otherwise the registry is Docker Hub.
 
     Args:
-        text: for example ``reg.example:5000/team/app:1.0``.
+        text: for example ``reg.example:5000/team/app:1.0``; a reference is returned as it is.
 
     Returns:
         The reference; without tag and digest where the text has none.
@@ -79,6 +79,13 @@ def parse_reference(text: str) -> Reference:
         InvalidReferenceError: the text does not follow the grammar; the hint says where.
     """
     # The digest first, then the tag: both may hold colons, and only a digest follows an ``@``.
+    if isinstance(text, Reference):
+        return text
+    if not isinstance(text, str):
+        raise InvalidReferenceError(
+            f"a reference must be text, got {type(text).__name__}",
+            hint="write it like reg.example/app:1.0",
+        )
     _check_shape(text)
     rest, at, digest = text.partition("@")
     name, tag = _split_tag(rest)

@@ -19,6 +19,7 @@ from typing import cast
 
 import yaml
 
+from oci_merge import _keywords as take
 from oci_merge._text import listed, printable
 from oci_merge.errors import SpecError
 from oci_merge.model.platform import Platform
@@ -54,7 +55,7 @@ def parse_spec(text: str, *, name: str) -> Spec:
         SpecError: the text is not YAML, a required key is missing, or a key or value is not part
             of the format. The message names the line.
     """
-    name = printable(name)
+    text, name = take.text("text", text), printable(take.text("name", name))
     try:
         # Nodes and not values: they have line numbers, and scalars as they are written.
         reader = _Reader(text, name)

@@ -120,7 +120,7 @@ class MergeOptions:
         typer.Option(
             "--annotation",
             metavar="KEY=VALUE",
-            help="An annotation of the index. Repeat it for each. A Docker list has none.",
+            help="An annotation of the index. Repeat it for each. Only an OCI index has any.",
             rich_help_panel=_RESULT,
         ),
     ] = None

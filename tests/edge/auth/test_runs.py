@@ -18,7 +18,12 @@ from oci_merge import (
     AccessDeniedError,
     AuthenticationError,
     MountRefusedError,
+    RegistryOptions,
 )
+from oci_merge.http.deadline import Deadline
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.host import RegistryHost
+from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import (
     CI,
     IMAGES,
@@ -28,8 +33,10 @@ from tests.edge.support import (
     add_old,
     asks,
     merge,
+    reference,
     reply,
     sources,
+    speaking,
     tags,
     until,
     with_tokens,
@@ -303,3 +310,25 @@ def test_a_user_who_may_do_nothing_is_denied_without_end_of_tries(
         merge(server.host, **_CI)
     assert tags(registry) == {"latest": OLD.digest}
     assert len(tokens.requests) <= 1 + 4  # for all, and for each repository that was read
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_run_keeps_to_its_own_deadline_while_another_one_s_first_request_goes_ahead(
+    is_first: bool,
+) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def scenario() -> list[object]:
+        async with speaking(silent) as host:
+            async with RegistryHost(host, RegistryOptions(timeout=1, retries=0)) as registry:
+                hasty = RegistryClient(registry, deadline=Deadline(0.1))
+                patient = RegistryClient(registry)
+                order = (hasty, patient) if is_first else (patient, hasty)
+                asked = [ManifestClient(run).get(reference(host=host)) for run in order]
+                ended = await asyncio.gather(*asked, return_exceptions=True)
+                return list(ended if is_first else ended[::-1])
+
+    hasty, patient = asyncio.run(scenario())
+    assert "did not end within its 0.1 seconds" in str(hasty)
+    assert "did not answer GET" in str(patient)

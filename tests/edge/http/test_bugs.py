@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
 
 import hpack
 import httpcore
@@ -175,4 +176,22 @@ async def test_a_host_that_is_no_name_is_an_outage(host: str, tls: ServerTLS) ->
         made = session(at, plain_http=True)
         with pytest.raises(oci_merge.TransportError):
             await made.send(Request("GET", "/v2/"))
+        await made.transport.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "a bug"), BrokenPipeError(32, "a bug")])
+async def test_an_os_error_of_the_code_that_makes_a_body_is_no_outage(error: OSError) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise error
+
+    async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with speaking(waits) as host:
+        made = session(host, plain_http=True)
+        request = Request("PUT", "/v2/x", headers={"Content-Length": "2"}, body_stream=body)
+        with pytest.raises(OSError, match="a bug"):
+            await made.send(request)
         await made.transport.aclose()

@@ -238,3 +238,14 @@ async def _ping_for(made: Session, seconds: float) -> None:
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:
         await made.send(_PING)
+
+
+async def test_a_body_longer_than_http2_s_first_window_goes_over_http1(tls: ServerTLS) -> None:
+    """There an answer that comes before the end of the body is read; see ``_avoids_http2``."""
+    async with _answering_early(tls) as (host, _, bodies):
+        made = session(host)
+        await made.send(_PING)
+        reply = await made.send(Request("PUT", "/v2/x", content=b"x" * 65_536))
+        await made.transport.aclose()
+    assert (reply.status, reply.protocol) == (201, "HTTP/1.1")
+    assert len(bodies) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -273,3 +274,14 @@ def test_loopback_names_this_machine(registry: str) -> None:
 )
 def test_private_networks_are_not_this_machine(registry: str) -> None:
     assert not is_loopback(registry)
+
+
+@pytest.mark.parametrize("value", [None, b"a/b:1", 1, True, ["a/b:1"], object()])
+def test_what_is_no_text_is_no_reference(value: Any) -> None:
+    with pytest.raises(InvalidReferenceError, match="a reference must be text, got"):
+        parse_reference(value)
+
+
+def test_a_reference_is_its_own_reference() -> None:
+    reference = parse_reference("reg.example/app:1.0")
+    assert parse_reference(reference) is reference

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from oci_merge.errors import InvalidPlatformError, SpecError, TemplateError
+from oci_merge.errors import InvalidPlatformError, SpecError, TemplateError, UsageError
 from oci_merge.model.platform import Platform
 from oci_merge.planning.spec import Spec, SpecImage, spec_from_template
 from oci_merge.planning.spec_file import parse_spec
@@ -242,3 +243,10 @@ def test_a_bomb_of_merge_keys_is_read_quickly_and_correctly() -> None:
     spec = parse_spec("\n".join(["image: b:1", *inner]), name="spec.yml")
 
     assert {image.platform for image in spec.manifests} == {Platform("linux", "arm")}
+
+
+@pytest.mark.parametrize("arguments", [(None, "spec.yml"), ("image: a", None), (b"image: a", "x")])
+def test_a_spec_that_is_no_text_is_wrong_usage(arguments: tuple[Any, Any]) -> None:
+    text, name = arguments
+    with pytest.raises(UsageError, match="must be text"):
+        parse_spec(text, name=name)
