@@ -71,9 +71,7 @@ async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[No
     try:
         yield
     finally:
-        task.cancel()
-        # It may need some turns of the event loop to clean up; nothing may outlive the block.
-        await asyncio.wait([task])
+        await _ended(task)  # nothing may outlive the block
 
 
 class SingleFlight(Generic[_K, _T]):
@@ -117,12 +115,29 @@ class SingleFlight(Generic[_K, _T]):
             if (task.done() or not callers) and self._flights.get(key) is flight:
                 del self._flights[key]
             if not callers:
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait([task])
-                # asyncio logs an error that nobody retrieved, and nobody is left to raise it in.
-                if not task.cancelled():
-                    task.exception()
+                try:
+                    await _ended(task)
+                finally:
+                    # asyncio logs an error that nobody retrieved; nobody is left to raise it in.
+                    if not task.cancelled():
+                        task.exception()
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and return when it has ended.
+
+    Raises:
+        CancelledError: the caller was cancelled meanwhile; the task has ended then, too.
+    """
+    task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():  # it may need some turns of the event loop to clean up
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -233,6 +233,8 @@ class _Operations:
         self._are_ended = False
         #: Set when the operation in a task has ended.
         self._under_way: dict[asyncio.Task[Any], asyncio.Event] = {}
+        #: Those of them whose cancellation came from ``end``.
+        self._cancelled: set[asyncio.Task[Any]] = set()
 
     def check_open(self) -> None:
         """Refuse to begin an operation once ``end`` was called.
@@ -268,18 +270,27 @@ class _Operations:
                 raise
             # As asyncio.timeout does it: end()'s own cancellation is taken back, and where the
             # caller has cancelled the task as well, it stays cancelled.
-            is_cancelled_otherwise = task.uncancel() > cancelled_before
+            cancelling = task.uncancel() if task in self._cancelled else task.cancelling()
+            is_cancelled_otherwise = cancelling > cancelled_before
             if is_cancelled_otherwise and isinstance(error, asyncio.CancelledError):
                 raise
             raise RuntimeError("the client was closed before the operation had ended") from error
         finally:
             del self._under_way[task]
+            self._cancelled.discard(task)
             ended.set()
 
     def end(self) -> None:
         """Cancel every operation under way, and refuse new ones."""
         self._are_ended = True
+        # An operation may close its client itself (on_event, with eager tasks). A task that is
+        # cancelled while it runs cannot take that back before Python 3.13.
         for task in self._under_way:
+            task.get_loop().call_soon(self._cancel, task)
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        if task in self._under_way:
+            self._cancelled.add(task)
             task.cancel()
 
     async def wait(self) -> None:

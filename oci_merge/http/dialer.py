@@ -17,7 +17,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -45,12 +45,13 @@ class Dialer(httpcore.AsyncNetworkBackend):
         self._address = host, port
         self._timings = timings
         self._ahead: deque[tuple[float, asyncio.Task[_Stream]]] = deque()
+        self._is_closed = False
         self._open: WeakSet[_Stream] = WeakSet()
 
     def open_ahead(
         self, count: int, *, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> None:
-        """Begin to open connections; the next requests get these.
+        """Begin to open connections; the next requests get these. Once closed, do nothing.
 
         Args:
             count: how many there should be, with those that are open.
@@ -58,6 +59,8 @@ class Dialer(httpcore.AsyncNetworkBackend):
             protocols: what to offer over TLS (ALPN).
             timeout: how long each may take, in seconds.
         """
+        if self._is_closed:
+            return
         there = sum(not _has_failed(task) for _, task in self._ahead)
         there += sum(stream.is_usable for stream in self._open)
         for _ in range(count - there):
@@ -99,11 +102,15 @@ class Dialer(httpcore.AsyncNetworkBackend):
 
     async def aclose(self) -> None:
         """Close the connections that no request has got."""
-        while self._ahead:
-            _, task = self._ahead.popleft()
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await (await task).aclose()
+        self._is_closed = True
+        tasks = [task for _, task in self._ahead]
+        self._ahead.clear()
+        for task in tasks:
+            _give_up(task)
+        # Waiting for the tasks themselves would hide a cancellation of this one.
+        if tasks:
+            await asyncio.wait(tasks)
+            await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
     async def _connect(self, host: str, port: int, timeout: float | None) -> _Stream:
         # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment, so an
@@ -133,7 +140,10 @@ class Dialer(httpcore.AsyncNetworkBackend):
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             # The request was cancelled; the connection may serve another one.
-            self._ahead.append((begun, task))
+            if self._is_closed:
+                _give_up(task)
+            else:
+                self._ahead.append((begun, task))
             raise
 
 
@@ -183,11 +193,15 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close the connection without waiting for the server."""
+        self.close()
+        await asyncio.sleep(0)  # asyncio closes the socket in its next turn
+
+    def close(self) -> None:
+        """Do the same, and leave the socket to asyncio's next turn."""
         if not self._is_tls:
             self._writer.close()
         else:
             self._writer.transport.abort()
-        await asyncio.sleep(0)  # asyncio closes the socket in its next turn
 
     async def start_tls(
         self,
@@ -257,6 +271,19 @@ def _one_of_many(error: OSError) -> OSError | None:
 
 def _has_failed(task: asyncio.Task[_Stream]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _give_up(task: asyncio.Task[_Stream]) -> None:
+    """Stop opening a connection, and close it if it is open or opens nevertheless."""
+    if task.cancel():
+        task.add_done_callback(_close)
+    else:
+        _close(task)
+
+
+def _close(task: asyncio.Task[_Stream]) -> None:
+    if not _has_failed(task):
+        task.result().close()
 
 
 def _seen(task: asyncio.Task[_Stream]) -> None:

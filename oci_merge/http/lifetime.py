@@ -29,7 +29,10 @@ class Lifetime:
         return _Use(self._uses)
 
     def end(self) -> None:
-        """End the lifetime; every block breaks off in the event loop's next turn."""
+        """End the lifetime; every block breaks off in the event loop's next turn.
+
+        A block that ends the lifetime itself may end before that turn; it raises RuntimeError then.
+        """
         self._is_over = True
         for use in self._uses:
             use.break_off()
@@ -41,6 +44,7 @@ class _Use:
     def __init__(self, uses: set[_Use]) -> None:
         self._uses = uses
         self._is_broken_off = False
+        self._is_cancelled = False
 
     def __enter__(self) -> None:
         task = asyncio.current_task()
@@ -50,8 +54,17 @@ class _Use:
         self._uses.add(self)
 
     def break_off(self) -> None:
+        if self._is_broken_off:
+            return
         self._is_broken_off = True
-        self._task.cancel()
+        # A block may end the lifetime itself. A task that is cancelled while it runs cannot take
+        # that back before Python 3.13, so it would be cancelled after a block that waits no more.
+        self._task.get_loop().call_soon(self._cancel)
+
+    def _cancel(self) -> None:
+        if self in self._uses:
+            self._is_cancelled = True
+            self._task.cancel()
 
     def __exit__(
         self,
@@ -63,7 +76,8 @@ class _Use:
         if not self._is_broken_off:
             return
         # Where somebody else cancels the task as well, it stays cancelled (as asyncio.timeout).
-        is_ours_alone = self._task.uncancel() <= self._cancelling
+        cancelling = self._task.uncancel() if self._is_cancelled else self._task.cancelling()
         # What the closed connections made of the request does not matter.
-        if is_ours_alone and isinstance(error, asyncio.CancelledError | OciMergeError):
+        is_closing = error is None or isinstance(error, asyncio.CancelledError | OciMergeError)
+        if is_closing and cancelling <= self._cancelling:
             raise RuntimeError(_CLOSED) from None

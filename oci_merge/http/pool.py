@@ -17,6 +17,13 @@ import httpcore
 _Key = tuple[bytes, bytes, int]
 _Connection = httpcore.AsyncConnectionInterface
 
+_NETWORK_ERRORS = (
+    OSError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+)
+
 
 class _Stream(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
@@ -68,10 +75,23 @@ class Pool:
             )
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection.
+
+        Raises:
+            what closing a connection raised first, once all are closed, unless it is an error of
+            the network: that connection is gone anyway.
+        """
         self._is_closed = True
+        first: Exception | None = None
         while self._all:
-            await self._all.pop().aclose()
+            try:
+                await self._all.pop().aclose()
+            except _NETWORK_ERRORS:
+                pass
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            raise first
 
     async def _take(self, key: _Key, origin: httpcore.Origin) -> _Connection:
         """Return a connection that can carry a request now, the one that was used last."""
@@ -101,7 +121,7 @@ class Pool:
         if not self._is_closed and _is_good(connection) and connection.is_available():
             free = self._free[key]
             free.append(connection)
-            while not _is_good(free[0]):
+            while free and not _is_good(free[0]):  # closing one lets others take the rest
                 await self._close(free.popleft())
         else:
             await self._close(connection)

@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from oci_merge import ManifestError, OciMergeError, TransportError
-from oci_merge._concurrency import SingleFlight, gather, gather_settled, gather_two
+from oci_merge._concurrency import SingleFlight, background, gather, gather_settled, gather_two
 
 pytestmark = pytest.mark.anyio
 
@@ -152,3 +152,35 @@ async def test_an_error_that_comes_with_the_cancellation_of_its_only_caller_is_n
     await scenario()
     gc.collect()  # a task that is forgotten tells of its error
     assert logged == []
+
+
+async def test_nothing_outlives_its_run_though_the_caller_is_cancelled_again_meanwhile() -> None:
+    flight: SingleFlight[None, int] = SingleFlight()
+
+    async def behind() -> None:
+        async with background(tidies_up()):
+            await asyncio.sleep(60)
+
+    async def tidies_up() -> int:
+        try:
+            return await _returns(1, 60)
+        finally:
+            tidying.set()
+            await tidied.wait()
+            ended.append("tidied up")
+
+    for run in (lambda: flight.run(None, tidies_up), behind):
+        ended: list[str] = []
+        tidying, tidied = asyncio.Event(), asyncio.Event()
+        caller: asyncio.Future[object] = asyncio.ensure_future(run())
+        await asyncio.sleep(0.01)
+        caller.cancel()
+        await tidying.wait()
+        for _ in range(3):
+            caller.cancel()
+            await asyncio.sleep(0.01)
+        assert not caller.done()
+        tidied.set()
+        await asyncio.wait([caller])
+        assert caller.cancelled()
+        assert ended == ["tidied up"]

@@ -174,6 +174,76 @@ async def test_a_request_that_is_given_up_leaves_the_connection_to_the_next(
         await stream.aclose()
 
 
+def _dialing_tasks() -> list[asyncio.Task[object]]:
+    return [task for task in asyncio.all_tasks() if "_dial" in str(task.get_coro())]
+
+
+async def test_a_connection_that_a_request_waited_for_is_not_opened_after_the_end(
+    tls: ServerTLS, trusted: Path
+) -> None:
+    """The server accepts the connection, and is silent in the handshake."""
+    context = ssl.create_default_context(cafile=trusted)
+    server = _Counted()
+    async with _dialing(server) as (dialer, host, port):
+        dialer.open_ahead(1, tls=context, protocols=["http/1.1"], timeout=60)
+        assert await until(lambda: server.open == 1)
+        asked = asyncio.create_task(dialer.connect_tcp(host, port))
+        await asyncio.sleep(0)
+        await dialer.aclose()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert await until(lambda: server.open == 0)
+        assert not _dialing_tasks()
+
+
+async def test_a_connection_that_came_as_its_request_was_cancelled_is_closed_after_the_end() -> (
+    None
+):
+    server = _Counted()
+    async with _dialing(server) as (dialer, host, port):
+        _open(dialer, 1)
+        asked = asyncio.create_task(dialer.connect_tcp(host, port))
+        await asyncio.sleep(0)
+        (dial,) = _dialing_tasks()
+        dial.add_done_callback(lambda _: asked.cancel())
+        await dialer.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert await until(lambda: server.came == 1 and server.open == 0)
+
+
+async def test_nothing_is_opened_ahead_after_the_end() -> None:
+    async with _dialing(_Counted()) as (dialer, _, _):
+        await dialer.aclose()
+        _open(dialer, 3)
+        assert not _dialing_tasks()
+
+
+async def test_who_closes_may_be_cancelled_while_connections_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tidied = asyncio.Event()
+
+    async def stubborn(*arguments: object, **options: object) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await tidied.wait()
+
+    monkeypatch.setattr(asyncio, "open_connection", stubborn)
+    dialer = Dialer("127.0.0.1", 1, Timings())
+    _open(dialer, 2)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(dialer.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    tidied.set()
+    assert await until(lambda: not _dialing_tasks())
+
+
 async def test_tls_that_was_begun_ahead_is_not_begun_again(tls: ServerTLS, trusted: Path) -> None:
     context = ssl.create_default_context(cafile=trusted)
     server = _Counted()
