@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 
+#: No second has more requests than this, whatever rate is asked for: each is kept in memory.
+_MOST = 1_000_000
+
 
 class RateLimiter:
     """Gives each request the moment at which it may be sent.
@@ -18,7 +21,7 @@ class RateLimiter:
     """
 
     def __init__(self, rate: float | None) -> None:
-        together = max(int(rate), 1) if rate else 0
+        together = min(max(int(rate), 1), _MOST) if rate else 0
         self._window = max(together / rate, 1.0) if rate else 0.0
         self._last: deque[float] = deque(maxlen=together)
         self._held_until = 0.0

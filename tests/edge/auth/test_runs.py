@@ -320,14 +320,14 @@ def test_a_run_keeps_to_its_own_deadline_while_another_one_s_first_request_goes_
         await reader.read()
 
     async def scenario() -> list[object]:
-        async with speaking(silent) as host:
-            async with RegistryHost(host, RegistryOptions(timeout=1, retries=0)) as registry:
-                hasty = RegistryClient(registry, deadline=Deadline(0.1))
-                patient = RegistryClient(registry)
-                order = (hasty, patient) if is_first else (patient, hasty)
-                asked = [ManifestClient(run).get(reference(host=host)) for run in order]
-                ended = await asyncio.gather(*asked, return_exceptions=True)
-                return list(ended if is_first else ended[::-1])
+        reached = RegistryOptions(timeout=1, retries=0)
+        async with speaking(silent) as host, RegistryHost(host, reached) as registry:
+            hasty = RegistryClient(registry, deadline=Deadline(0.1))
+            patient = RegistryClient(registry)
+            order = (hasty, patient) if is_first else (patient, hasty)
+            asked = [ManifestClient(run).get(reference(host=host)) for run in order]
+            ended = await asyncio.gather(*asked, return_exceptions=True)
+            return list(ended if is_first else ended[::-1])
 
     hasty, patient = asyncio.run(scenario())
     assert "did not end within its 0.1 seconds" in str(hasty)

@@ -59,3 +59,8 @@ def test_no_second_has_more_requests_than_the_rate(rate: float, gaps: list[float
     window = max(together / rate, 1.0)
     for first, later in zip(times, times[together:], strict=False):
         assert later - first == pytest.approx(window) or later - first > window
+
+
+def test_a_rate_of_any_size_is_taken() -> None:
+    limiter = RateLimiter(1e300)
+    assert [limiter.reserve(5.0) for _ in range(3)] == [5.0, 5.0, 5.0]
