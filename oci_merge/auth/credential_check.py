@@ -38,17 +38,15 @@ class CredentialCheck(Generic[_Refusal]):
         """Note that the server accepted the credential."""
         self.is_accepted = True
 
-    def refused(self, refusal: _Refusal, *, narrowest: bool = True) -> None:
+    def refused(self, refusal: _Refusal) -> None:
         """Note that the server refused the credential.
 
         Args:
             refusal: what the server answered; it is given to those who attempt no more.
-            narrowest: whether no less can be asked for. A refusal of a wide scope list says
-                little about the password and is not counted.
         """
         if not self.is_accepted:
             self._refusal = refusal
-            self._refusals += narrowest
+            self._refusals += 1
 
     @asynccontextmanager
     async def attempt(self, *, narrowest: bool = True) -> AsyncIterator[_Refusal | None]:

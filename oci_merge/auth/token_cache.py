@@ -38,6 +38,7 @@ class TokenCache:
         self._last: dict[_Key, Authorization] = {}
         self._refusals: dict[_Key, RegistryError] = {}
         self._requests: SingleFlight[_Key, Authorization] = SingleFlight()
+        self._checks: SingleFlight[str, None] = SingleFlight()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -112,7 +113,31 @@ class TokenCache:
             except RegistryError as error:
                 if is_busy(error.status):
                     raise
+                if isinstance(error, AuthenticationError):
+                    await self._checks.run("", partial(self._check_password, challenge))
         return await self._token(challenge, last, refused, narrowest=True)
+
+    async def _check_password(self, challenge: Challenge) -> None:
+        """Find out whether a token server refused the password, or only the scopes.
+
+        Some answer 401 where the user may not see one repository of many. To ask for one repository
+        after the other would send a wrong password again and again.
+
+        Raises:
+            AuthenticationError: the password is wrong.
+        """
+        check = self.login.token_check
+        async with check.attempt() as refusal:
+            if refusal is not None:
+                raise refusal.with_traceback(None)
+            if check.is_accepted:
+                return
+            try:
+                if await self._client.check(challenge, self.login.credential):
+                    check.accepted()
+            except AuthenticationError as error:
+                check.refused(error)
+                raise
 
     async def _token(
         self,
@@ -148,7 +173,7 @@ class TokenCache:
                 if not is_busy(error.status):
                     self._refusals[key] = error
                 if isinstance(error, AuthenticationError) and error is not refusal:
-                    self.login.token_check.refused(error, narrowest=narrowest)
+                    self.login.token_check.refused(error)
                 raise
             self.login.token_check.accepted()
         value = f"Bearer {token.value}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
 from oci_merge._text import listed, printable, shown_host
@@ -66,6 +67,22 @@ class TokenClient:
                 if server not in self._granting:
                     return await self._request(realm, challenge, scopes, credential)
         return await self._request(realm, challenge, scopes, credential)
+
+    async def check(self, challenge: Challenge, credential: Credential | None) -> bool:
+        """Send a credential without a scope, as ``docker login`` does.
+
+        Returns:
+            Whether the server accepted it; False where its answer says neither yes nor no.
+
+        Raises:
+            AuthenticationError: the server refused it.
+            TransportError: the server did not answer, or credentials may not go there.
+        """
+        realm = self._resolve(challenge.parameters["realm"])
+        method, response = await self._ask(realm, challenge, (), credential)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise error_from(response, self._attempt(realm, method, (), credential))
+        return response.status == HTTPStatus.OK
 
     async def _request(
         self,
@@ -162,7 +179,7 @@ class TokenClient:
         names = [scope.resource.removeprefix("repository:") for scope in scopes]
         return Attempt(
             action="get a token for",
-            subject=listed([f"{registry}/{printable(name)}" for name in names]),
+            subject=listed([f"{registry}/{printable(name)}" for name in names]) or registry,
             registry=registry,
             method=method,
             user=credential.user if credential else "an anonymous user",

@@ -165,7 +165,7 @@ def test_another_refusal_of_an_identity_token_is_not_answered_with_a_password(
     assert {request.method for request in tokens.requests} == {"POST"}
 
 
-def test_an_identity_token_that_has_ended_is_named_but_not_shown_and_tried_thrice_at_most(
+def test_an_identity_token_that_has_ended_is_named_but_not_shown_and_tried_twice_at_most(
     server: RunningServer, tokens: TokenService, log_in: LogIn
 ) -> None:
     log_in(identitytoken="ended-5ecret")
@@ -174,7 +174,7 @@ def test_an_identity_token_that_has_ended_is_named_but_not_shown_and_tried_thric
     ) as caught:
         _merge(server)
     assert "ended-5ecret" not in f"{caught.value}{caught.value.hint}{caught.value!r}"
-    assert _asked(tokens) == [("POST", 401)] * 3
+    assert _asked(tokens) == [("POST", 401)] * 2
 
 
 def test_an_identity_token_gets_narrower_tokens_where_a_wide_one_is_refused(

@@ -184,8 +184,9 @@ def test_a_token_server_that_refuses_many_scopes_is_asked_for_fewer(
     assert tags(registry) == {"latest": result.digest}
     refused = [asked for asked in tokens.requests if asked.status != 200]
     assert [asked.scopes for asked in refused] == [(_PUSH, *_PULLS)]
-    # one to read each source, one to push, and one to mount from each source
-    assert len(tokens.requests) - 1 <= 3 + 1 + 3
+    # one to read each source, one to push, one to mount from each source, and after a 401 one
+    # without a scope: the 401 might have been about the password
+    assert len(tokens.requests) - 1 <= 3 + 1 + 3 + (status == 401)
 
 
 def test_a_token_server_that_allows_one_scope_makes_no_mount_possible_and_the_error_says_why(
@@ -222,21 +223,21 @@ def test_a_registry_that_refuses_the_wide_token_gets_narrower_ones(
     assert len([asked for asked in tokens.requests if len(asked.scopes) > 2]) <= 1 + 3 + 1 + 3
 
 
-def test_a_wrong_password_is_tried_thrice_at_a_token_server_however_many_images_there_are(
+def test_a_wrong_password_is_tried_twice_at_a_token_server_however_many_images_there_are(
     server: RunningServer, registry: EmbeddedRegistry, tokens: TokenService
 ) -> None:
     with pytest.raises(AuthenticationError, match="incorrect username or password"):
         merge(server.host, tags=["a", "b", "c"], **_WRONG)
-    # for the whole run, and for two of its repositories: one alone may be a denial
-    assert [asked.status for asked in tokens.requests] == [401, 401, 401]
+    # for the whole run, and without a scope: the refusal might have been about the scopes
+    assert [(asked.status, len(asked.scopes)) for asked in tokens.requests] == [(401, 4), (401, 0)]
 
 
-def test_a_wrong_password_is_tried_thrice_at_a_token_server_while_looking_for_platforms(
+def test_a_wrong_password_is_tried_twice_at_a_token_server_while_looking_for_platforms(
     server: RunningServer, registry: EmbeddedRegistry, tokens: TokenService
 ) -> None:
     with pytest.raises(AuthenticationError):
         merge(server.host, template=f"{server.host}/team/app-ARCHVARIANT:1.0", **_WRONG)
-    assert [asked.status for asked in tokens.requests] == [401, 401, 401]
+    assert [asked.status for asked in tokens.requests] == [401, 401]
 
 
 @pytest.mark.parametrize("order", [("amd64", "missing"), ("missing", "amd64")])
