@@ -14,20 +14,16 @@ from oci_merge._concurrency import background, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
 from oci_merge.model.index import IndexDocument
 from oci_merge.model.platform import Platform
+from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import Publisher
-from oci_merge.operations.resolve import (
-    Registries,
-    fetch_components,
-    pinning_platforms,
-    probe,
-    read_platforms,
-)
+from oci_merge.operations.resolve import fetch_components, probe
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.result import MergeResult, TagResult, platform_results
 from oci_merge.planning.transfers import Transfers, plan_transfers
+from oci_merge.registry.client import Registries
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.

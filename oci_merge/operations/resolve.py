@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oci_merge._concurrency import gather, gather_settled
-from oci_merge._text import listed, printable
+from oci_merge._text import listed
 from oci_merge.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -17,27 +17,22 @@ from oci_merge.errors import (
     MissingComponentError,
     NotFoundError,
     OciMergeError,
-    UnsupportedMediaTypeError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
-from oci_merge.model import media_types
-from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest, parse_config
-from oci_merge.model.platform import Platform, agrees
+from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest
+from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
+from oci_merge.operations.platforms import read_config
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import Candidate, Job, Source
-from oci_merge.planning.platform_selection import decide_platform, select
-from oci_merge.registry.blobs import BlobClient
-from oci_merge.registry.client import RegistryClient
+from oci_merge.planning.job import Candidate, Source
+from oci_merge.planning.platform_selection import select
+from oci_merge.registry.client import Registries, RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 
 #: Limits for one source: how deep indexes may be nested, and how many entries they may have in all.
 #: An index is untrusted; without limits a small one could ask for millions of requests.
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 1000
-
-#: The registries of a run, by ``host[:port]``.
-Registries = Mapping[str, RegistryClient]
 
 
 async def probe(
@@ -127,74 +122,6 @@ async def fetch_components(
         if isinstance(manifest := fetched[source.reference], Manifest)
     )
     return tuple(component for components in flattened for component in components)
-
-
-async def read_platforms(
-    registries: Registries, components: Sequence[Component], job: Job, emit: OnEvent
-) -> list[tuple[Component, Platform]]:
-    """Read the configs side by side, and decide under which platform each image is published.
-
-    Args:
-        registries: the registries of the components, by ``host[:port]``.
-        components: the components.
-        job: the job; it says how platforms are compared and written.
-        emit: called with progress events and warnings.
-
-    Returns:
-        The components in order, each with its platform.
-
-    Raises:
-        PlatformMismatchError: an image is for another platform than the requested one, and the
-            job says that this is an error.
-        ManifestError, RegistryError, TransportError: a config could not be read.
-    """
-    unread = [component for component in components if component.declared is None]
-    emit(StageStarted("configs", len(unread)))
-    read = await gather(
-        _read_config(registries[component.source.reference.registry], component, emit)
-        for component in unread
-    )
-    declared = dict(zip(unread, read, strict=True))
-    platforms = []
-    for component in components:
-        platform = component.declared or declared.get(component, Platform("", ""))
-        if not component.is_attestation:
-            platform, warning = decide_platform(
-                component, platform, job.platform_check, as_written=job.as_written
-            )
-            if warning:
-                emit(Warned(warning))
-        platforms.append((component, platform))
-    return platforms
-
-
-def pinning_platforms(
-    found: Sequence[Candidate], platforms: Sequence[tuple[Component, Platform]]
-) -> str:
-    """Return the value of ``--platforms`` that gives the same images without looking for them.
-
-    Args:
-        found: the candidates that exist.
-        platforms: their components, with the platforms under which they are published.
-
-    Returns:
-        Platforms, separated by commas, such as ``linux/amd64,linux/arm64``.
-    """
-    names = []
-    for candidate in found:
-        published = [
-            platform
-            for component, platform in platforms
-            if component.source.reference == candidate.reference and not component.is_attestation
-        ]
-        # A template without VARIANT gives one reference for v5, v6 and v7: the image says which.
-        matching = [
-            platform
-            for platform in candidate.platforms
-            if any(agrees(platform, other) for other in published)
-        ]
-        names += [str(platform) for platform in matching or candidate.platforms[:1]]
-    return ",".join(names)
 
 
 async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
@@ -317,37 +244,7 @@ class _IndexReader:
         component = Component(self.source, manifest, descriptor, declared)
         # The config is read at once, since the platform decides whether this image is selected.
         if not declared.is_known and not component.is_attestation:
-            declared = await _read_config(
+            declared = await read_config(
                 self.registry, Component(self.source, manifest, descriptor)
             )
         return [Component(self.source, manifest, descriptor, declared)]
-
-
-async def _read_config(
-    registry: RegistryClient, component: Component, emit: OnEvent | None = None
-) -> Platform:
-    """Read the platform that an image's config declares.
-
-    Returns:
-        The platform, not normalized; empty if it is no container image, such as a Helm chart, and
-        the user named a platform for it.
-
-    Raises:
-        UnsupportedMediaTypeError: it is no container image, and no platform was requested.
-        ManifestError, RegistryError, TransportError: the config could not be read.
-    """
-    config = component.document.config
-    if config.media_type not in media_types.IMAGE_CONFIGS:
-        if component.requested is None:
-            raise UnsupportedMediaTypeError(
-                f"{component.name} has a config of type {printable(config.media_type)!r}, "
-                "which does not declare a platform",
-                hint="name container images, or give its platform with --template and "
-                "--platforms or in a spec",
-            )
-        return Platform("", "")
-    blobs = BlobClient(registry, component.source.reference.repository)
-    content = await blobs.get_config(config, what=component.name)
-    if emit:
-        emit(StageAdvanced("configs", component.name))
-    return parse_config(content, what=component.name)

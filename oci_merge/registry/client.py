@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -115,3 +115,7 @@ class RegistryClient:
     def wants_login(self, repository: str) -> bool:
         """Say whether a repository's user was challenged, and no login of theirs was accepted."""
         return self._authenticator.wants_login(repository)
+
+
+#: The registries of a run, by ``host[:port]``.
+Registries = Mapping[str, RegistryClient]

@@ -10,7 +10,8 @@ from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
 from oci_merge.options import PlatformCheck
 from oci_merge.planning.job import Source
-from oci_merge.planning.platform_selection import decide_platform, select
+from oci_merge.planning.platform_decision import decide_platform
+from oci_merge.planning.platform_selection import select
 from tests.unit.planning.components import attestation, component, images, listed, source
 
 _AMD64, _ARM64, _ARMV7, _ARMV6 = images(
