@@ -89,7 +89,7 @@ def spec_job(spec: Spec, asked: PushKeywords) -> Job:
         annotations=_ANNOTATIONS("spec.annotations", spec.annotations),
         format=asked["list_type"],
         platform_check=asked["platform_check"],
-        warnings=(),
+        warnings=_TEXTS("spec.warnings", spec.warnings),
         as_written=True,
         ignore_missing=asked["ignore_missing"],
         copy_layers=asked["copy_layers"],

@@ -43,12 +43,14 @@ class Spec:
         manifests: the images, in order.
         tags: additional tags to publish, as bare names.
         annotations: annotations of the index.
+        warnings: what was read otherwise than it is written; a push passes them on.
     """
 
     image: str
     manifests: tuple[SpecImage, ...]
     tags: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 def spec_from_template(

@@ -9,13 +9,13 @@
         platform: {os: linux, architecture: arm, variant: v7}
 
 Scalars are kept as they are written: ``1.0`` is a tag, ``386`` an architecture. An unknown key is
-an error, since a misspelt key would change what is published.
+an error, since a misspelt key would change what is published. ``features`` and ``version`` under a
+platform are known and left out with a warning, because many specs have them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+import re
 
 import yaml
 
@@ -24,12 +24,8 @@ from oci_merge._text import listed, printable
 from oci_merge.errors import SpecError
 from oci_merge.model.platform import Platform
 from oci_merge.planning.spec import Spec, SpecImage
+from oci_merge.planning.spec_yaml import SpecReader
 
-# Tags that YAML gives to plain scalars. All of them are read as text, so 1.10 stays 1.10.
-_SCALARS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
-_NULL = "tag:yaml.org,2002:null"
-_MERGE = "tag:yaml.org,2002:merge"
-_OTHER_SCALARS = frozenset({"tag:yaml.org,2002:timestamp"})
 _PLATFORM_KEYS = (
     "os",
     "architecture",
@@ -39,40 +35,36 @@ _PLATFORM_KEYS = (
     "osfeatures",
     "os.features",
 )
+#: Keys that manifest-tool reads over without a word.
+_OLD_KEYS = ("features", "version")
+#: A version of Windows as images have it; 1809 and ltsc2022 are names of releases.
+_BUILD = re.compile(r"\d+(\.\d+){2,3}", re.ASCII)
 
 
 def parse_spec(text: str, *, name: str) -> Spec:
     """Read a spec.
 
     Args:
-        text: the YAML document.
+        text: the YAML document, of 512 KiB at most.
         name: the file's name, for errors.
 
     Returns:
-        The spec; its references are not checked yet.
+        The spec; its references are not checked yet. Its warnings say what was left out.
 
     Raises:
-        SpecError: the text is not YAML, a required key is missing, or a key or value is not part
-            of the format. The message names the line.
+        SpecError: the text is not YAML, a required key is missing, a key or value is not part of
+            the format, or nobody filled a placeholder. The message names the line.
+        UsageError: an argument is not text.
     """
     text, name = take.text("text", text), printable(take.text("name", name))
     try:
-        # Nodes and not values: they have line numbers, and scalars as they are written.
-        reader = _Reader(text, name)
-        root = reader.loader.get_single_node()
-        if root is None:
-            raise SpecError(f"the spec {name} is empty")
-        return _spec(reader, root)
-    except yaml.YAMLError as error:
-        raise SpecError(
-            f"the spec {name} is not YAML: {_problem(error)}",
-            hint="check the indentation, and quote values that hold ': ' or ' #'",
-        ) from None
+        reader = SpecReader(text, name)
+        return _spec(reader, reader.root())
     except RecursionError:
         raise SpecError(f"the spec {name} is nested too deeply") from None
 
 
-def _spec(reader: _Reader, root: yaml.Node) -> Spec:
+def _spec(reader: SpecReader, root: yaml.Node) -> Spec:
     fields = reader.mapping(root, ("image", "manifests", "tags", "annotations"), "the spec")
     for required in ("image", "manifests"):
         if required not in fields:
@@ -85,27 +77,31 @@ def _spec(reader: _Reader, root: yaml.Node) -> Spec:
         )
     tags = reader.sequence(fields["tags"], "tags") if "tags" in fields else []
     annotations = fields.get("annotations")
+    warnings: list[str] = []
     return Spec(
-        image=reader.text(fields["image"], "image"),
-        manifests=tuple(_image(reader, node) for node in manifests),
-        tags=tuple(reader.text(node, "tags") for node in tags),
+        image=reader.filled(fields["image"], "image"),
+        manifests=tuple(_image(reader, node, warnings) for node in manifests),
+        tags=tuple(reader.filled(node, "tags") for node in tags),
         annotations=_annotations(reader, annotations) if annotations is not None else {},
+        warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _image(reader: _Reader, node: yaml.Node) -> SpecImage:
+def _image(reader: SpecReader, node: yaml.Node, warnings: list[str]) -> SpecImage:
     fields = reader.mapping(node, ("image", "platform"), "an image")
     if "image" not in fields:
         raise reader.error(node, "an entry of 'manifests' has no 'image'")
+    image = reader.filled(fields["image"], "image")
     platform = fields.get("platform")
-    return SpecImage(
-        reader.text(fields["image"], "image"),
-        _platform(reader, platform) if platform is not None else None,
-    )
+    if platform is None:
+        return SpecImage(image)
+    return SpecImage(image, _platform(reader, platform, image, warnings))
 
 
-def _platform(reader: _Reader, node: yaml.Node) -> Platform | None:
-    fields = reader.mapping(node, _PLATFORM_KEYS, "a platform")
+def _platform(
+    reader: SpecReader, node: yaml.Node, image: str, warnings: list[str]
+) -> Platform | None:
+    fields = reader.mapping(node, (*_PLATFORM_KEYS, *_OLD_KEYS), "a platform")
 
     def text(*names: str) -> str:
         """Return the value of a key that may be spelt in several ways."""
@@ -114,131 +110,48 @@ def _platform(reader: _Reader, node: yaml.Node) -> Platform | None:
             raise reader.error(
                 node, f"{listed(given)} are the same key", hint=f"leave out {given[-1]!r}"
             )
-        return reader.text(fields[given[0]], given[0]) if given else ""
+        return reader.filled(fields[given[0]], given[0]) if given else ""
 
-    features = fields.get("osfeatures", fields.get("os.features"))
+    def texts(*names: str) -> tuple[str, ...]:
+        items = (reader.sequence(fields[name], name) for name in names if name in fields)
+        return tuple(reader.filled(item, names[0]) for item in next(items, []))
+
+    version, old_version = text("osversion", "os.version"), text("version")
+    if old_version:
+        is_build = not version and _BUILD.fullmatch(old_version) is not None
+        warnings.append(
+            _about_version(
+                f"{reader.place(node)}: {printable(image)}", old_version, is_taken=is_build
+            )
+        )
+        version = old_version if is_build else version
+    if texts("features"):
+        warnings.append(
+            f"{reader.place(node)}: {printable(image)} is published without its 'features', "
+            "which no client reads; write osfeatures for what Windows has to have"
+        )
     platform = Platform(
         text("os"),
         text("architecture"),
         text("variant"),
-        text("osversion", "os.version"),
-        tuple(
-            reader.text(item, "osfeatures")
-            for item in (reader.sequence(features, "osfeatures") if features is not None else [])
-        ),
+        version,
+        texts("osfeatures", "os.features"),
     )
     if bool(platform.os) != bool(platform.architecture):
         raise reader.error(node, "a platform needs both 'os' and 'architecture', or neither")
     return platform if platform != Platform("", "") else None
 
 
-def _annotations(reader: _Reader, node: yaml.Node) -> dict[str, str]:
+def _about_version(what: str, version: str, *, is_taken: bool) -> str:
+    """Return the warning about a platform's ``version``, which manifest-tool does not read."""
+    if is_taken:
+        return f"{what} has 'version: {version}', which is taken as its osversion"
+    # A release's name as os.version would keep every client from finding the image.
+    return (
+        f"{what} is published without its 'version: {printable(version, limit=60)}': "
+        "the image itself says its os.version; write osversion for another"
+    )
+
+
+def _annotations(reader: SpecReader, node: yaml.Node) -> dict[str, str]:
     return {key: reader.text(value, key) for key, value in reader.mapping(node, None, "").items()}
-
-
-_Pair = tuple[yaml.Node, yaml.Node]
-
-
-class _Reader:
-    """Reads mappings, lists and text from YAML nodes; its errors name the line.
-
-    Args:
-        text: the YAML document.
-        name: the file's name, for errors.
-    """
-
-    def __init__(self, text: str, name: str) -> None:
-        self.name = name
-        self.loader = yaml.SafeLoader(text)
-        self._flat: dict[yaml.Node, dict[str, _Pair]] = {}
-
-    def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
-        """Return an error whose message names the node's line."""
-        return SpecError(f"{self.name}, line {node.start_mark.line + 1}: {message}", hint=hint)
-
-    def mapping(
-        self, node: yaml.Node, known: Sequence[str] | None, what: str
-    ) -> dict[str, yaml.Node]:
-        """Return a mapping's values by key; values that are null are left out.
-
-        Args:
-            node: the node.
-            known: the keys that are allowed; None for any.
-            what: names the mapping in errors.
-
-        Raises:
-            SpecError: the node is not a mapping, or has an unknown key or one key twice.
-        """
-        if not isinstance(node, yaml.MappingNode):
-            if node.tag == _NULL:
-                return {}
-            raise self.error(node, f"{what or 'this'} has to be a mapping of keys to values")
-        fields: dict[str, yaml.Node] = {}
-        for key, (key_node, value) in self._pairs(node).items():
-            if known is not None and key not in known:
-                raise self.error(
-                    key_node,
-                    f"{printable(key)!r} is not a key of {what}",
-                    hint=f"known keys are {listed(list(known))}",
-                )
-            fields[key] = value
-        return {key: value for key, value in fields.items() if value.tag != _NULL}
-
-    def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        """Return a list's items; null is an empty list.
-
-        Raises:
-            SpecError: the node is not a list.
-        """
-        if isinstance(node, yaml.SequenceNode):
-            return cast("list[yaml.Node]", node.value)
-        if node.tag == _NULL:
-            return []
-        raise self.error(node, f"{what!r} has to be a list")
-
-    def text(self, node: yaml.Node, what: str) -> str:
-        """Return a scalar as it is written.
-
-        Raises:
-            SpecError: the node is not a scalar, or binary.
-        """
-        if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS | _OTHER_SCALARS:
-            return cast(str, node.value)
-        raise self.error(node, f"{printable(what)!r} has to be text")
-
-    def _pairs(self, node: yaml.MappingNode) -> dict[str, _Pair]:
-        """Return a mapping's pairs by key, including those merged by ``<<``."""
-        # Each mapping is flattened once and kept: nested merges of merges (a "billion laughs"
-        # document) would otherwise take exponential time.
-        if node not in self._flat:
-            pairs = self._flat[node] = {}
-            self._check_keys(node)
-            for key, value in node.value:
-                if key.tag == _MERGE:
-                    for source in value.value if value.id == "sequence" else [value]:
-                        if not isinstance(source, yaml.MappingNode):
-                            raise self.error(source, "what is merged has to be a mapping")
-                        for name, pair in self._pairs(source).items():
-                            pairs.setdefault(name, pair)
-            own = ((key, value) for key, value in node.value if key.tag != _MERGE)
-            pairs.update((self.text(key, "a key"), (key, value)) for key, value in own)
-        return self._flat[node]
-
-    def _check_keys(self, node: yaml.MappingNode) -> None:
-        """Refuse a mapping that has one key twice.
-
-        Raises:
-            SpecError: a key is repeated. Overriding a merged key is allowed.
-        """
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise self.error(key, f"the key {printable(key.value)!r} stands here twice")
-            seen.add(key.value)
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    """Return YAML's problem and its line number as one line of text."""
-    mark = getattr(error, "problem_mark", None)
-    problem = printable(str(getattr(error, "problem", None) or error).partition("\n")[0])
-    return f"{problem} in line {mark.line + 1}" if mark else problem

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from oci_merge import Event, MergeResult, UsageError, merge_async
@@ -12,10 +10,11 @@ from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_list
+from oci_merge_cli.output.digest_file import check_digest_file, write_digest_file
 from oci_merge_cli.output.lines import Progress
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
-from oci_merge_cli.output.stdout import OutputError, write, write_json
+from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
@@ -38,14 +37,14 @@ def run(options: MergeOptions, access: SourcesAccess) -> None:
         logged(debug=access.debug),
     ):
         if options.digest_file:
-            _check_writable(options.digest_file)
+            check_digest_file(options.digest_file, dry_run=options.dry_run)
         keywords = merge_keywords(access)
         with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
             access.warn(progress.warn)
             result = _merge(options, keywords, progress, tags)
             progress.finish(result)
         if options.digest_file and not options.dry_run:
-            _write_digest(options.digest_file, result)
+            write_digest_file(options.digest_file, result)
         _write(result, options)
 
 
@@ -88,34 +87,3 @@ def _write(result: MergeResult, options: MergeOptions) -> None:
         write_json(result.plan.to_dict() if result.dry_run else result.to_dict())
     else:
         write(plan_text(result) if result.dry_run else digest_line(result))
-
-
-def _check_writable(path: Path) -> None:
-    """Check that a file can be written.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    # Only opening it tells for sure: root and network file systems do not go by permission bits.
-    try:
-        if path.is_fifo():
-            return  # opening a FIFO waits for its reader
-        existed = os.path.lexists(path)
-        path.open("ab").close()
-        if not existed:
-            path.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"the digest file {path} cannot be written: {error.strerror}",
-            hint="name a file in a folder that exists and is writable",
-        ) from error
-
-
-def _write_digest(path: Path, result: MergeResult) -> None:
-    try:
-        path.write_text(result.digest)
-    except OSError as error:
-        raise OutputError(
-            f"{result.target} is published as {result.digest}, "
-            f"but the digest file {path} could not be written: {error.strerror}"
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,10 @@ from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
 from oci_merge_cli.runtime.tags import TagWatch
 
+#: More than the longest spec has, however long its characters.
+_MOST_BYTES = 4 << 20
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 def make_spec(arguments: FromArgsOptions) -> Spec:
     """Make the spec for ``from-args``.
@@ -52,12 +57,18 @@ def read_spec(file: Path) -> Spec:
         SpecError: the file cannot be read, or is not a spec.
     """
     try:
-        text = file.read_bytes().decode()
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_BYTES + 1)  # /dev/zero is endless
     except OSError as error:
         raise SpecError(
             f"the spec {file} cannot be read: {error.strerror}",
             hint="name a YAML file that exists and is readable",
         ) from error
+    if len(content) > _MOST_BYTES:
+        raise SpecError(f"the spec {file} has more than {_MOST_BYTES} bytes", hint="name a spec")
+    try:
+        # PowerShell writes UTF-16 where its output is redirected into a file.
+        text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8")
     except UnicodeDecodeError:
         raise SpecError(
             f"the spec {file} is not UTF-8 text", hint="name a YAML file, saved as UTF-8"

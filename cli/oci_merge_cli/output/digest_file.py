@@ -1,0 +1,63 @@
+"""Writes the digest of what was published to a file."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from oci_merge import MergeResult, UsageError
+from oci_merge_cli.output.stdout import OutputError
+
+
+def check_digest_file(path: Path, *, dry_run: bool) -> None:
+    """Check that a file can be written, before a merge begins. The check leaves no file behind.
+
+    Args:
+        path: the file.
+        dry_run: create the file for no moment either.
+
+    Raises:
+        UsageError: it cannot be written, or is ``-``, which other programs take for stdout.
+    """
+    if str(path) == "-":
+        raise UsageError(
+            "--digest-file - names no file, and stdout has the digest in any case",
+            hint="leave it out and read stdout, or name a file",
+        )
+    try:
+        _open_once(path, creates=not dry_run)
+    except OSError as error:
+        raise UsageError(
+            f"the digest file {path} cannot be written: {error.strerror}",
+            hint="name a file in a folder that exists and is writable",
+        ) from error
+
+
+def write_digest_file(path: Path, result: MergeResult) -> None:
+    """Write the digest of a published image to a file.
+
+    Raises:
+        OutputError: it cannot be written; the error has the digest.
+    """
+    try:
+        path.write_text(result.digest)
+    except OSError as error:
+        raise OutputError(
+            f"{result.target} is published as {result.digest}, "
+            f"but the digest file {path} could not be written: {error.strerror}"
+        ) from error
+
+
+def _open_once(path: Path, *, creates: bool) -> None:
+    if path.is_fifo():
+        return  # opening a FIFO waits for its reader
+    if path.exists() or (os.path.lexists(path) and creates):
+        path.open("ab").close()
+    elif creates:
+        # Only opening it tells for sure: root and network file systems do not go by permissions.
+        path.open("ab").close()
+        path.unlink()
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        code = errno.EACCES if path.parent.is_dir() else errno.ENOENT
+        raise OSError(code, os.strerror(code))
