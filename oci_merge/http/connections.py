@@ -6,6 +6,7 @@ httpx's own transport offers neither.
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -130,6 +131,13 @@ class Connections(httpx.AsyncBaseTransport):
         """Return the host and port of a URL's proxy, without its password; empty for none."""
         proxy = self._proxies.url_for(url)
         return httpx.URL(proxy).netloc.decode() if proxy else ""
+
+    def proxy_secrets(self, url: str) -> tuple[str, ...]:
+        """Return the password of a URL's proxy, and the header that it is sent in."""
+        proxy = self._proxies.url_for(url)
+        if not proxy or not (login := httpx.Proxy(proxy).raw_auth):
+            return ()
+        return login[1].decode(), base64.b64encode(b":".join(login)).decode()
 
     async def connected(self, kind: Kind) -> None:
         """Wait until a request has a connection to the registry, where no proxy leads there.

@@ -6,13 +6,14 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import h2.exceptions
 import httpx
 
 from oci_merge._text import printable
 from oci_merge.errors import TransportError
+from oci_merge.http.masking import masked
 from oci_merge.http.retry import PASSING_STATUSES
 
 #: What httpx, over a transport that keeps its contract, raises for a response that does not come.
@@ -57,6 +58,20 @@ def outage(
         if is_first
         else _TRY_AGAIN,
     )
+
+
+def mask_causes(error: BaseException, secrets: Iterable[str]) -> None:
+    """Mask secrets in what an exception and those behind it say.
+
+    h11 quotes what a server sent, and a proxy's reason phrase is quoted, too; a traceback shows
+    all of the chain.
+    """
+    known = tuple(secrets)
+    if known:
+        for each in _causes(error):
+            each.args = tuple(
+                masked(said, known) if isinstance(said, str) else said for said in each.args
+            )
 
 
 def may_pass(error: TransportError) -> bool:

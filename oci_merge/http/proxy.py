@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from oci_merge.errors import TransportError
 from oci_merge.model.host import DEFAULT_PORTS, is_loopback
 
 #: Says whether a host and port are reached without a proxy.
 _Exception = Callable[[str, int], bool]
+#: The scheme of a URL (RFC 3986, section 3.1).
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -21,15 +25,20 @@ class Proxies:
     Attributes:
         by_scheme: the proxy's URL for ``http`` and for ``https``; it may hold a password.
         exceptions: the hosts that are reached without one, from ``NO_PROXY``.
+        named_by: by scheme, the variable that names the proxy.
     """
 
     by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
     exceptions: tuple[_Exception, ...] = ()
+    named_by: Mapping[str, str] = field(default_factory=dict)
 
     def url_for(self, url: str) -> str | None:
         """Return the URL of the proxy for a URL, or None where no proxy leads there.
 
         This machine is never reached through a proxy.
+
+        Raises:
+            TransportError: the proxy's URL has a character in its login that ends the login.
         """
         parts = urlsplit(url)
         proxy = self.by_scheme.get(parts.scheme)
@@ -37,7 +46,12 @@ class Proxies:
         if proxy is None or is_loopback(f"[{host}]" if ":" in host else host):
             return None
         port = parts.port or DEFAULT_PORTS[parts.scheme]
-        return None if any(excepts(host, port) for excepts in self.exceptions) else proxy
+        if any(excepts(host, port) for excepts in self.exceptions):
+            return None
+        # Judged only where it is needed: a run that no proxy serves is not for it to fail.
+        if _is_ambiguous(proxy):
+            raise _ambiguous(self.named_by.get(parts.scheme, "HTTPS_PROXY"))
+        return proxy
 
 
 def find_proxies(environ: Mapping[str, str]) -> Proxies:
@@ -45,21 +59,47 @@ def find_proxies(environ: Mapping[str, str]) -> Proxies:
 
     In a CGI program ``HTTP_PROXY`` is a header of the request, and not read (httpoxy).
     """
-    by_scheme = {}
+    by_scheme, named_by = {}, {}
     for scheme in DEFAULT_PORTS:
         is_header = scheme == "http" and "REQUEST_METHOD" in environ
         names = [f"{scheme}_proxy", *([] if is_header else [f"{scheme.upper()}_PROXY"])]
-        proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
+        named_by[scheme], proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
         if proxy:
             by_scheme[scheme] = proxy if "://" in proxy else f"http://{proxy}"
-    words = _first(environ, "no_proxy", "NO_PROXY").replace(",", " ").split()
+    words = _first(environ, "no_proxy", "NO_PROXY")[1].replace(",", " ").split()
     exceptions = (_exception(word.lower()) for word in words)
-    return Proxies(by_scheme, tuple(made for made in exceptions if made is not None))
+    return Proxies(by_scheme, tuple(made for made in exceptions if made is not None), named_by)
 
 
-def _first(environ: Mapping[str, str], *names: str) -> str:
-    values = (environ.get(name, "").strip() for name in names)
-    return next((value for value in values if value), "")
+def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """Return the first variable that is not empty, and its value."""
+    values = ((name, environ.get(name, "").strip()) for name in names)
+    return next((pair for pair in values if pair[1]), ("", ""))
+
+
+def _is_ambiguous(proxy: str) -> bool:
+    """Say whether a proxy's URL may hold a login that is not percent-encoded.
+
+    Where a password has one of these characters, URL parsers take its first part for the host, and
+    would look it up and show it.
+    """
+    scheme, _, rest = proxy.partition("://")
+    login, at, _ = rest.rpartition("@")
+    return (
+        not _SCHEME.fullmatch(scheme)
+        or any(char in rest for char in "#?\\")
+        or "@" in login
+        or (bool(at) and "/" in login)
+    )
+
+
+def _ambiguous(variable: str) -> TransportError:
+    return TransportError(
+        f"a proxy that the environment names in {variable} has a character in its URL "
+        "that is not percent-encoded",
+        hint=f"in the user name and password of {variable} write %23 for #, %3F for ?, %40 for @, "
+        "%2F for / and %5C for a backslash",
+    )
 
 
 def _exception(word: str) -> _Exception | None:

@@ -19,13 +19,12 @@ from oci_merge.errors import (
     RegistryError,
     ServerError,
 )
+from oci_merge.http.masking import masked
 from oci_merge.http.message import Response
 from oci_merge.http.retry import is_pull_limit, pull_limit_window
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DETAILS = 20
-#: A shorter secret is not replaced in a server's message, as that would blank out ordinary words.
-_MIN_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,7 @@ def error_from(response: Response, attempt: Attempt, *, had_token: bool = False)
         attempt: the operation that it answers.
         had_token: whether the request carried a token; then a 401 is a denial.
     """
-    secrets = [secret for secret in attempt.secrets if len(secret) >= _MIN_SECRET]
-    details = parse_details(response.content, sorted(secrets, key=len, reverse=True))
+    details = parse_details(response.content, attempt.secrets)
     kind, sentence, hint = _describe(response, attempt, details, had_token)
     reason = "; ".join(_reason(detail) for detail in details[:3])
     parts = urlsplit(response.url)
@@ -79,7 +77,7 @@ def parse_details(content: bytes, secrets: Sequence[str] = ()) -> tuple[ErrorDet
 
     Args:
         content: the body, perhaps cut; it may also be HTML or empty.
-        secrets: secrets that are replaced by asterisks in messages, in this order.
+        secrets: secrets that are replaced by asterisks in messages.
 
     Returns:
         The entries, with control characters escaped; none if the body cannot be read.
@@ -117,9 +115,7 @@ def _shown(text: Any, secrets: Sequence[str]) -> str:
     """Return a registry's text without secrets and control characters."""
     if not isinstance(text, str):
         return ""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return printable(text)
+    return printable(masked(text, secrets))
 
 
 def _reason(detail: ErrorDetail) -> str:

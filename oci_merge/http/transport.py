@@ -20,10 +20,12 @@ from oci_merge._text import shown_host, shown_path
 from oci_merge._version import __version__
 from oci_merge.errors import ManifestError, OciMergeError, TransportError
 from oci_merge.http.connections import CONNECTIONS, KIND, Connections, Kind
-from oci_merge.http.errors import LIBRARY_ERRORS, outage
+from oci_merge.http.errors import LIBRARY_ERRORS, mask_causes, outage
 from oci_merge.http.lifetime import Lifetime
+from oci_merge.http.masking import secrets_of
 from oci_merge.http.message import MAX_ERROR_BODY, Request, Response
 from oci_merge.http.negotiation import Negotiation
+from oci_merge.http.quiet import unlogged
 from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.http.timings import Timings
 from oci_merge.http.url_policy import Origin, check_redirect, same_origin
@@ -96,7 +98,7 @@ class Transport:
             ManifestError: the response is larger than the request's limit.
             RuntimeError: the transport is closed, or was closed meanwhile.
         """
-        with self._lifetime.use():
+        with self._lifetime.use(), unlogged():
             response = None
             if self._negotiation.protocol is None and self.origin.owns(request.url):
                 response = await self._negotiation.first(request)
@@ -153,7 +155,8 @@ class Transport:
     async def aclose(self) -> None:
         """Close every connection; requests under way end with a RuntimeError."""
         self._lifetime.end()
-        await self._client.aclose()
+        with unlogged():
+            await self._client.aclose()
 
     async def _is_far(self) -> bool:
         """Wait a moment, and say whether plain HTTP is spoken to a registry that is not near.
@@ -226,6 +229,8 @@ class Transport:
         except LIBRARY_ERRORS as error:
             what, host = f"{request.method} {shown_path(url)}", shown_host(url)
             proxy = self._connections.proxy_of(url)
+            secrets = (*secrets_of(request), *self._connections.proxy_secrets(url))
+            mask_causes(error, secrets)
             raise outage(what, host, proxy, error, is_first=is_first) from error
 
     async def _read(

@@ -67,7 +67,7 @@ class RegistryClient:
         self._session = host.session(deadline, on_event)
         scopes = [*map(pull_push, writes), *map(pull, reads)]
         self._authenticator = Authenticator(self._session, scopes, host.logins)
-        self._warnings = WarningsOnce(self.name, on_warning)
+        self._warnings = WarningsOnce(self.name, on_warning, lambda: self._authenticator.secrets)
 
     async def request(
         self, request: Request, purpose: Purpose, *, expect: AbstractSet[int] = _SUCCESSES

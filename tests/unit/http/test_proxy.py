@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oci_merge.errors import TransportError
 from oci_merge.http.proxy import find_proxies
 
 PROXY = "http://proxy.test:3128"
@@ -112,3 +113,52 @@ def test_no_proxy_does_not_except(host: str, no_proxy: str) -> None:
 def test_a_proxy_s_password_is_not_shown() -> None:
     proxies = find_proxies({"HTTPS_PROXY": "http://me:s3cret@proxy.test"})
     assert "s3cret" not in repr(proxies)
+
+
+_LOGINS = [
+    *("me:pa#ss", "me:pa?ss", "me:pa@ss", "me:pa/ss", "me:#", "m#e:pass", "m/e", "me:pa\\ss"),
+    *("me:pa://ss", "a@b:c@d:ss"),
+]
+
+
+@pytest.mark.parametrize("login", _LOGINS)
+@pytest.mark.parametrize("scheme", ["http://", "https://", "socks5://", ""])
+def test_a_login_that_is_not_percent_encoded_is_an_error_that_shows_none_of_it(
+    scheme: str, login: str
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        through("https://reg.test/", HTTPS_PROXY=f"{scheme}{login}@proxy.test:3128")
+    assert caught.value.message == (
+        "a proxy that the environment names in HTTPS_PROXY has a character in its URL "
+        "that is not percent-encoded"
+    )
+    assert "write %23 for #, %3F for ?, %40 for @, %2F for /" in caught.value.hint
+    assert "proxy.test" not in f"{caught.value!r} {caught.value.hint}"
+    assert "ss@" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_the_variable_that_names_the_proxy_is_named() -> None:
+    for name in ("https_proxy", "ALL_PROXY", "all_proxy"):
+        with pytest.raises(TransportError, match=f"names in {name} has"):
+            through("https://reg.test/", **{name: "http://me:p#w@proxy.test"})
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:p%23%3F%40%2F@proxy.test:3128",
+        "http://me:p:w!$&'()*+,;=~@proxy.test",
+        "http://proxy.test:3128/",
+        "http://proxy.test:3128/path",
+        "http://[fd00::1]:3128",
+        "http://me@proxy.test",
+    ],
+)
+def test_a_proxy_that_says_one_thing_only_is_taken(proxy: str) -> None:
+    assert through("https://reg.test/", HTTPS_PROXY=proxy) == proxy
+
+
+def test_a_proxy_that_is_not_needed_is_not_judged() -> None:
+    wrong = "http://me:p#w@proxy.test"
+    assert through("https://reg.test/", HTTPS_PROXY=wrong, NO_PROXY="reg.test") is None
+    assert through("http://127.0.0.1:5000/", ALL_PROXY=wrong) is None
