@@ -19,6 +19,7 @@ from oci_merge._version import __version__ as __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the names as type checkers see them; a test compares them with _HOMES
     # isort: off
+    from oci_merge._text import printable as printable, printable_json as printable_json
     from oci_merge.client import (
         AsyncClient as AsyncClient,
         inspect_async as inspect_async,
@@ -112,6 +113,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
+        "_text": "printable printable_json",
         "client": "AsyncClient inspect_async merge_async push_async",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (

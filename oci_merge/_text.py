@@ -1,28 +1,42 @@
 """Makes text from registries and images safe to show.
 
-Names, annotations and messages from outside are untrusted. Characters that a terminal would act on
-are shown as escapes.
+Names, annotations and messages from outside are untrusted. Shown as escapes are the characters that
+a terminal would act on, and one character of each marker by which a line of output commands the CI
+system that runs the program.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from urllib.parse import urlsplit
 
 #: Unicode categories that a terminal may act on: controls, formats (bidi marks), surrogates,
 #: private use, and line and paragraph separators.
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
+# A marker is broken wherever it stands, not only at the start of a line where some systems look for
+# it: texts are joined, aligned and wrapped after they came through here. IPv6 addresses stay.
+_COMMANDS = re.compile(
+    r"#(?=#)"  # ##vso[ and ##[ of Azure and GitHub, ##teamcity[, ##octopus[
+    r"|:(?=:[A-Za-z_][\w-]*(?:::|\s))"  # ::set-output name=x:: of GitHub and Gitea
+    r"|(?<!\S):(?=:)"  # the same, with a name that stop-commands made up
+    r"|(?<=section_start):|(?<=section_end):"  # GitLab
+    r"|(?<=travis_fold):|(?<=travis_time):"
+    r"|(?<!\S)(?:-(?=--(?:\s|$))|\+(?=\+\+(?:\s|$))|~(?=~~(?:\s|$))|\^(?=\^\^\s))"  # Buildkite
+)
+
 
 def printable(text: str, *, limit: int = 500) -> str:
-    """Return ``text`` with control characters escaped, cut after ``limit`` characters.
+    r"""Return a text as one line that is safe to print, on a terminal and in a CI system's log.
 
     Args:
-        text: any text.
+        text: any text, trusted or not.
         limit: how many characters of ``text`` are kept; a cut is marked with an ellipsis.
 
     Returns:
-        One line that is safe to print.
+        The text, with the characters that a terminal would act on written as Python writes them in
+        a string, and so is one of each marker that a CI system obeys: ``##vso[`` is shown as
+        ``\x23#vso[``.
     """
     # Cut first: escaping makes it longer, and the text may be megabytes.
     kept = text[:limit]
@@ -32,7 +46,25 @@ def printable(text: str, *, limit: int = 500) -> str:
         else char
         for char in kept
     )
+    shown = _COMMANDS.sub(lambda marker: f"\\x{ord(marker[0]):02x}", shown)
     return shown + "…" if len(text) > limit else shown
+
+
+def printable_json(document: object) -> str:
+    r"""Return a document as indented JSON that is safe to print.
+
+    Args:
+        document: what ``json.dumps`` takes.
+
+    Returns:
+        JSON in ASCII, which parses to an equal document. Of each marker that a CI system obeys, a
+        character is written as an escape: ``##vso[`` as ``\u0023#vso[``.
+    """
+    import json  # not needed by --help
+
+    # JSON itself has none of the markers: they stand within its strings.
+    text = json.dumps(document, indent=2)
+    return _COMMANDS.sub(lambda marker: f"\\u{ord(marker[0]):04x}", text)
 
 
 def listed(items: list[str] | tuple[str, ...]) -> str:
@@ -44,9 +76,13 @@ def listed(items: list[str] | tuple[str, ...]) -> str:
 
 def shown_path(url: str) -> str:
     """Return a URL's path for messages; without the query, which may hold a signature."""
+    from urllib.parse import urlsplit  # not needed by --help
+
     return printable(urlsplit(url).path)
 
 
 def shown_host(url: str) -> str:
-    """Return a URL's host and port for messages."""
-    return printable(urlsplit(url).netloc)
+    """Return a URL's host and port for messages; without a user name and password."""
+    from urllib.parse import urlsplit
+
+    return printable(urlsplit(url).netloc.rpartition("@")[2])

@@ -62,7 +62,8 @@ def _check(options: InspectOptions) -> None:
 
 def _write(found: Inspection, options: InspectOptions) -> None:
     if options.raw:
-        write(raw_json(found, expand_config=options.expand_config))
+        # The bytes of manifest-tool: whoever asks for them gets them as they are.
+        write(raw_json(found, expand_config=options.expand_config).encode())
         return
     match options.output:
         case "manifest":

@@ -1,28 +1,15 @@
-"""Escapes text from outside, so that it is safe to show on a terminal."""
+"""Escapes what goes to stdout and stderr, so that neither a terminal nor a CI system obeys it."""
 
 from __future__ import annotations
 
-import unicodedata
-
-#: Unicode categories that a terminal may obey: controls, formats (bidi marks), surrogates,
-#: private use, and line and paragraph separators.
-_OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+from oci_merge import printable as printable
+from oci_merge import printable_json as printable_json
 
 
-def printable(text: str, *, limit: int = 500) -> str:
-    """Return text as one line that is safe to print.
+def printable_lines(text: str) -> str:
+    """Return text with each of its lines made safe to print.
 
-    Args:
-        text: any text, trusted or not.
-        limit: the number of characters of ``text`` to keep; a longer text ends with an ellipsis.
-
-    Returns:
-        The text, with every character that a terminal may obey written as a Python escape.
+    What came through ``printable`` before stays as it is, but a marker that joining made of two
+    harmless pieces is broken here.
     """
-    shown = "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in _OBEYED
-        else char
-        for char in text[:limit]
-    )
-    return shown + "…" if len(text) > limit else shown
+    return "\n".join(printable(line, limit=len(line)) for line in text.split("\n"))

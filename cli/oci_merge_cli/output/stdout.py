@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Mapping
 
-from oci_merge_cli.output.escape import printable
-
 #: A message may name all platforms, each with its reference.
 _LONGEST_LINE = 10_000
 
@@ -26,7 +24,10 @@ class OutputError(Exception):
 
 
 def write(content: str | bytes) -> None:
-    """Write to stdout, unchanged, and flush.
+    """Write to stdout, and flush.
+
+    Args:
+        content: bytes are written as they are; text line by line, made safe to print.
 
     Raises:
         OutputError: stdout cannot be written.
@@ -34,7 +35,9 @@ def write(content: str | bytes) -> None:
     if sys.stdout is None:
         raise OutputError("stdout is closed, so the result cannot be written")
     if isinstance(content, str):
-        content = content.encode("utf-8", "backslashreplace")
+        from oci_merge_cli.output.escape import printable_lines  # not needed by --version
+
+        content = printable_lines(content).encode()
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -44,14 +47,14 @@ def write(content: str | bytes) -> None:
 
 
 def write_json(document: Mapping[str, object]) -> None:
-    """Write a document to stdout as indented JSON.
+    """Write a document to stdout as indented JSON that no CI system obeys.
 
     Raises:
         OutputError: stdout cannot be written.
     """
-    import json  # not needed by --help
+    from oci_merge_cli.output.escape import printable_json  # not needed by --help
 
-    write(json.dumps(document, indent=2) + "\n")
+    write(f"{printable_json(document)}\n".encode())
 
 
 def stdout_error(error: OSError) -> OutputError:
@@ -71,7 +74,9 @@ def stdout_error(error: OSError) -> OutputError:
 
 
 def shown(text: str) -> str:
-    """Return text as one line that is safe on a terminal."""
+    """Return text as one line that is safe to print."""
+    from oci_merge_cli.output.escape import printable  # not needed by --version
+
     return printable(text, limit=_LONGEST_LINE)
 
 

@@ -13,7 +13,7 @@ def print_version(program: str) -> int:
         program: the name that the program was called by.
     """
     try:
-        write(f"{program} version {__version__}\n")
+        write(f"{program} version {__version__}\n".encode())
     except OutputError as error:
         if error.message:
             say(f"error: {error.message}")
