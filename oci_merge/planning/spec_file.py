@@ -103,38 +103,33 @@ def _platform(
 ) -> Platform | None:
     fields = reader.mapping(node, (*_PLATFORM_KEYS, *_OLD_KEYS), "a platform")
 
-    def text(*names: str) -> str:
-        """Return the value of a key that may be spelt in several ways."""
-        given = [name for name in names if name in fields]
-        if len(given) > 1:
+    def given(*names: str) -> tuple[str, yaml.Node | None]:
+        """Return the name and the value of a key that may be spelt in several ways."""
+        found = [name for name in names if name in fields]
+        if len(found) > 1:
             raise reader.error(
-                node, f"{listed(given)} are the same key", hint=f"leave out {given[-1]!r}"
+                node, f"{listed(found)} are the same key", hint=f"leave out {found[-1]!r}"
             )
-        return reader.filled(fields[given[0]], given[0]) if given else ""
+        return (found[0], fields[found[0]]) if found else (names[0], None)
+
+    def text(*names: str) -> str:
+        name, value = given(*names)
+        return reader.filled(value, name) if value is not None else ""
 
     def texts(*names: str) -> tuple[str, ...]:
-        items = (reader.sequence(fields[name], name) for name in names if name in fields)
-        return tuple(reader.filled(item, names[0]) for item in next(items, []))
+        name, value = given(*names)
+        items = reader.sequence(value, name) if value is not None else []
+        return tuple(reader.filled(item, name) for item in items)
 
     version, old_version = text("osversion", "os.version"), text("version")
-    if old_version:
-        is_build = not version and _BUILD.fullmatch(old_version) is not None
-        warnings.append(
-            _about_version(
-                f"{reader.place(node)}: {printable(image)}", old_version, is_taken=is_build
-            )
-        )
-        version = old_version if is_build else version
-    if texts("features"):
-        warnings.append(
-            f"{reader.place(node)}: {printable(image)} is published without its 'features', "
-            "which no client reads; write osfeatures for what Windows has to have"
-        )
+    is_build = not version and _BUILD.fullmatch(old_version) is not None
+    about = _about_old_keys(old_version, is_build=is_build, has_features=bool(texts("features")))
+    warnings += [f"{reader.place(node)}: {printable(image)} {said}" for said in about]
     platform = Platform(
         text("os"),
         text("architecture"),
         text("variant"),
-        version,
+        old_version if is_build else version,
         texts("osfeatures", "os.features"),
     )
     if bool(platform.os) != bool(platform.architecture):
@@ -142,15 +137,23 @@ def _platform(
     return platform if platform != Platform("", "") else None
 
 
-def _about_version(what: str, version: str, *, is_taken: bool) -> str:
-    """Return the warning about a platform's ``version``, which manifest-tool does not read."""
-    if is_taken:
-        return f"{what} has 'version: {version}', which is taken as its osversion"
-    # A release's name as os.version would keep every client from finding the image.
-    return (
-        f"{what} is published without its 'version: {printable(version, limit=60)}': "
-        "the image itself says its os.version; write osversion for another"
-    )
+def _about_old_keys(version: str, *, is_build: bool, has_features: bool) -> list[str]:
+    """Return the warnings about keys that manifest-tool reads over, to follow an image's name."""
+    said = []
+    if is_build:
+        said.append(f"has 'version: {version}', which is taken as its osversion")
+    elif version:
+        # A release's name as os.version would keep every client from finding the image.
+        said.append(
+            f"is published without its 'version: {printable(version, limit=60)}': "
+            "the image itself says its os.version; write osversion for another"
+        )
+    if has_features:
+        said.append(
+            "is published without its 'features', which no client reads; "
+            "write osfeatures for what Windows has to have"
+        )
+    return said
 
 
 def _annotations(reader: SpecReader, node: yaml.Node) -> dict[str, str]:

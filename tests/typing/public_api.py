@@ -125,6 +125,8 @@ def look() -> None:
 def parse() -> None:
     """Use the small helpers."""
     assert_type(oci_merge.parse_reference("reg.example/app:1"), Reference)
+    assert_type(oci_merge.printable("linux/amd64", limit=100), str)
+    assert_type(oci_merge.printable_json({"a": [1]}), str)
     assert_type(oci_merge.parse_reference("reg.example/app:1").tag, str | None)
     assert_type(oci_merge.parse_spec("", name="spec.yml"), Spec)
     assert_type(oci_merge.parse_spec("", name="spec.yml").annotations, Mapping[str, str])

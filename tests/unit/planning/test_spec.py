@@ -129,6 +129,7 @@ def test_a_merged_key_may_be_overridden() -> None:
         (_HEAD + "  platform: {os: linux}", "line 4: a platform needs both"),
         (_HEAD + "  platform: {architecture: arm}", "line 4: a platform needs both"),
         (_HEAD + "  platform: {osversion: 1, os.version: 1}", "are the same key"),
+        (_HEAD + "  platform: {osfeatures: [], os.features: []}", "are the same key"),
         (_HEAD + "  platform: {osfeatures: x}", "line 4: 'osfeatures' has to be a list"),
         (_HEAD + "image: y", "line 4: the key 'image' stands here twice"),
         (_HEAD + "annotations: {a: 1, a: 1}", "line 4: the key 'a' stands here twice"),
