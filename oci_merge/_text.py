@@ -67,6 +67,11 @@ def printable_json(document: object) -> str:
     return _COMMANDS.sub(lambda marker: f"\\u{ord(marker[0]):04x}", text)
 
 
+def has_controls(text: str) -> bool:
+    """Say whether a text has characters that a terminal would act on, or that are none."""
+    return any(unicodedata.category(char) in _ESCAPED for char in text)
+
+
 def listed(items: list[str] | tuple[str, ...]) -> str:
     """Join words into a list in words: ``a``, ``a and b``, ``a, b and c``."""
     if len(items) < 2:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from oci_merge._text import printable
+from oci_merge._text import has_controls, printable
 from oci_merge.errors import InvalidReferenceError
 from oci_merge.model.digest import check_digest
 from oci_merge.model.host import _HUB_NAMES, DOCKER_HUB, is_registry
@@ -135,7 +135,7 @@ def _check_shape(text: str) -> None:
         raise InvalidReferenceError(
             f"{printable(text)!r} starts with a scheme", hint=f"write {printable(rest)} instead"
         )
-    if text != text.strip() or printable(text, limit=len(text)) != text:
+    if text != text.strip() or has_controls(text):
         raise InvalidReferenceError(
             f"{printable(text)!r} has spaces around it or control characters in it"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from oci_merge import _keywords as take
-from oci_merge._text import printable
+from oci_merge._text import has_controls, printable
 from oci_merge.errors import (
     InvalidPlatformError,
     InvalidReferenceError,
@@ -215,9 +215,7 @@ def _check_texts(platforms: Iterable[Platform]) -> None:
     """Refuse platforms with control characters. A spec's platforms are not checked further."""
     for platform in platforms:
         words = (platform.os, platform.architecture, platform.variant, platform.os_version)
-        if any(
-            printable(word, limit=len(word)) != word for word in (*words, *platform.os_features)
-        ):
+        if any(has_controls(word) for word in (*words, *platform.os_features)):
             raise InvalidPlatformError(
                 f"{printable(str(platform))!r} is not a platform",
                 hint="it has control characters in it, or what is no text",
