@@ -112,7 +112,7 @@ class Connections(httpx.AsyncBaseTransport):
             pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         with _raised_as_httpx():
             response = await pool.handle_async_request(_for_httpcore(request))
-        return httpx.Response(
+        return _Response(
             response.status,
             headers=response.headers,
             stream=_Body(response),
@@ -243,6 +243,18 @@ class Connections(httpx.AsyncBaseTransport):
     @cached_property
     def _public(self) -> ssl.SSLContext:
         return public_context()
+
+
+class _Response(httpx.Response):
+    """A response whose redirect the transport follows.
+
+    httpx builds the next request even where it does not follow, and fails over a ``Location`` that
+    it cannot read.
+    """
+
+    @property
+    def has_redirect_location(self) -> bool:
+        return False
 
 
 class _Body(httpx.AsyncByteStream):

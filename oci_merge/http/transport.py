@@ -115,7 +115,8 @@ class Transport:
                 location = response.headers.get("location")
                 if not request.is_followed(response.status) or not location:
                     return response
-                url = check_redirect(location, response.url)
+                writes_for = None if request.is_reading else self.origin
+                url = check_redirect(location, response.url, writes_for)
                 if request.check_redirect:
                     request.check_redirect(urljoin(response.url, location))
                 kind, response = self._kind(url, request), None
@@ -200,14 +201,20 @@ class Transport:
         headers = dict(request.headers)
         if request.authorization and is_own:
             headers["Authorization"] = request.authorization
-        return self._client.build_request(
-            request.method,
-            url,
-            headers=headers,
-            content=request.body_stream() if request.body_stream else request.content,
-            timeout=self._timeout(request),
-            extensions={KIND: kind},
-        )
+        try:
+            return self._client.build_request(
+                request.method,
+                url,
+                headers=headers,
+                content=request.body_stream() if request.body_stream else request.content,
+                timeout=self._timeout(request),
+                extensions={KIND: kind},
+            )
+        except UnicodeError:  # of a name in Punycode that says nothing
+            raise TransportError(
+                f"{shown_host(url)} is no host name",
+                hint="check the registry's name, or what the registry redirects to",
+            ) from None
 
     def _timeout(self, request: Request) -> httpx.Timeout:
         usual = self.timings.stream if request.is_streamed else self.timings.answer
@@ -269,8 +276,9 @@ async def _read_body(received: httpx.Response, request: Request) -> bytes:
         if len(content) > limit:
             if is_error:
                 return bytes(content[:limit])
+            host, what = shown_host(str(received.url)), shown_path(request.url)
             raise ManifestError(
-                f"{received.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
+                f"{host} sends more than {limit} bytes for {what}",
                 hint="no manifest, config or token is that large; nothing more of it was read",
             )
     return bytes(content)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,7 +183,7 @@ _REFUSED: list[_Make] = [
 ]
 
 
-async def _answers(host: str, **options: str) -> bool:
+async def _answers(host: str, **options: Any) -> bool:
     made = session(host, **options)
     try:
         return (await made.send(Request("GET", "/v2/"))).status == 200

@@ -339,7 +339,7 @@ class _HeldTarget(BlobClient):
         self.given_up = 0
         self.held = asyncio.Event()
 
-    async def exists(self, digest: str) -> bool:
+    async def exists(self, digest: str, *, no_redirect: bool = False) -> bool:
         return False
 
     async def start(self, digest: str) -> Upload:
