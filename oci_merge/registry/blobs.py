@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
-from oci_merge.auth.challenge import pull, pull_push
+from oci_merge.auth.challenge import cancel_upload, pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import is_busy
@@ -229,7 +229,8 @@ class BlobClient:
         """
         if not self._registry.origin.owns(upload.url):
             return
-        purpose = self._writing("cancel", f"an upload to {self._repository}")
+        scopes = (cancel_upload(self._repository),)
+        purpose = Purpose("cancel", f"an upload to {self._repository}", scopes)
         with contextlib.suppress(RegistryError):
             await self._registry.request(Request("DELETE", upload.url), purpose)
 
