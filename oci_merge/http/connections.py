@@ -25,6 +25,7 @@ from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
 from oci_merge.http.tls import find_trust, public_context
+from oci_merge.http.vicinity import Vicinity
 from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
 from oci_merge.options import RegistryOptions
 
@@ -99,6 +100,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._by_origin: dict[tuple[Kind, str, bytes], Pool] = {}
         self._dialers: list[Dialer] = []
         self._direct: dict[Kind, Dialer] = {}
+        self._vicinity = Vicinity(registry)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request over a connection of its kind (httpx's interface).
@@ -175,7 +177,8 @@ class Connections(httpx.AsyncBaseTransport):
         return self._pools[kind, proxy]
 
     def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
-        self._direct[kind] = self._new_dialer("http" if kind == "plain" else "https")
+        scheme = "http" if kind == "plain" else "https"
+        self._direct[kind] = self._new_dialer(scheme, self._vicinity)
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
@@ -220,10 +223,10 @@ class Connections(httpx.AsyncBaseTransport):
                 "or unset them",
             ) from None
 
-    def _new_dialer(self, scheme: str) -> Dialer:
+    def _new_dialer(self, scheme: str, vicinity: Vicinity | None = None) -> Dialer:
         parts = urlsplit(f"{scheme}://{self._authority}")
         port = parts.port or DEFAULT_PORTS[scheme]
-        self._dialers.append(Dialer(parts.hostname or "", port, self._timings))
+        self._dialers.append(Dialer(parts.hostname or "", port, self._timings, vicinity))
         return self._dialers[-1]
 
     def _tls(self, kind: Kind) -> ssl.SSLContext:

@@ -23,7 +23,9 @@ from weakref import WeakSet
 
 import httpcore
 
+from oci_merge.errors import TransportError
 from oci_merge.http.timings import Timings
+from oci_merge.http.vicinity import Vicinity
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
@@ -35,13 +37,18 @@ class Dialer(httpcore.AsyncNetworkBackend):
         host: the host that connections may be opened to ahead.
         port: its port.
         timings: how old such a connection may get, and when another address is tried.
+        vicinity: judges where other hosts are; None where the only host is a proxy, which looks
+            names up itself.
 
     Attributes:
         connected: set when a request has got a connection.
     """
 
-    def __init__(self, host: str, port: int, timings: Timings) -> None:
+    def __init__(
+        self, host: str, port: int, timings: Timings, vicinity: Vicinity | None = None
+    ) -> None:
         self.connected = asyncio.Event()
+        self._vicinity = vicinity
         self._address = host, port
         self._timings = timings
         self._ahead: deque[tuple[float, asyncio.Task[_Stream]]] = deque()
@@ -80,10 +87,11 @@ class Dialer(httpcore.AsyncNetworkBackend):
 
         Raises:
             httpcore.ConnectError, httpcore.ConnectTimeout: there is no connection.
+            TransportError: the host is where the registry may not send us.
         """
         # A connection that was opened to the registry must never serve another host.
         if (host, port) != self._address:
-            return await self._connect(host, port, timeout)
+            return await self._connect_elsewhere(host, port, timeout)
         while self._ahead:
             begun, task = self._ahead.popleft()
             if _has_failed(task):
@@ -121,6 +129,16 @@ class Dialer(httpcore.AsyncNetworkBackend):
                 streams = await asyncio.open_connection(host, port, happy_eyeballs_delay=delay)
                 return _Stream(*streams)
 
+    async def _connect_elsewhere(self, host: str, port: int, timeout: float | None) -> _Stream:
+        stream = await self._connect(host, port, timeout)
+        if self._vicinity is not None:
+            try:
+                self._vicinity.check(host, stream.address)
+            except TransportError:
+                await stream.aclose()
+                raise
+        return stream
+
     async def _dial(
         self, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
     ) -> _Stream:
@@ -132,6 +150,8 @@ class Dialer(httpcore.AsyncNetworkBackend):
 
     def _kept(self, stream: _Stream) -> _Stream:
         self._open.add(stream)
+        if self._vicinity is not None:
+            self._vicinity.note(stream.address)
         self.connected.set()
         return stream
 
@@ -156,6 +176,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._is_tls = False
         # The settings of TLS that was begun ahead and is still to be asked for.
         self._begun: ssl.SSLContext | None = None
+
+    @property
+    def address(self) -> str:
+        """The IP address of the other end."""
+        address: str = self._writer.get_extra_info("peername")[0]
+        return address
 
     @property
     def is_usable(self) -> bool:
