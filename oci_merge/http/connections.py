@@ -20,7 +20,7 @@ import httpcore
 import httpx
 
 from oci_merge.errors import TransportError
-from oci_merge.http.dialer import Dialer
+from oci_merge.http.dialer import Dialer, Stream
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
@@ -265,15 +265,29 @@ class _Body(httpx.AsyncByteStream):
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
+        self._note_use = _note_use(response)
+        self._note_use()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raised_as_httpx():
             async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
+                if part:
+                    self._note_use()
                 yield part
 
     async def aclose(self) -> None:
         with _raised_as_httpx():
             await self._response.aclose()
+
+
+def _note_use(response: httpcore.Response) -> Callable[[], None]:
+    """Return what tells a response's connection that a part of a response has come."""
+    stream = response.extensions.get("network_stream")
+    return stream.note_use if isinstance(stream, Stream) else _ignore
+
+
+def _ignore() -> None:
+    """A connection of a test, or within another one."""
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
