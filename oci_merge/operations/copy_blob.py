@@ -38,7 +38,7 @@ _WANT_CHUNKS = frozenset({307, 308, 411, 413})
 _RANGE_NOT_SATISFIABLE = 416
 #: How often sending a chunk may fail in a row.
 _MAX_FAILURES = 3
-#: How many parts of a chunk may be kept one after the other. Were it byte by byte, it would not end.
+#: How many parts of a chunk may be kept in turn: byte by byte, it would never end.
 _MAX_PARTS = 64
 
 

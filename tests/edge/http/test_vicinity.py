@@ -22,13 +22,12 @@ from tests.edge.support import (
     Answers,
     Handler,
     asks,
-    merge,
     opened,
     reference,
     reply,
     session,
     speaking,
-    tags,
+    stocked,
     with_tokens,
 )
 
@@ -78,18 +77,23 @@ async def test_a_host_that_is_this_machine_hears_nothing(
     assert caught.value.hint
 
 
-def test_a_blob_is_not_read_from_there_either(
+@pytest.mark.anyio
+async def test_a_blob_is_not_read_from_there_either(
     server: RunningServer, registry: EmbeddedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registry's own address is this machine's here, so it is told to be another one."""
     monkeypatch.setattr("oci_merge.http.vicinity.is_loopback", lambda name: False)
     monkeypatch.setattr("oci_merge.http.vicinity.Vicinity.note", lambda self, address: None)
-    with serve(EmbeddedRegistry().app) as elsewhere:
-        there = f"http://store.test:{elsewhere.port}/{AMD64.config.digest}"
+    path = f"/v2/team/app-amd64/blobs/{AMD64.config.digest}"
+    other = stocked()
+    with serve(other.app) as elsewhere:
+        there = f"http://store.test:{elsewhere.port}{path}"
         registry.hooks.append(Answers(asks("GET", "/blobs/"), reply(307, location=there)))
+        made = session(server.host)
         with pytest.raises(TransportError, match=r"store\.test, where .* points to, is at 127"):
-            merge(server.host)
-    assert tags(registry) == {}
+            await made.send(Request("GET", path))
+        await made.transport.aclose()
+    assert other.requests == []
 
 
 @pytest.mark.anyio

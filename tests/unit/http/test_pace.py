@@ -16,7 +16,7 @@ _MIB = 1024 * 1024
 def _is_endless(content: bytes, cuts: list[int], *, is_http2: bool = True) -> bool:
     counted = Overhead(is_http2=is_http2)
     ends = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
-    return any([counted.is_endless(content[one:other]) for one, other in pairwise(ends)])
+    return any(counted.is_endless(content[one:other]) for one, other in pairwise(ends))
 
 
 @given(st.lists(st.integers(0, 10**9), max_size=20))
