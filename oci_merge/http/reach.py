@@ -26,8 +26,10 @@ class Reach(Enum):
 _CLOUDS = frozenset(
     map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192"))
 ) | frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254")))
-#: RFC 6052, section 2.1, and RFC 8215: their last 32 bits are an IPv4 address.
-_NAT64 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+#: RFC 6052, section 2.1: its last 32 bits are an IPv4 address.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: RFC 8215: a network may take any prefix in it, and those of 96 bits look the same.
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 #: RFC 4291, section 2.5.5.1: so are the last 32 bits of these.
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
@@ -68,8 +70,8 @@ def _innermost(address: _Address) -> _Address:
     inner = address.ipv4_mapped or address.sixtofour
     if address.teredo is not None:
         inner = address.teredo[1]
-    has_last = any(address in network for network in _NAT64)
-    if has_last or (address in _COMPATIBLE and int(address) > 1):
+    is_local = address in _LOCAL_NAT64 and not int(address) >> 32 & 0xFFFFFFFF
+    if address in _NAT64 or is_local or (address in _COMPATIBLE and int(address) > 1):
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return inner or address
 
@@ -82,4 +84,6 @@ def _reach(address: _Address) -> Reach:
     is_link = address.is_link_local or address.is_multicast or address in _CLOUDS
     if is_link or address == ipaddress.IPv4Address("255.255.255.255"):
         return Reach.LINK
-    return Reach.WORLD if address.is_global else Reach.NETWORK
+    # Pythons before 3.13 take a network's own prefixes of RFC 8215 for global.
+    is_world = address.is_global and address not in _LOCAL_NAT64
+    return Reach.WORLD if is_world else Reach.NETWORK

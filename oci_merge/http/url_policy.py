@@ -17,6 +17,7 @@ from oci_merge.errors import TransportError
 from oci_merge.http.reach import Reach, reach_of_host
 from oci_merge.model.host import DEFAULT_PORTS
 
+_IS_PRIVATE = "is a private address"
 #: A path that no parser takes for the name of a host.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 #: Parsers drop these or take them for the end of a part, each in its own way.
@@ -131,6 +132,8 @@ def _check(url: str, registry: Origin, *, what: str, goods: str) -> str:
             f"the {what} {printable(url)!r} is no http or https URL", hint=hint
         ) from None
     if reason := _refusal(parts, registry):
+        if reason == _IS_PRIVATE:
+            hint += "; if both are in a private network, give the registry by its address"
         raise TransportError(f"the {what} {_shown_origin(parts)} {reason}", hint=hint)
     return urldefrag(parts.geturl()).url
 
@@ -145,7 +148,7 @@ def _refusal(parts: SplitResult, registry: Origin) -> str:
     if parts.scheme == "http" and is_heard:
         return "does not use https"
     is_own = _authority(parts) == _authority(urlsplit(registry.url))
-    return "" if is_own or _may_point_at(there, home) else "is a private address"
+    return "" if is_own or _may_point_at(there, home) else _IS_PRIVATE
 
 
 def _may_point_at(there: Reach | None, home: Reach | None) -> bool:
