@@ -78,7 +78,8 @@ async def _check_stored(registry: RegistryClient, at: Reference, digest: str) ->
             raise
         raise TransportError(
             f"{at.registry} redirects what is pushed to {at}, and does not say what stands there",
-            hint="name the host that it redirects to, if the image is to be pushed there",
+            hint="name the host that it redirects to, if the image is to be pushed there; "
+            "give no --plain-http if that is the same host with https",
         ) from error
     if stored != digest and stored.startswith("sha256:"):
         raise DigestMismatchError(

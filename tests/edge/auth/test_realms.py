@@ -323,3 +323,17 @@ async def test_a_registry_s_own_name_for_a_repository_is_asked_for_beside_ours()
     (asked,) = network.requests("https://auth.test/")
     scopes = [value for name, value in _query(asked) if name == "scope"]
     assert scopes == ["repository:team/app:pull", own]
+
+
+@pytest.mark.parametrize("home", ["http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]"])
+@pytest.mark.parametrize("there", ["http://auth.test/token", "http://10.0.0.1/token"])
+async def test_a_plain_registry_of_this_machine_sends_no_password_elsewhere_in_the_clear(
+    home: str, there: str
+) -> None:
+    network = FakeNetwork(home)
+    network.add(home, _bearer(there), found(AMD64))
+    network.add("", _token())
+    async with network.opened(**_CI) as registry:
+        with pytest.raises(TransportError, match="does not use https"):
+            await ManifestClient(registry).get(reference(host=home.removeprefix("http://")))
+    assert [asked.authorization for asked in network.requests()] == [None]
