@@ -21,6 +21,10 @@ _SCHEME = re.compile(rf"\s*({_WORD})(?=\s|,|$)(?!\s*=)")
 _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 
+#: Types of resources: a class may follow (the token specification's grammar of scopes).
+_REPOSITORY = re.compile(r"repository(?:\([a-z0-9]+\))?")
+_ACTIONS = frozenset({"pull", "push"})
+
 #: The life of a token that does not state it, and the least that is believed, in seconds.
 DEFAULT_LIFE = 60.0
 
@@ -45,10 +49,12 @@ class Scope:
     Attributes:
         resource: type and name, for example ``repository:team/app``.
         actions: in order, each once.
+        extra: actions that a challenge may add, since some registries want them for the request.
     """
 
     resource: str
     actions: tuple[str, ...]
+    extra: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.resource}:{','.join(self.actions)}"
@@ -77,6 +83,11 @@ def pull_push(repository: str) -> Scope:
     return Scope(f"repository:{repository}", ("pull", "push"))
 
 
+def cancel_upload(repository: str) -> Scope:
+    """Return the scope that cancels an upload to a repository, which some call deleting."""
+    return Scope(f"repository:{repository}", ("pull", "push"), extra=("delete",))
+
+
 def merge_scopes(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
     """Unite scopes, one for each resource: some servers let the last of two on one resource win.
 
@@ -102,6 +113,48 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
         if colon and ":" in resource and names:
             scopes.append(Scope(resource, names))
     return tuple(scopes)
+
+
+def own_scopes(asked: Iterable[Scope], own: Sequence[Scope], registry: str) -> list[Scope]:
+    """Return those of a challenge's scopes that a run has a use for: to pull and push its own.
+
+    A registry may not send us for a token for what the run has nothing to do with. But some give a
+    repository another name than its path has (``_is_named``), or another type, such as Docker Hub's
+    ``repository(plugin)``.
+
+    Args:
+        asked: the challenge's.
+        own: the run's, of every repository, and the request's.
+        registry: the registry's ``host[:port]``.
+    """
+    kept = []
+    for scope in asked:
+        kind, _, name = scope.resource.partition(":")
+        if not _REPOSITORY.fullmatch(kind):
+            continue
+        named = [each for each in own if _is_named(name, each.resource.partition(":")[2], registry)]
+        allowed = _ACTIONS.union(*(each.extra for each in named)) if named else frozenset()
+        if actions := tuple(action for action in scope.actions if action in allowed):
+            kept.append(Scope(scope.resource, actions))
+    return kept
+
+
+def _is_named(name: str, repository: str, registry: str) -> bool:
+    """Say whether a challenge's name is a registry's own name for a repository.
+
+    It may have the registry's host or Docker Hub's ``library`` before it. A proxy may add or remove
+    the start of a path: ``docker.corp.example/team/app`` is ``project/mirror/team/app`` at the
+    registry behind it, and ``docker-local/team/app`` is ``team/app`` there. Two words have to be
+    the same, since one alone, such as ``app``, would be anybody's repository.
+    """
+    name, repository = name.lower(), repository.lower()
+    host = registry.lower()
+    if name.removeprefix(f"{host}/").removeprefix(f"{host.partition(':')[0]}/") == repository:
+        return True
+    if name == f"library/{repository}":
+        return True
+    is_longer = "/" in repository and name.endswith(f"/{repository}")
+    return is_longer or ("/" in name and repository.endswith(f"/{name}"))
 
 
 def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:

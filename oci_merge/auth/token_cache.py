@@ -12,7 +12,7 @@ from functools import partial
 
 from oci_merge._concurrency import SingleFlight
 from oci_merge.auth.authorization import Authorization
-from oci_merge.auth.challenge import Challenge, Scope, merge_scopes, parse_scopes
+from oci_merge.auth.challenge import Challenge, Scope, merge_scopes, own_scopes, parse_scopes
 from oci_merge.auth.logins import Login
 from oci_merge.auth.token_client import TokenClient
 from oci_merge.errors import AuthenticationError, RegistryError
@@ -81,7 +81,8 @@ class TokenCache:
             RegistryError: the token server refused.
             TransportError: it did not answer, or credentials may not go there.
         """
-        asked = parse_scopes(challenge.parameters.get("scope", ""))
+        said = parse_scopes(challenge.parameters.get("scope", ""))
+        asked = own_scopes(said, [*self._run, *scopes], self._client.registry)
         narrow = merge_scopes([*scopes, *asked])
         own = tuple(scope for scope in narrow if scope.resource == scopes[0].resource)
         is_denied = refused is not None and is_fresh and not refused.has_ended

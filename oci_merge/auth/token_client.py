@@ -42,6 +42,11 @@ class TokenClient:
         self._outages: dict[str, OciMergeError] = {}
         self._going_ahead: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    @property
+    def registry(self) -> str:
+        """The registry's name."""
+        return self._session.registry
+
     async def request(
         self, challenge: Challenge, scopes: Sequence[Scope], credential: Credential | None
     ) -> Token:

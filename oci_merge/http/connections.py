@@ -21,11 +21,12 @@ import httpcore
 import httpx
 
 from oci_merge.errors import TransportError
-from oci_merge.http.dialer import Dialer
+from oci_merge.http.dialer import Dialer, Stream
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
 from oci_merge.http.tls import find_trust, public_context
+from oci_merge.http.vicinity import Vicinity
 from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
 from oci_merge.options import RegistryOptions
 
@@ -100,6 +101,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._by_origin: dict[tuple[Kind, str, bytes], Pool] = {}
         self._dialers: list[Dialer] = []
         self._direct: dict[Kind, Dialer] = {}
+        self._vicinity = Vicinity(registry)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request over a connection of its kind (httpx's interface).
@@ -113,7 +115,7 @@ class Connections(httpx.AsyncBaseTransport):
             pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         with _raised_as_httpx():
             response = await pool.handle_async_request(_for_httpcore(request))
-        return httpx.Response(
+        return _Response(
             response.status,
             headers=response.headers,
             stream=_Body(response),
@@ -183,7 +185,8 @@ class Connections(httpx.AsyncBaseTransport):
         return self._pools[kind, proxy]
 
     def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
-        self._direct[kind] = self._new_dialer("http" if kind == "plain" else "https")
+        scheme = "http" if kind == "plain" else "https"
+        self._direct[kind] = self._new_dialer(scheme, self._vicinity)
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
@@ -228,10 +231,10 @@ class Connections(httpx.AsyncBaseTransport):
                 "or unset them",
             ) from None
 
-    def _new_dialer(self, scheme: str) -> Dialer:
+    def _new_dialer(self, scheme: str, vicinity: Vicinity | None = None) -> Dialer:
         parts = urlsplit(f"{scheme}://{self._authority}")
         port = parts.port or DEFAULT_PORTS[scheme]
-        self._dialers.append(Dialer(parts.hostname or "", port, self._timings))
+        self._dialers.append(Dialer(parts.hostname or "", port, self._timings, vicinity))
         return self._dialers[-1]
 
     def _tls(self, kind: Kind) -> ssl.SSLContext:
@@ -253,20 +256,46 @@ class Connections(httpx.AsyncBaseTransport):
         return public_context()
 
 
+class _Response(httpx.Response):
+    """A response whose redirect the transport follows.
+
+    httpx builds the next request even where it does not follow, and fails over a ``Location`` that
+    it cannot read.
+    """
+
+    @property
+    def has_redirect_location(self) -> bool:
+        return False
+
+
 class _Body(httpx.AsyncByteStream):
     """The body of a response; closing it gives the connection back."""
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
+        self._note_use = _note_use(response)
+        self._note_use()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raised_as_httpx():
             async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
+                if part:
+                    self._note_use()
                 yield part
 
     async def aclose(self) -> None:
         with _raised_as_httpx():
             await self._response.aclose()
+
+
+def _note_use(response: httpcore.Response) -> Callable[[], None]:
+    """Return what tells a response's connection that a part of a response has come."""
+    stream = response.extensions.get("network_stream")
+    return stream.note_use if isinstance(stream, Stream) else _ignore
+
+
+def _ignore() -> None:
+    """A connection of a test, or within another one."""
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:

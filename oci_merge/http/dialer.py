@@ -23,7 +23,10 @@ from weakref import WeakSet
 
 import httpcore
 
+from oci_merge.errors import TransportError
+from oci_merge.http.pace import Overhead
 from oci_merge.http.timings import Timings
+from oci_merge.http.vicinity import Vicinity
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
@@ -35,18 +38,23 @@ class Dialer(httpcore.AsyncNetworkBackend):
         host: the host that connections may be opened to ahead.
         port: its port.
         timings: how old such a connection may get, and when another address is tried.
+        vicinity: judges where other hosts are; None where the only host is a proxy, which looks
+            names up itself.
 
     Attributes:
         connected: set when a request has got a connection.
     """
 
-    def __init__(self, host: str, port: int, timings: Timings) -> None:
+    def __init__(
+        self, host: str, port: int, timings: Timings, vicinity: Vicinity | None = None
+    ) -> None:
         self.connected = asyncio.Event()
+        self._vicinity = vicinity
         self._address = host, port
         self._timings = timings
-        self._ahead: deque[tuple[float, asyncio.Task[_Stream]]] = deque()
+        self._ahead: deque[tuple[float, asyncio.Task[Stream]]] = deque()
         self._is_closed = False
-        self._open: WeakSet[_Stream] = WeakSet()
+        self._open: WeakSet[Stream] = WeakSet()
 
     def open_ahead(
         self, count: int, *, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
@@ -80,10 +88,11 @@ class Dialer(httpcore.AsyncNetworkBackend):
 
         Raises:
             httpcore.ConnectError, httpcore.ConnectTimeout: there is no connection.
+            TransportError: the host is where the registry may not send us.
         """
         # A connection that was opened to the registry must never serve another host.
         if (host, port) != self._address:
-            return await self._connect(host, port, timeout)
+            return await self._connect_elsewhere(host, port, timeout)
         while self._ahead:
             begun, task = self._ahead.popleft()
             if _has_failed(task):
@@ -112,30 +121,42 @@ class Dialer(httpcore.AsyncNetworkBackend):
             await asyncio.wait(tasks)
             await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
-    async def _connect(self, host: str, port: int, timeout: float | None) -> _Stream:
+    async def _connect(self, host: str, port: int, timeout: float | None) -> Stream:
         # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment, so an
         # address, which has no other, does without.
         delay = None if _is_address(host) else self._timings.next_address
         with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
             async with asyncio.timeout(timeout):
                 streams = await asyncio.open_connection(host, port, happy_eyeballs_delay=delay)
-                return _Stream(*streams)
+                return Stream(*streams)
+
+    async def _connect_elsewhere(self, host: str, port: int, timeout: float | None) -> Stream:
+        stream = await self._connect(host, port, timeout)
+        if self._vicinity is not None:
+            try:
+                self._vicinity.check(host, stream.address)
+            except TransportError:
+                await stream.aclose()
+                raise
+        return stream
 
     async def _dial(
         self, tls: ssl.SSLContext | None, protocols: list[str], timeout: float
-    ) -> _Stream:
+    ) -> Stream:
         stream = await self._connect(*self._address, timeout)
         if tls is None:
             return stream
         tls.set_alpn_protocols(protocols)
         return await stream.begin_tls(tls, self._address[0], timeout)
 
-    def _kept(self, stream: _Stream) -> _Stream:
+    def _kept(self, stream: Stream) -> Stream:
         self._open.add(stream)
+        if self._vicinity is not None:
+            self._vicinity.note(stream.address)
         self.connected.set()
         return stream
 
-    async def _wait_for(self, begun: float, task: asyncio.Task[_Stream]) -> _Stream:
+    async def _wait_for(self, begun: float, task: asyncio.Task[Stream]) -> Stream:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -147,7 +168,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
             raise
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class Stream(httpcore.AsyncNetworkStream):
     """One connection. asyncio reads ahead from it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,6 +177,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._is_tls = False
         # The settings of TLS that was begun ahead and is still to be asked for.
         self._begun: ssl.SSLContext | None = None
+        self._overhead: Overhead | None = None
+
+    @property
+    def address(self) -> str:
+        """The IP address of the other end."""
+        address: str = self._writer.get_extra_info("peername")[0]
+        return address
 
     @property
     def is_usable(self) -> bool:
@@ -180,7 +208,16 @@ class _Stream(httpcore.AsyncNetworkStream):
         """Return the bytes that have come, at most ``max_bytes``; none at the end."""
         with _raised_as(httpcore.ReadError, httpcore.ReadTimeout):
             async with asyncio.timeout(timeout):
-                return await self._reader.read(max_bytes)
+                content = await self._reader.read(max_bytes)
+        self._overhead = self._overhead or Overhead(is_http2=self._is_http2)
+        if self._overhead.is_endless(content):
+            raise httpcore.ReadError("it sends without end, and no answer")
+        return content
+
+    def note_use(self) -> None:
+        """Note that a part of a response has come of what was read."""
+        if self._overhead is not None:
+            self._overhead.reset()
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes, as fast as the server takes them."""
@@ -208,7 +245,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
         timeout: float | None = None,
-    ) -> _Stream:
+    ) -> Stream:
         """Encrypt from now on, unless the stream was opened ahead with the same settings."""
         begun, self._begun = self._begun, None
         if begun is ssl_context:  # once only: a tunnel through a TLS proxy is TLS within TLS
@@ -221,11 +258,12 @@ class _Stream(httpcore.AsyncNetworkStream):
             self._writer.transport.abort()
             raise
         self._is_tls = True
+        self._overhead = None  # what is spoken within may be another protocol
         return self
 
     async def begin_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str, timeout: float
-    ) -> _Stream:
+    ) -> Stream:
         """Encrypt ahead; ``start_tls`` with the same settings does nothing then."""
         await self.start_tls(ssl_context, server_hostname, timeout)
         self._begun = ssl_context
@@ -269,11 +307,11 @@ def _one_of_many(error: OSError) -> OSError | None:
     return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
-def _has_failed(task: asyncio.Task[_Stream]) -> bool:
+def _has_failed(task: asyncio.Task[Stream]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 
-def _give_up(task: asyncio.Task[_Stream]) -> None:
+def _give_up(task: asyncio.Task[Stream]) -> None:
     """Stop opening a connection, and close it if it is open or opens nevertheless."""
     if task.cancel():
         task.add_done_callback(_close)
@@ -281,12 +319,12 @@ def _give_up(task: asyncio.Task[_Stream]) -> None:
         _close(task)
 
 
-def _close(task: asyncio.Task[_Stream]) -> None:
+def _close(task: asyncio.Task[Stream]) -> None:
     if not _has_failed(task):
         task.result().close()
 
 
-def _seen(task: asyncio.Task[_Stream]) -> None:
+def _seen(task: asyncio.Task[Stream]) -> None:
     """Retrieve a failure, so that asyncio does not complain that nobody has."""
     if not task.cancelled():
         task.exception()

@@ -62,11 +62,16 @@ class Request:
         """Whether a body is streamed. Only the caller can send such a request again."""
         return self.body_stream is not None or self.write_to is not None
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the request changes nothing."""
+        return self.method in ("GET", "HEAD")
+
     def is_followed(self, status: int) -> bool:
         """Say whether a redirect with this status is followed; the method stays the same."""
         if self.no_redirect:
             return False
-        if self.method in ("GET", "HEAD"):
+        if self.is_reading:
             return status in _REDIRECTS
         return self.method != "DELETE" and status in _REPEATED and self.body_stream is None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Times, in seconds.
+    """Times, in seconds where nothing else is said.
 
     Attributes:
         connect: how long to wait for a connection, TLS included.
@@ -17,6 +17,10 @@ class Timings:
             and stays silent is asked once more, so a run ends after twice this time.
         stream: how long to wait for the next byte where a blob is streamed: a registry answers a
             large upload only once its storage has put it together.
+        head: how many times the wait for one byte the whole head of a response may take, whatever
+            comes before it.
+        window: over how many times that wait the pace of a body is measured.
+        least_rate: the fewest bytes of a body in a second that count as progress, on average.
         brief: how long to wait for a server that was silent twice in this run.
         first_retry: the first wait between retries; each next one is twice as long.
         far: a registry that has not answered for so long is far away, so connections are opened
@@ -37,6 +41,9 @@ class Timings:
     connect: float = 15.0
     answer: float = 30.0
     stream: float = 300.0
+    head: float = 5.0
+    window: float = 2.0
+    least_rate: float = 1024.0
     brief: float = 5.0
     first_retry: float = 1.0
     far: float = 0.005

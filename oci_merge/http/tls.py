@@ -134,8 +134,17 @@ def find_trust(
 
 
 def public_context() -> ssl.SSLContext:
-    """Return TLS settings with the system's authorities, or ``SSL_CERT_FILE``'s, alone."""
-    return ssl.create_default_context()
+    """Return TLS settings with the system's authorities, or ``SSL_CERT_FILE``'s, alone.
+
+    Certificates are judged as Go and curl judge them, the same on every Python: an authority in
+    the trusted files ends a chain though it is no root, and may lack extensions that RFC 5280 wants
+    (a key usage, as ``openssl req -x509`` makes one). Signatures, dates and names are verified.
+    """
+    context = ssl.create_default_context()
+    # Python 3.13 sets both by default, and earlier ones neither.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 def _folder(registry: str, environ: Mapping[str, str]) -> list[Path]:

@@ -25,6 +25,7 @@ from oci_merge.http.lifetime import Lifetime
 from oci_merge.http.masking import secrets_of
 from oci_merge.http.message import MAX_ERROR_BODY, Request, Response
 from oci_merge.http.negotiation import Negotiation
+from oci_merge.http.pace import Pace
 from oci_merge.http.quiet import unlogged
 from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.http.timings import Timings
@@ -111,13 +112,16 @@ class Transport:
                     async with self._slots:
                         with self._explained(request, url):
                             is_own = url == first or same_origin(url, first)
-                            built = self._build(request, url, kind, is_own=is_own)
-                            received = await self._client.send(built, stream=True)
-                            response = await self._read(received, request, url, is_own=is_own)
+                            pace = self._pace(request)
+                            async with pace.scope(len(request.content)) as scope:
+                                built = self._build(request, url, kind, pace, scope, is_own=is_own)
+                                received = await self._client.send(built, stream=True)
+                            response = await self._read(received, request, url, pace, is_own=is_own)
                 location = response.headers.get("location")
                 if not request.is_followed(response.status) or not location:
                     return response
-                url = check_redirect(location, response.url)
+                writes_for = None if request.is_reading else self.origin
+                url = check_redirect(location, response.url, writes_for)
                 if request.check_redirect:
                     request.check_redirect(urljoin(response.url, location))
                 kind, response = self._kind(url, request), None
@@ -182,9 +186,11 @@ class Transport:
         url = urljoin(f"{scheme}://{self._authority}", request.url)
         async with self._slots:
             with self._explained(request, url, is_first=kind == "h2"):
-                built = self._build(request, url, kind, is_own=True)
-                received = await self._client.send(built, stream=True)
-                return await self._read(received, request, url, is_own=True)
+                pace = self._pace(request)
+                async with pace.scope(len(request.content)) as scope:
+                    built = self._build(request, url, kind, pace, scope, is_own=True)
+                    received = await self._client.send(built, stream=True)
+                return await self._read(received, request, url, pace, is_own=True)
 
     def _open_tls(self) -> None:
         """Begin to open a TLS connection, for a registry that may turn out to want one."""
@@ -199,33 +205,60 @@ class Transport:
             return "stream" if _avoids_http2(request) else self._negotiation.protocol
         return "foreign stream" if _avoids_http2(request) else "foreign"
 
-    def _build(self, request: Request, url: str, kind: Kind, *, is_own: bool) -> httpx.Request:
+    def _build(
+        self,
+        request: Request,
+        url: str,
+        kind: Kind,
+        pace: Pace,
+        scope: asyncio.Timeout,
+        *,
+        is_own: bool,
+    ) -> httpx.Request:
         headers = dict(request.headers)
         if request.authorization and is_own:
             headers["Authorization"] = request.authorization
-        return self._client.build_request(
-            request.method,
-            url,
-            headers=headers,
-            content=request.body_stream() if request.body_stream else request.content,
-            timeout=self._timeout(request),
-            extensions={KIND: kind},
-        )
+        try:
+            return self._client.build_request(
+                request.method,
+                url,
+                headers=headers,
+                content=pace.sent(request.body_stream(), scope)
+                if request.body_stream
+                else request.content,
+                timeout=self._timeout(request),
+                extensions={KIND: kind},
+            )
+        except UnicodeError:  # of a name in Punycode that says nothing
+            raise TransportError(
+                f"{shown_host(url)} is no host name",
+                hint="check the registry's name, or what the registry redirects to",
+            ) from None
 
     def _timeout(self, request: Request) -> httpx.Timeout:
+        wait, connect = self._waits(request)
+        return httpx.Timeout(wait, connect=connect, pool=None)
+
+    def _pace(self, request: Request) -> Pace:
+        return Pace(self.timings, *self._waits(request))
+
+    def _waits(self, request: Request) -> tuple[float, float]:
+        """Return how long to wait for one byte, and for a connection, in seconds."""
         usual = self.timings.stream if request.is_streamed else self.timings.answer
         patience = request.patience or math.inf
-        return httpx.Timeout(
+        return (
             min(self._seconds or usual, patience),
-            connect=min(self._seconds or self.timings.connect, patience),
-            pool=None,
+            min(self._seconds or self.timings.connect, patience),
         )
 
     @contextmanager
     def _explained(self, request: Request, url: str, *, is_first: bool = False) -> Iterator[None]:
         """Raise what httpx raises as a TransportError."""
         try:
-            yield
+            try:
+                yield
+            except TimeoutError as error:  # it broke off the block, as ``Pace`` says
+                raise httpx.ReadTimeout("") from error
         except LIBRARY_ERRORS as error:
             what, host = f"{request.method} {shown_path(url)}", shown_host(url)
             proxy = self._connections.proxy_of(url)
@@ -234,11 +267,11 @@ class Transport:
             raise outage(what, host, proxy, error, is_first=is_first) from error
 
     async def _read(
-        self, received: httpx.Response, request: Request, url: str, *, is_own: bool
+        self, received: httpx.Response, request: Request, url: str, pace: Pace, *, is_own: bool
     ) -> Response:
         """Read a response, and give its connection back."""
         try:
-            content = await _read_body(received, request)
+            content = await _read_body(received, request, pace)
         finally:
             await received.aclose()
         _logger.debug("%s %s: %d", request.method, shown_path(url), received.status_code)
@@ -261,21 +294,23 @@ def _avoids_http2(request: Request) -> bool:
     return request.is_streamed or request.avoids_http2 or is_long
 
 
-async def _read_body(received: httpx.Response, request: Request) -> bytes:
+async def _read_body(received: httpx.Response, request: Request, pace: Pace) -> bytes:
     """Read a body, no more of it than the request allows, or give it to ``write_to``."""
+    pieces = pace.received(received.aiter_raw())
     if request.write_to is not None and received.status_code == HTTPStatus.OK:
-        await request.write_to(received.aiter_raw())
+        await request.write_to(pieces)
         return b""
     is_error = received.status_code >= 400
     limit = MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
-    async for chunk in received.aiter_raw():
+    async for chunk in pieces:
         content += chunk
         if len(content) > limit:
             if is_error:
                 return bytes(content[:limit])
+            host, what = shown_host(str(received.url)), shown_path(request.url)
             raise ManifestError(
-                f"{received.url.host} sends more than {limit} bytes for {shown_path(request.url)}",
+                f"{host} sends more than {limit} bytes for {what}",
                 hint="no manifest, config or token is that large; nothing more of it was read",
             )
     return bytes(content)

@@ -1,7 +1,8 @@
 """Where a request may go when a registry names another URL: the rules that keep secrets at home.
 
 A registry names URLs in challenges (token servers), in ``Location`` headers (uploads) and in
-redirects. What it names is untrusted. Pure.
+redirects. What it names is untrusted: it is cut into its parts first, and the parts are judged.
+What a name resolves to is judged where it is connected to (``dialer``). Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit, urlunsplit
 
 from oci_merge._text import printable, shown_path
 from oci_merge.errors import TransportError
-from oci_merge.model.host import DEFAULT_PORTS, is_loopback
+from oci_merge.http.reach import Reach, reach_of_host
+from oci_merge.model.host import DEFAULT_PORTS
+
+_IS_PRIVATE = "is a private address"
+#: A path that no parser takes for the name of a host.
+_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+#: Parsers drop these or take them for the end of a part, each in its own way.
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{0,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +40,17 @@ class Origin:
 
     def owns(self, url: str) -> bool:
         """Say whether a path or URL is this origin's own, so that its credentials may go there."""
-        if url.startswith("/") and not url.startswith("//"):
+        if _OWN_PATH.fullmatch(url):
             return True
         try:
-            return same_origin(urljoin(self.url, url), self.url)
+            return _origin(_cut(url, self.url)) == _origin(urlsplit(self.url))
         except ValueError:
             return False
+
+    @property
+    def reach(self) -> Reach | None:
+        """From where the registry can be reached; None where it is given by a name."""
+        return reach_of_host(urlsplit(self.url).hostname or "")
 
 
 def same_origin(one: str, other: str) -> bool:
@@ -45,7 +59,7 @@ def same_origin(one: str, other: str) -> bool:
     Credentials for one may go to the other. A URL that cannot be parsed has no origin.
     """
     try:
-        return _origin(one) == _origin(other)
+        return _origin(urlsplit(one)) == _origin(urlsplit(other))
     except ValueError:
         return False
 
@@ -53,9 +67,9 @@ def same_origin(one: str, other: str) -> bool:
 def check_token_server(url: str, registry: Origin) -> str:
     """Return the URL of a token server, if credentials may go there.
 
-    A token server on another host is normal. It has to use https unless anyone can listen to the
-    registry itself, and it must not be at an address that only this machine or network can reach,
-    unless that is the registry's own. Where both are on this machine, neither matters.
+    A token server on another host is normal. It has to use https, unless anyone can listen to the
+    registry itself on the way there. It must not be at an address that only this machine or its
+    network can reach, unless the registry is given by such an address too (``_may_point_at``).
 
     Args:
         url: as the challenge or a redirect gives it; a relative one belongs to the registry.
@@ -80,73 +94,112 @@ def check_upload_url(url: str, registry: Origin) -> str:
     return _check(url, registry, what="upload address", goods="blobs")
 
 
-def check_redirect(location: str, asked: str) -> str:
+def check_redirect(location: str, asked: str, writes_for: Origin | None = None) -> str:
     """Return where a redirect leads, without user name, password and fragment.
 
     Args:
         location: the ``Location`` header; a relative one is resolved against
         asked: the URL that answered with it.
+        writes_for: the registry that a request writes to. Such a request is redirected by the rules
+            for uploads.
 
     Raises:
-        TransportError: it is no http or https URL, or leads from https to http.
+        TransportError: it is no http or https URL, leads from https to http, or may not be
+            written to.
     """
     here = urlsplit(asked)
     hint = "the registry, or a proxy before it, is misconfigured"
     what = f"{here.netloc} redirects {shown_path(asked)}"
     try:
-        url = urljoin(asked, location)
-        parts = urlsplit(url)
-        is_usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that are none
-        is_usable = False
-    if not is_usable:
-        raise TransportError(f"{what} to what is no http or https URL", hint=hint)
+        parts = _cut(location, asked)
+    except ValueError:
+        raise TransportError(f"{what} to what is no http or https URL", hint=hint) from None
+    shown = _shown_origin(parts)
     if parts.scheme == "http" and here.scheme == "https":
-        raise TransportError(f"{what} to {_shown_origin(parts)}, which is not https", hint=hint)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+        raise TransportError(f"{what} to {shown}, which is not https", hint=hint)
+    parts = parts._replace(netloc=_without_user(parts), fragment="")
+    if writes_for is not None and (reason := _refusal(parts, writes_for)):
+        raise TransportError(f"{what} to {shown}, which {reason}", hint="nothing was sent there")
+    return urlunsplit(parts)
 
 
 def _check(url: str, registry: Origin, *, what: str, goods: str) -> str:
+    hint = f"the registry {urlsplit(registry.url).netloc} names a {what} that {goods} may not go to"
     try:
-        resolved = urldefrag(urljoin(registry.url, url)).url
-        parts, home = urlsplit(resolved), urlsplit(registry.url)
-        is_own = parts.netloc == home.netloc or _authority(parts) == _authority(home)
+        parts = _cut(url, registry.url)
     except ValueError:
-        raise TransportError(f"the {what} {printable(url)!r} is no URL") from None
-    shown = _shown_origin(parts)
-    hint = f"the registry {home.netloc} names a {what} that {goods} may not go to"
-    # An ideographic full stop, too, makes an address of what is none to the check below.
-    is_host = bool(parts.hostname) and parts.netloc.isascii()
-    if parts.scheme not in DEFAULT_PORTS or not is_host:
-        raise TransportError(f"the {what} {shown} has no http or https URL", hint=hint)
-    if parts.username is not None or parts.password is not None:
-        raise TransportError(f"the {what} {shown} has a user name in its URL", hint=hint)
-    if is_loopback(home.netloc) and is_loopback(parts.netloc):
-        return resolved
-    if parts.scheme == "http" and not registry.is_insecure:
-        raise TransportError(f"the {what} {shown} does not use https", hint=hint)
-    if _is_private(parts.hostname or "") and not is_own:
-        raise TransportError(f"the {what} {shown} is a private address", hint=hint)
-    return resolved
+        raise TransportError(
+            f"the {what} {printable(url)!r} is no http or https URL", hint=hint
+        ) from None
+    if reason := _refusal(parts, registry):
+        if reason == _IS_PRIVATE:
+            hint += "; if both are in a private network, give the registry by its address"
+        raise TransportError(f"the {what} {_shown_origin(parts)} {reason}", hint=hint)
+    return urldefrag(parts.geturl()).url
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
+def _refusal(parts: SplitResult, registry: Origin) -> str:
+    """Return why nothing secret may be sent to a URL that a registry names; empty if it may."""
+    if parts.netloc != _without_user(parts):
+        return "has a user name in its URL"
+    home, there = registry.reach, reach_of_host(parts.hostname or "")
+    # Nobody listens to what is said on this machine; to what leaves it, anybody may.
+    is_heard = there is not Reach.MACHINE if home is Reach.MACHINE else not registry.is_insecure
+    if parts.scheme == "http" and is_heard:
+        return "does not use https"
+    is_own = _authority(parts) == _authority(urlsplit(registry.url))
+    return "" if is_own or _may_point_at(there, home) else _IS_PRIVATE
+
+
+def _may_point_at(there: Reach | None, home: Reach | None) -> bool:
+    """Say whether a registry may point at a host that is given by an address.
+
+    Self-hosted registries that are given by a private address have their token servers at others;
+    those on this machine, on other ports of it. Nothing of use to a registry is at a link-local
+    address, where clouds give away credentials.
+    """
+    if there in (Reach.MACHINE, Reach.NETWORK):
+        return there is home
+    return there is not Reach.LINK
+
+
+def _cut(url: str, base: str) -> SplitResult:
+    """Return the parts of a URL that every parser reads in the same way.
+
+    Args:
+        url: from outside; it may be relative to
+        base: the URL of who says it.
+
+    Raises:
+        ValueError: it is no http or https URL with a host, or could be read in two ways.
+    """
+    if _UNREADABLE.search(url):
+        raise ValueError("a control character")
+    url = url.strip(" ")
+    said = urlsplit(url)
+    if (said.scheme or url.startswith("//")) and not said.netloc:
+        raise ValueError("no host")  # to be taken for a path at the base's host otherwise
+    parts = urlsplit(urljoin(base, url))
+    found = _AUTHORITY.fullmatch(_without_user(parts))
+    if parts.scheme not in DEFAULT_PORTS or found is None or "\\" in parts.netloc:
+        raise ValueError("no scheme or host")
+    if found[1]:
+        ipaddress.IPv6Address(found[1])
+    if parts.port == 0:
+        raise ValueError("no port")
+    return parts
+
+
+def _without_user(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
     return parts.scheme, *_authority(parts)
 
 
 def _authority(parts: SplitResult) -> tuple[str, int | None]:
     return parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)
-
-
-def _is_private(host: str) -> bool:
-    host = host.rstrip(".")
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        # 127.1, 0x7f000001 and the like are no names either, and resolvers read them as addresses.
-        numeric = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2])
-        return numeric is not None or is_loopback(host)
 
 
 def _shown_origin(parts: SplitResult) -> str:

@@ -38,6 +38,8 @@ _WANT_CHUNKS = frozenset({307, 308, 411, 413})
 _RANGE_NOT_SATISFIABLE = 416
 #: How often sending a chunk may fail in a row.
 _MAX_FAILURES = 3
+#: How many parts of a chunk may be kept in turn: byte by byte, it would never end.
+_MAX_PARTS = 64
 
 
 class Copier:
@@ -200,7 +202,7 @@ class _Copy:
         Raises:
             RegistryError, TransportError: it failed four times in a row, or for good.
         """
-        failures = 0
+        failures = parts = 0
         while chunk:
             try:
                 self.upload = await self.target.append(
@@ -220,6 +222,12 @@ class _Copy:
                 # Outside this chunk nothing can be sent again: earlier chunks are not kept.
                 if not offset <= arrived <= offset + len(chunk):
                     raise
+            parts += 1
+            if parts > _MAX_PARTS:
+                raise TransportError(
+                    f"{self.target.name} keeps too little of what is uploaded for {self.digest}",
+                    hint="the registry, or a proxy before it, breaks uploads off",
+                )
             chunk = chunk[arrived - offset :]
             offset = arrived
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
-from oci_merge.auth.challenge import pull, pull_push
+from oci_merge.auth.challenge import cancel_upload, pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import is_busy
@@ -43,8 +43,12 @@ class BlobClient:
         """The repository with its registry."""
         return f"{self._registry.name}/{self._repository}"
 
-    async def exists(self, digest: str) -> bool:
+    async def exists(self, digest: str, *, no_redirect: bool = False) -> bool:
         """Say whether a blob is there ("Checking if content exists").
+
+        Args:
+            digest: the blob.
+            no_redirect: take the registry's own word alone, not its object store's.
 
         Raises:
             ServerError, RateLimitedError: the registry failed; any other refusal is a no.
@@ -53,8 +57,9 @@ class BlobClient:
         # It asks with the rights of a writer, so that a token that has ended is renewed here
         # rather than in the upload that follows, whose body could not be sent again.
         purpose = self._writing("look for", f"{digest} in {self.name}")
+        request = Request("HEAD", self._path(digest), no_redirect=no_redirect)
         try:
-            await self._registry.request(Request("HEAD", self._path(digest)), purpose, expect={200})
+            await self._registry.request(request, purpose, expect={200})
         except RegistryError as error:
             if is_busy(error.status):
                 raise
@@ -127,6 +132,10 @@ class BlobClient:
             if is_busy(error.status):
                 raise
             return RefusedMount(error.message, status=error.status, codes=error.codes)
+        if response.cross_origin:  # only the registry knows what it has mounted
+            if response.status == 201 and await self.exists(digest, no_redirect=True):
+                return None
+            return RefusedMount("another host answered in the registry's place")
         if response.status == 201:
             return None
         return RefusedMount(
@@ -142,7 +151,8 @@ class BlobClient:
             RegistryError: the registry refused.
             TransportError: it did not answer, or named an address that nothing may be sent to.
         """
-        request = Request("POST", f"/v2/{self._repository}/blobs/uploads/")
+        path = f"/v2/{self._repository}/blobs/uploads/"
+        request = Request("POST", path, check_redirect=self._check_leaving)
         return self._upload(await self._registry.request(request, self._uploading(digest)))
 
     async def put(
@@ -172,7 +182,13 @@ class BlobClient:
             TransportError: it did not answer.
         """
         headers = _BYTES | {"Content-Range": f"{offset}-{offset + len(chunk) - 1}"}
-        request = Request("PATCH", self._at(upload), headers=headers, content=chunk)
+        request = Request(
+            "PATCH",
+            self._at(upload),
+            headers=headers,
+            content=chunk,
+            check_redirect=self._check_leaving,
+        )
         return self._upload(await self._registry.request(request, self._uploading(digest)), upload)
 
     async def ask(self, upload: Upload, digest: str) -> Upload:
@@ -193,7 +209,13 @@ class BlobClient:
             TransportError: it did not answer.
         """
         # Where only the answer got lost, a second request would find no session.
-        request = Request("PUT", self._end(upload, digest), headers=_BYTES, repeatable=False)
+        request = Request(
+            "PUT",
+            self._end(upload, digest),
+            headers=_BYTES,
+            repeatable=False,
+            check_redirect=self._check_leaving,
+        )
         await self._registry.request(request, self._uploading(digest))
 
     async def cancel(self, upload: Upload) -> None:
@@ -207,7 +229,8 @@ class BlobClient:
         """
         if not self._registry.origin.owns(upload.url):
             return
-        purpose = self._writing("cancel", f"an upload to {self._repository}")
+        scopes = (cancel_upload(self._repository),)
+        purpose = Purpose("cancel", f"an upload to {self._repository}", scopes)
         with contextlib.suppress(RegistryError):
             await self._registry.request(Request("DELETE", upload.url), purpose)
 
@@ -216,10 +239,16 @@ class BlobClient:
 
     def _at(self, upload: Upload) -> str:
         """Return where an upload goes on, exactly as it was given, if blobs may be sent there."""
-        origin = self._registry.origin
-        if not self._may_leave and not origin.owns(upload.url):
-            raise TransportError(f"{self._registry.name} wants the upload to go to another host")
-        return check_upload_url(upload.url, origin)
+        self._check_leaving(upload.url)
+        return check_upload_url(upload.url, self._registry.origin)
+
+    def _check_leaving(self, url: str) -> None:
+        """Check that what is uploaded stays at the registry, unless it may leave."""
+        if not self._may_leave and not self._registry.origin.owns(url):
+            raise TransportError(
+                f"{self._registry.name} wants the upload to go to another host",
+                hint="give --copy-layers if blobs may be sent where the registry says",
+            )
 
     def _end(self, upload: Upload, digest: str) -> str:
         """Append to the URL as text, since only the registry knows what its query means."""

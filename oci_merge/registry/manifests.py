@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from oci_merge._text import listed, printable
 from oci_merge.auth.challenge import pull, pull_push
@@ -57,15 +58,19 @@ class ManifestClient:
         response = await self._registry.request(_get(reference), _read(reference), expect={200})
         return _raw(reference, response)
 
-    async def head(self, reference: Reference) -> str:
+    async def head(self, reference: Reference, *, no_redirect: bool = False) -> str:
         """Return the digest of a tag's manifest ("Checking if content exists").
+
+        Args:
+            reference: the tag, or a digest.
+            no_redirect: take the registry's own word alone.
 
         Raises:
             NotFoundError: it is not there.
             RegistryError: the registry refused.
             TransportError: it did not answer.
         """
-        request = Request("HEAD", _path(reference), headers=_ACCEPT)
+        request = Request("HEAD", _path(reference), headers=_ACCEPT, no_redirect=no_redirect)
         try:
             response = await self._registry.request(request, _read(reference), expect={200})
         except RegistryError as error:
@@ -76,7 +81,9 @@ class ManifestClient:
             if _can_verify(digest):
                 return digest
         # The response to a HEAD has no body, so only a GET tells the reason of a refusal.
-        return (await self.get_raw(reference)).digest
+        request = replace(_get(reference), no_redirect=no_redirect)
+        response = await self._registry.request(request, _read(reference), expect={200})
+        return _raw(reference, response).digest
 
     async def is_missing(self, reference: Reference) -> bool:
         """Say whether the registry answers 404 for a manifest ("Checking if content exists").
@@ -99,8 +106,9 @@ class ManifestClient:
             content: its exact bytes.
 
         Returns:
-            Whether the answer says that it was stored: by status 201, or by naming a digest. Any
-            other success may be of a proxy that never asked the registry.
+            Whether the registry says that it was stored: by status 201, or by naming a digest. Any
+            other success may be of a proxy that never asked the registry, as may the answer of
+            another host to which a redirect led.
 
         Raises:
             DigestMismatchError: the registry stored something else.
@@ -111,6 +119,8 @@ class ManifestClient:
         separator = "@" if ":" in identifier else ":"
         subject = f"{self._registry.name}/{name}{separator}{identifier}"
         response = await self._put(_path(reference), subject, name, media_type, content)
+        if response.cross_origin:
+            return False
         stored = response.headers.get("docker-content-digest", "")
         expected = sha256_digest(content)
         if stored != expected and stored.startswith("sha256:"):
@@ -159,6 +169,8 @@ class ManifestClient:
             raise
         named = ",".join(response.headers.get_list("oci-tag")).split(",")
         confirmed = frozenset(tag.strip() for tag in named) & frozenset(tags)
+        if response.cross_origin:
+            confirmed = frozenset()  # only the registry knows what it has set
         host.takes_tags = bool(confirmed)
         return confirmed
 

@@ -70,8 +70,17 @@ def add_hint(error: RegistryError, registry: str, repository: str) -> None:
 
 
 async def _check_stored(registry: RegistryClient, at: Reference, digest: str) -> None:
-    """Check that a manifest was stored; a proxy may have answered in the registry's place."""
-    stored = await ManifestClient(registry).head(at)
+    """Check that a manifest was stored: a proxy, or another host, answered for the registry."""
+    try:
+        stored = await ManifestClient(registry).head(at, no_redirect=True)
+    except RegistryError as error:
+        if not 300 <= error.status < 400:
+            raise
+        raise TransportError(
+            f"{at.registry} redirects what is pushed to {at}, and does not say what stands there",
+            hint="name the host that it redirects to, if the image is to be pushed there; "
+            "give no --plain-http if that is the same host with https",
+        ) from error
     if stored != digest and stored.startswith("sha256:"):
         raise DigestMismatchError(
             f"{at.registry} was sent {digest} for {at} and said nothing against it, "
@@ -88,7 +97,7 @@ async def _read_digest(registry: RegistryClient, at: Reference, error: OciMergeE
     if misses_content(error):
         return ""
     try:
-        return await ManifestClient(registry).head(at)
+        return await ManifestClient(registry).head(at, no_redirect=True)
     except OciMergeError:
         return ""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Unpack
 
@@ -12,7 +13,9 @@ import trustme
 import oci_merge
 from fixtures.distribution import Distribution
 from fixtures.network.forward_proxy import ForwardProxy
+from fixtures.openssl import ROOT, OpensslMaker
 from fixtures.seed import Seeder
+from fixtures.server import ServerTLS
 from oci_merge import ClientKeywords
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team
 
@@ -112,6 +115,45 @@ def test_a_private_authority_of_another_registry_is_not_trusted(
     write_certs_d(home, strict, None)
     with pytest.raises(oci_merge.TransportError, match="is not trusted"):
         merge_team(push_team(tls_registry))
+
+
+def _intermediate_alone(trusted: Path) -> ServerTLS:
+    make = OpensslMaker(trusted.parent)
+    make.root("root", ROOT)
+    make.signed("between", "root", ROOT)
+    trusted.write_bytes((trusted.parent / "between.pem").read_bytes())
+    make.signed("shown", "between", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    return make.shown("shown", "between")
+
+
+def _made_by_req(trusted: Path) -> ServerTLS:
+    make = OpensslMaker(trusted.parent)
+    trusted.write_bytes(make.root("root", ROOT).read_bytes())
+    make.signed("shown", "root", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    return make.shown("shown")
+
+
+@pytest.mark.parametrize("certificates", [_made_by_req, _intermediate_alone])
+def test_an_authority_that_skopeo_trusts_is_trusted(
+    certificates: Callable[[Path], ServerTLS], docker_registry: Path, skopeo: Path, tmp_path: Path
+) -> None:
+    with Distribution(tls=True, certificates=certificates) as registry:
+        assert registry.ca_pem is not None
+        with Seeder(registry.url, verify=registry.ssl_context()) as push:
+            for suffix, image in THREE.items():
+                push.push_image(f"team/img-{suffix}", "1.0", image)
+        team = f"{registry.host}/team"
+        assert merge_team(team, ca_file=registry.ca_pem).tags[0].changed
+        (tmp_path / "ca.crt").write_bytes(registry.ca_pem.read_bytes())
+        inspect: list[str | Path] = [
+            skopeo,
+            "inspect",
+            "--raw",
+            "--cert-dir",
+            tmp_path,
+            f"docker://{team}/img:1.0",
+        ]
+        subprocess.run(inspect, check=True, capture_output=True, timeout=60)
 
 
 def test_a_tls_registry_is_reached_through_a_proxy(

@@ -293,7 +293,7 @@ def test_a_token_server_is_forgiven_what_it_says_beside_a_token(
 
 def test_a_token_is_fetched_again_once_for_what_the_registry_asks_more() -> None:
     start = 'Bearer realm="https://auth.test/token"'
-    more = f'{start},scope="repository:team/app:pull repository:base/app:pull",error="x"'
+    more = f'{start},scope="repository:team/app:pull,push",error="x"'
     network = _network(start, more)
     network.add("https://auth.test/token?", _answer({"token": "t0ken"}))
     _read(network)
@@ -303,7 +303,7 @@ def test_a_token_is_fetched_again_once_for_what_the_registry_asks_more() -> None
     ]
     assert scopes == [
         ["repository:team/app:pull"],
-        ["repository:team/app:pull", "repository:base/app:pull"],
+        ["repository:team/app:pull,push"],
     ]
 
 

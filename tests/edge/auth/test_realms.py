@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +12,7 @@ import pytest
 import respx
 
 from oci_merge import (
+    AccessDeniedError,
     AuthenticationError,
     ManifestError,
     OciMergeError,
@@ -285,3 +287,53 @@ async def test_a_token_server_s_refusal_names_it_and_the_registry(
     assert "auth.test" in str(caught.value)
     assert "reg.test" in str(caught.value)
     assert len(_asked(web, "auth.test")) == (5 if status in PASSING_STATUSES else 1)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "repository:victim/secret:pull",
+        "repository:victim/app:pull,push",
+        "registry:catalog:*",
+        "repository:team/app:delete",
+        "repository:team/app:*",
+        "repository:*:*",
+        "repository:team/app:pull,delete repository:victim/x:pull registry:catalog:*",
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["at once", "with a token"])
+async def test_no_token_is_asked_for_what_the_run_has_nothing_to_do_with(
+    foreign: str, is_first: bool
+) -> None:
+    more = challenged(f'Bearer realm="https://auth.test/token",scope="{foreign}",error="x"')
+    network = FakeNetwork()
+    before = [] if is_first else [_bearer("https://auth.test/token")]
+    network.add(_MANIFEST, *before, more, found(AMD64))
+    network.add("", _token())
+    with contextlib.suppress(AccessDeniedError):  # where a challenge gets no other answer
+        await _read(network)
+    asked = [dict(_query(each)) for each in network.requests("https://auth.test/")]
+    assert {each["scope"] for each in asked} == {"repository:team/app:pull"}
+
+
+async def test_a_registry_s_own_name_for_a_repository_is_asked_for_beside_ours() -> None:
+    own = "repository(plugin):team/app:pull"
+    network = _network(challenged(f'Bearer realm="https://auth.test/token",scope="{own}"'))
+    await _read(network)
+    (asked,) = network.requests("https://auth.test/")
+    scopes = [value for name, value in _query(asked) if name == "scope"]
+    assert scopes == ["repository:team/app:pull", own]
+
+
+@pytest.mark.parametrize("home", ["http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]"])
+@pytest.mark.parametrize("there", ["http://auth.test/token", "http://10.0.0.1/token"])
+async def test_a_plain_registry_of_this_machine_sends_no_password_elsewhere_in_the_clear(
+    home: str, there: str
+) -> None:
+    network = FakeNetwork(home)
+    network.add(home, _bearer(there), found(AMD64))
+    network.add("", _token())
+    async with network.opened(**_CI) as registry:
+        with pytest.raises(TransportError, match="does not use https"):
+            await ManifestClient(registry).get(reference(host=home.removeprefix("http://")))
+    assert [asked.authorization for asked in network.requests()] == [None]

@@ -61,7 +61,7 @@ async def test_another_host_s_429_holds_nobody_up(
     registry.settings.auth = tokens
     busy = Answers(asks("GET", "/token"), reply(429, b"{}", retry_after="5"), times=1)
     registry.hooks.append(busy)
-    made = session("reg.test", plain_http=True)
+    made = session("localhost:1", plain_http=True)
     await made.send(Request("GET", f"{server.url}/token"))
     assert waits == [5.0]
     assert made.transport.rate_limiter.held(time.monotonic()) == 0

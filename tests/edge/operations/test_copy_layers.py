@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -339,7 +339,7 @@ class _HeldTarget(BlobClient):
         self.given_up = 0
         self.held = asyncio.Event()
 
-    async def exists(self, digest: str) -> bool:
+    async def exists(self, digest: str, *, no_redirect: bool = False) -> bool:
         return False
 
     async def start(self, digest: str) -> Upload:
@@ -365,6 +365,54 @@ class _EndlessSource(BlobClient):
 
     async def read(self, *_: Any) -> None:
         await asyncio.Event().wait()
+
+
+class _KeepsOneByte(BlobClient):
+    """Keeps one byte of each chunk, and says so."""
+
+    name = "reg.test/team/app"
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def exists(self, digest: str, *, no_redirect: bool = False) -> bool:
+        return False
+
+    async def start(self, digest: str) -> Upload:
+        return Upload("/upload", least_chunk=1)
+
+    async def append(self, upload: Upload, digest: str, offset: int, chunk: bytes) -> Upload:
+        self.sent += 1
+        return Upload("/upload", arrived=offset + 1)
+
+    async def cancel(self, upload: Upload) -> None:
+        pass
+
+
+class _Source(BlobClient):
+    """One layer."""
+
+    name = "reg.test/team/app-amd64"
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(
+        self, digest: str, write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]]
+    ) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield AMD64.layers[0].content
+
+        await write_to(pieces())
+
+
+def test_a_registry_that_keeps_a_byte_of_each_chunk_is_not_sent_every_byte() -> None:
+    layer, target = AMD64.layers[0], _KeepsOneByte()
+    assert len(layer.content) > 100
+    copier = Copier(target, lambda event: None, Timings())
+    with pytest.raises(oci_merge.TransportError, match="keeps too little of what is uploaded"):
+        asyncio.run(copier.copy(layer.digest, len(layer.content), _Source()))
+    assert 10 < target.sent < 100
 
 
 def test_a_copy_that_is_cancelled_while_it_cancels_its_upload_cancels_it_all_the_same() -> None:

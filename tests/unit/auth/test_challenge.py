@@ -15,8 +15,10 @@ from oci_merge.auth.challenge import (
     Challenge,
     Scope,
     Token,
+    cancel_upload,
     choose_challenge,
     merge_scopes,
+    own_scopes,
     parse_challenges,
     parse_scopes,
     parse_token,
@@ -210,6 +212,73 @@ def test_scopes_read_back_the_same(scopes: list[Scope]) -> None:
 def test_arbitrary_text_is_read_as_scopes_without_an_error(text: str) -> None:
     for scope in parse_scopes(text):
         assert parse_scopes(str(scope)) == (scope,)
+
+
+_OWN = [pull_push("team/app"), pull("team/app-amd64"), pull("single")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("repository:team/app:pull,push", "repository:team/app:pull,push"),
+        ("repository:team/app-amd64:pull", "repository:team/app-amd64:pull"),
+        # The registry's own names for the run's repositories.
+        ("repository(plugin):team/app:pull", "repository(plugin):team/app:pull"),
+        ("repository:reg.example:5000/team/app:pull", "repository:reg.example:5000/team/app:pull"),
+        ("repository:reg.example/single:pull", "repository:reg.example/single:pull"),
+        ("repository:library/single:pull", "repository:library/single:pull"),
+        ("repository:project/mirror/team/app:pull", "repository:project/mirror/team/app:pull"),
+        ("repository:Team/App:pull", "repository:Team/App:pull"),
+        # What is the run's, and more.
+        ("repository:team/app:pull,push,delete", "repository:team/app:pull,push"),
+        ("repository:team/app:*,pull", "repository:team/app:pull"),
+        ("repository:team/app:pull,metadata_read", "repository:team/app:pull"),
+        ("repository:victim/x:pull repository:team/app:pull", "repository:team/app:pull"),
+        # What is not the run's.
+        ("repository:victim/secret:pull", ""),
+        ("repository:victim/app:pull,push", ""),
+        ("repository:victim/single:pull", ""),
+        ("repository:evil-team/app:pull", ""),
+        ("repository:team/app/x:pull", ""),
+        ("repository:app:pull", ""),
+        ("repository:*:pull", ""),
+        ("repository:team/*:pull", ""),
+        ("repository::pull", ""),
+        ("repository:team/app:delete", ""),
+        ("repository:team/app:*", ""),
+        ("registry:catalog:*", ""),
+        ("registry:team/app:pull", ""),
+        ("keppel_account:team/app:pull", ""),
+        ("repository(evil)x:team/app:pull", ""),
+        ("repositoryx:team/app:pull", ""),
+        ("aws", ""),
+        ("*", ""),
+        ("", ""),
+    ],
+)
+def test_a_challenge_gets_the_run_s_repositories_asked_for_to_pull_and_push_and_no_more(
+    asked: str, kept: str
+) -> None:
+    scopes = own_scopes(parse_scopes(asked), _OWN, "reg.example:5000")
+    assert " ".join(map(str, scopes)) == kept
+
+
+def test_a_part_of_a_path_is_kept_where_a_proxy_stands_before_a_registry() -> None:
+    asked = parse_scopes("repository:team/app:pull")
+    assert own_scopes(asked, [pull("docker-local/team/app")], "reg.example") == list(asked)
+
+
+def test_deleting_is_asked_for_only_to_cancel_an_upload_and_only_where_it_is_wanted() -> None:
+    asked = parse_scopes("repository:team/app:delete repository:team/app-amd64:delete")
+    own = [*_OWN, cancel_upload("team/app")]
+    assert list(map(str, own_scopes(asked, own, "reg.example"))) == ["repository:team/app:delete"]
+    assert str(cancel_upload("team/app")) == "repository:team/app:pull,push"
+
+
+@given(st.text(), st.text())
+def test_arbitrary_scopes_come_to_nothing_but_pull_and_push(text: str, registry: str) -> None:
+    for scope in own_scopes(parse_scopes(text), _OWN, registry):
+        assert set(scope.actions) <= {"pull", "push"}
 
 
 def _needs(scopes: tuple[Scope, ...] | list[Scope]) -> set[tuple[str, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,10 @@ def _resolve(realm: str, registry: str = "https://reg.example/v2/", *, plain: bo
         ("https://auth.example/token#part", "https://auth.example/token"),
         ("https://8.8.8.8/token", "https://8.8.8.8/token"),
         ("https://[2606:4700::1111]/token", "https://[2606:4700::1111]/token"),
+        ("https://[64:ff9b::8.8.8.8]/token", "https://[64:ff9b::8.8.8.8]/token"),
+        ("https://[2002:808:808::1]/token", "https://[2002:808:808::1]/token"),
+        ("https://harbor.internal/token", "https://harbor.internal/token"),
+        ("https://registry/token", "https://registry/token"),
         ("https://1password.example/token", "https://1password.example/token"),
     ],
 )
@@ -52,6 +57,20 @@ def test_a_realm_needs_https_unless_anyone_may_listen_to_the_registry_anyway() -
 
 
 @pytest.mark.parametrize(
+    "home", ["http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]", "https://127.0.0.1"]
+)
+@pytest.mark.parametrize(
+    "there", ["auth.example", "8.8.8.8", "127.0.0.1.example", "localhost.example"]
+)
+def test_what_a_registry_of_this_machine_hears_in_the_clear_goes_nowhere_else_in_the_clear(
+    home: str, there: str
+) -> None:
+    with pytest.raises(TransportError, match="does not use https"):
+        _resolve(f"http://{there}/token", home, plain=True)
+    assert _resolve(f"https://{there}/token", home, plain=True) == f"https://{there}/token"
+
+
+@pytest.mark.parametrize(
     "realm",
     ["https://user@auth.example/", "https://user:pass@auth.example/", "https://@auth.example/"],
 )
@@ -61,6 +80,48 @@ def test_a_realm_with_a_user_name_is_refused_and_not_repeated(realm: str, plain:
         _resolve(realm, plain=plain)
     assert "pass" not in caught.value.message
 
+
+#: What one parser reads in another way than the next, or no parser should read at all.
+_AMBIGUOUS = [
+    "https://[::1]@]/",
+    "https://]/",
+    "https://[]/",
+    "https://[::1/",
+    "https://::1]/",
+    "https://[::1]x/",
+    "https://x[::1]/",
+    "https://[127.0.0.1]/",
+    "https://[v1.x]/",
+    "https://[fe80::1%25eth0]/",
+    "https://[::1]:x/",
+    "https://a.example:-1/",
+    "https://a.example:0/",
+    "https://a.example:65536/",
+    "https://a.example:+443/",
+    "https://a.example: 443/",
+    "https://a.example:443:443/",
+    "https://a.exam\tple/",
+    "/\t/a.example/",
+    "/\r/a.example/",
+    "https://a.example/\n",
+    "\x01https://a.example/",
+    "https://a.example\\@b.example/",
+    "https://a.example\\.b.example/",
+    "https:\\\\a.example/",
+    "https://a.example%2f@b.example%2f/",
+    "https://a%2eexample/",
+    "https://a example/",
+    "https://a.example;b/",
+    "https://a,b/",
+    "https://-a.example/",
+    "https://.a.example/",
+    "https://b\u00fccher.example/",
+    "https://a.ex\u00adample/",
+    "https:///a.example/",
+    "https://?/",
+    "https://#/",
+    "//",
+]
 
 _PRIVATE = [
     "127.0.0.1",
@@ -78,6 +139,22 @@ _PRIVATE = [
     "[fd00:ec2::254]",
     "[::ffff:10.0.0.1]",
     "127.0.0.1.",
+    "0.1.2.3",
+    "224.0.0.1",
+    "168.63.129.16",
+    # An IPv4 address within one of IPv6: mapped, compatible, NAT64, 6to4, Teredo.
+    "[::ffff:127.0.0.1]",
+    "[::ffff:a9fe:a9fe]",
+    "[::127.0.0.1]",
+    "[::10.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::169.254.169.254]",
+    "[64:ff9b:1::10.0.0.1]",
+    "[2002:7f00:1::]",
+    "[2002:a9fe:a9fe::1]",
+    "[2002:c0a8:101::]",
+    "[2001:0:102:304:0:0:80ff:fffe]",
+    "[2001:0:102:304:0:0:5601:5601]",
     # Not how addresses are written, but how resolvers read them all the same.
     "127.1",
     "2130706433",
@@ -110,6 +187,12 @@ def test_a_realm_on_a_private_address_is_refused(host: str, suffix: str) -> None
         ("https://[fd00::1]:5000/token", "https://[fd00::1]:5000/v2/"),
         ("http://10.0.0.5:80/token", "http://10.0.0.5/v2/"),
         ("http://10.0.0.5/token", "https://10.0.0.5/v2/"),
+        # The registry is in a private network, and so is its token server.
+        ("https://10.0.0.6:5000/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5:5001/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.5/token", "https://10.0.0.5:5000/v2/"),
+        ("https://[fd00::2]/token", "https://192.168.0.1/v2/"),
+        ("https://[64:ff9b::10.0.0.6]/token", "https://10.0.0.5/v2/"),
         # Where both are on this machine, even another port and the clear do no harm.
         ("http://127.0.0.1:6000/token", "http://127.0.0.1:5000/v2/"),
         ("http://localhost:6000/token", "https://127.0.0.1:5000/v2/"),
@@ -123,14 +206,17 @@ def test_a_private_address_may_be_the_registrys_own(realm: str, registry: str) -
 @pytest.mark.parametrize(
     ("realm", "registry"),
     [
-        ("https://10.0.0.6:5000/token", "https://10.0.0.5:5000/v2/"),
-        ("https://10.0.0.5:5001/token", "https://10.0.0.5:5000/v2/"),
-        ("https://10.0.0.5/token", "https://10.0.0.5:5000/v2/"),
         ("https://10.0.0.1/token", "https://127.0.0.1:5000/v2/"),
         ("https://127.0.0.1/token", "https://10.0.0.5:5000/v2/"),
+        ("https://10.0.0.1/token", "https://reg.example/v2/"),
+        ("https://169.254.169.254/token", "https://10.0.0.5:5000/v2/"),
+        ("https://169.254.169.254/token", "https://127.0.0.1:5000/v2/"),
+        ("https://169.254.169.254/token", "https://169.254.1.1:5000/v2/"),
+        ("https://100.100.100.200/token", "https://100.100.1.1:5000/v2/"),
+        ("https://127.1/token", "https://127.0.0.1:5000/v2/"),
     ],
 )
-def test_a_private_address_of_a_private_registry_is_private_nonetheless(
+def test_an_address_that_can_be_reached_from_less_far_than_the_registry_is_refused(
     realm: str, registry: str
 ) -> None:
     with pytest.raises(TransportError, match="is a private address"):
@@ -150,6 +236,7 @@ def test_a_private_address_of_a_private_registry_is_private_nonetheless(
         "https://auth.example:port/",
         "https://127\u30020\u30020\u30021/token",
         "https://\uff4cocalhost/token",
+        *_AMBIGUOUS,
     ],
 )
 def test_what_is_no_url_for_credentials_is_refused(realm: str) -> None:
@@ -204,7 +291,7 @@ def test_a_redirect_is_resolved_and_loses_its_user_name_and_fragment(
 
 @pytest.mark.parametrize(
     "location",
-    ["http://s3.example/", "ftp://s3.example/", "https://[::1", "https://a:0/"],
+    ["http://s3.example/", "ftp://s3.example/", "https://[::1", "https://a:0/", *_AMBIGUOUS],
 )
 def test_a_redirect_to_plain_http_or_to_no_url_is_refused(location: str) -> None:
     with pytest.raises(TransportError, match=r"reg\.example redirects /v2/blob to "):
@@ -220,3 +307,41 @@ def test_an_upload_goes_where_a_token_request_may_go_and_the_error_says_blobs() 
     with pytest.raises(TransportError, match="the upload address http://else") as caught:
         check_upload_url("http://else.example/up", registry)
     assert "blobs may not go to" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("http://else.example/up", "does not use https"),
+        ("https://10.0.0.1/up", "is a private address"),
+        ("https://127.0.0.1/up", "is a private address"),
+        ("https://[64:ff9b::7f00:1]/up", "is a private address"),
+        ("https://169.254.169.254/latest/api/token", "is a private address"),
+    ],
+)
+def test_what_writes_is_redirected_by_the_rules_for_uploads(location: str, reason: str) -> None:
+    plain = Origin("http://reg.example", is_insecure=reason != "does not use https")
+    with pytest.raises(TransportError, match=rf"redirects /v2/x to http.*, which {reason}"):
+        check_redirect(location, "http://reg.example/v2/x?sig=secret", writes_for=plain)
+    assert check_redirect(location, "http://reg.example/v2/x") == location
+
+
+@pytest.mark.parametrize(
+    "url", ["/\t/else.example/", "/\\else.example/", "//else.example/", "/a b"]
+)
+def test_what_looks_like_a_path_is_the_origin_s_own_only_if_it_leads_there(url: str) -> None:
+    registry = Origin("https://reg.example")
+    leads_there = urljoin(registry.url, url).startswith("https://reg.example/")
+    assert registry.owns(url) <= leads_there
+
+
+@given(st.text("htps:/@[].1270a%#?\\\t") | st.text())
+def test_an_arbitrary_redirect_is_a_url_that_both_parsers_read_alike_or_a_transport_error(
+    location: str,
+) -> None:
+    with contextlib.suppress(TransportError):
+        url = check_redirect(location, "https://reg.example/v2/blob")
+        read = httpx.URL(url)
+        assert read.raw_host.decode() == (urlsplit(url).hostname or "")
+        assert read.scheme == "https"
+        assert not read.userinfo
