@@ -214,7 +214,7 @@ class EventKeywords(TypedDict, total=False):
         Keyword(
             take.function,
             """called with each progress event, in the thread of the event loop; an inspection
-            reports retries only.""",
+            reports retries and warnings about its login only.""",
         ),
     ]
 

@@ -124,11 +124,13 @@ class Nothing:
         is_there: whether the source exists, but has nothing for this repository.
         near: what it has that may have been meant for the repository, worded to follow the source's
             name; empty if there is nothing like that.
+        is_entry: whether that is an entry for the repository, without a secret here.
     """
 
     reason: str
     is_there: bool = False
     near: str = ""
+    is_entry: bool = False
 
 
 Answer = Credential | Nothing

@@ -45,7 +45,8 @@ def look_up(
         # A helper in credHelpers decides alone for its registry. One in credsStore does not: an
         # entry in ``auths`` beside it was written on purpose, by hand or by another tool.
         if own:
-            return Nothing(without, is_there=True, near=f"has only {printable(helper)} for it")
+            near = f"leaves {place.registry} to docker-credential-{printable(helper)}"
+            return Nothing(without, is_there=True, near=near, is_entry=True)
     return _look_up_entry(file, place, origin, without, by_host)
 
 
@@ -79,7 +80,12 @@ def _look_up_entry(
         near = f"has an entry for {_named([other])}, none for {place}" if other else ""
     else:
         reason, near = "it has no entries", ""
-    return Nothing(f"{without}, and {reason}" if without else reason, is_there=True, near=near)
+    return Nothing(
+        f"{without}, and {reason}" if without else reason,
+        is_there=True,
+        near=near,
+        is_entry=empty is not None,
+    )
 
 
 def _named(keys: Iterable[str]) -> str:

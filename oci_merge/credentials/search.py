@@ -27,12 +27,12 @@ from oci_merge.credentials.files import FilePlace, file_places
 from oci_merge.credentials.helpers import Helpers, Stop
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.lookup import look_up
-from oci_merge.errors import UsageError
+from oci_merge.errors import CredentialError, UsageError
 
-_CALLER = "the caller"
+CALLER = "the caller"
 
 
-class _Ask(Protocol):
+class Ask(Protocol):
     """Asks a credential helper that a file names."""
 
     def __call__(self, name: str, server: str, *, named_by: str) -> Credential | None: ...
@@ -81,6 +81,7 @@ class CredentialSearch:
         self._docker_first = docker_first
         self._helpers = Helpers(self._environ)
         self._files: dict[FilePlace, AuthFile | None] = {}
+        self._deciders: dict[str, str] = {}
 
     def find(self, repository: str, *, stop: Stop | None = None) -> Credential | None:
         """Find the credential for a repository.
@@ -98,26 +99,45 @@ class CredentialSearch:
         place = Place(self.registry, repository)
         # Lazily, source after source. A broken one is not skipped: to go on as another user than
         # the one that was meant would be worse than an error.
-        answers = (source.look(place) for source in self.sources(stop))
-        return next((answer for answer in answers if isinstance(answer, Credential)), None)
+        for source in self.sources(stop):
+            answer = source.look(place)
+            if isinstance(answer, Credential):
+                self._deciders[repository] = source.name
+                return answer
+        return None
 
-    def sources(self, stop: Stop | None = None, *, asks_helpers: bool = True) -> Iterator[Source]:
+    def may_find(self, repository: str) -> bool:
+        """Say whether ``find`` may return a credential or raise, without running a helper."""
+        has_asked = False
+
+        def ask(name: str, server: str, *, named_by: str) -> None:
+            nonlocal has_asked
+            has_asked = True
+
+        for source in self.sources(ask=ask):
+            try:
+                answer = source.look(Place(self.registry, repository))
+            except CredentialError:
+                return True
+            if has_asked or isinstance(answer, Credential):
+                return True
+        return False
+
+    def decider(self, repository: str) -> str:
+        """Return the name of the source whose credential was found; empty if none was."""
+        return self._deciders.get(repository, "")
+
+    def sources(self, stop: Stop | None = None, *, ask: Ask | None = None) -> Iterator[Source]:
         """Yield all sources, in the order of ``docs/credentials.md``.
 
         Args:
             stop: ends a helper that runs.
-            asks_helpers: whether helpers are run; else none of them has a credential.
+            ask: asks a helper that a file names; by default, the helper is run.
         """
-
-        def ask(name: str, server: str, *, named_by: str) -> Credential | None:
-            return self._helpers.ask(name, server, named_by=named_by, stop=stop)
-
-        asked = ask if asks_helpers else _ask_nobody
-        yield Source(
-            _CALLER, lambda _: self._given or Nothing("it gives no user name and password")
-        )
-        named = () if self._docker_config is None else self._file_sources(asked)
-        yield from named
+        asked = ask or partial(self._helpers.ask, stop=stop)
+        yield Source(CALLER, lambda _: self._given or Nothing("it gives no user name and password"))
+        if self._docker_config is not None:
+            yield from self._file_sources(asked)
         yield Source(
             f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}",
             lambda _: own_variables(self._environ),
@@ -128,19 +148,19 @@ class CredentialSearch:
         for variables in CI_VARIABLES:
             yield Source(variables.name, partial(variables.look, self._environ))
 
-    def _file_sources(self, ask: _Ask) -> Iterator[Source]:
+    def _file_sources(self, ask: Ask) -> Iterator[Source]:
         places = file_places(self._environ, self._docker_config, docker_first=self._docker_first)
         for file in places:
             yield Source(file.name, partial(self._look_at_file, ask, file))
 
-    def _look_at_variable(self, ask: _Ask, place: Place) -> Answer:
+    def _look_at_variable(self, ask: Ask, place: Place) -> Answer:
         content = auth_config(self._environ)
         if content is None:
             return Nothing("it is not set")
         name = AUTH_CONFIG_VARIABLE
         return look_up(content, place, origin=name, ask=partial(ask, named_by=name), by_host=True)
 
-    def _look_at_file(self, ask: _Ask, file: FilePlace, place: Place) -> Answer:
+    def _look_at_file(self, ask: Ask, file: FilePlace, place: Place) -> Answer:
         if file not in self._files:
             self._files[file] = file.read()
         content, name = self._files[file], file.name
@@ -156,11 +176,6 @@ class CredentialSearch:
             ask=partial(ask, named_by=name),
             by_host=file.is_dockers,
         )
-
-
-def _ask_nobody(name: str, server: str, *, named_by: str) -> Credential | None:
-    """Return no credential, as a helper does that has none."""
-    return None
 
 
 def given_credential(username: str | None, password: str | None) -> Credential | None:
@@ -184,7 +199,7 @@ def given_credential(username: str | None, password: str | None) -> Credential |
             f"a {given} is given without a {missing}",
             hint="give both, or neither to use the environment and the docker config",
         )
-    credential = Credential(username, password, _CALLER)
+    credential = Credential(username, password, CALLER)
     if not credential.is_text:
         raise UsageError("the username or the password is not valid UTF-8")
     return credential

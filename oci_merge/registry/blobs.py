@@ -126,7 +126,10 @@ class BlobClient:
         except RegistryError as error:
             if is_busy(error.status):
                 raise
-            return RefusedMount(error.message, status=error.status, codes=error.codes)
+            login_hint = error.hint if error.is_about_login else ""
+            return RefusedMount(
+                error.message, status=error.status, codes=error.codes, login_hint=login_hint
+            )
         if response.status == 201:
             return None
         return RefusedMount(
