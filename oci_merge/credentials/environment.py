@@ -75,7 +75,8 @@ class CiVariables:
         user: the user name, if no variable holds it.
         registry: the registry; if empty, ``registry_variable`` names it.
         registry_variable: the variable that holds the registry.
-        is_elsewhere: returns why the variables are those of another system, or an empty string.
+        is_elsewhere: returns why the variables are another system's, as words that follow their
+            name; empty if they are not.
     """
 
     name: str
@@ -109,7 +110,7 @@ class CiVariables:
             # A CI system's token must not be sent to any other registry.
             return Nothing(f"it is only for {printable(registry)}", is_there=True)
         if reason := self.is_elsewhere(environ):
-            return Nothing(reason, is_there=True)
+            return Nothing(f"it {reason}", is_there=True, near=reason)
         return _checked(Credential(username, password, self.name, is_ambient=True))
 
 
@@ -118,10 +119,10 @@ def _not_github_com(environ: Mapping[str, str]) -> str:
     # Gitea and Forgejo call their own jobs' token GITHUB_TOKEN, and so does GitHub Enterprise.
     for variable in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
         if environ.get(variable):
-            return f"it is not github.com's: {variable} is set"
+            return f"is not github.com's: {variable} is set"
     server = environ.get("GITHUB_SERVER_URL", "")
     if server and server.lower().rstrip("/") != "https://github.com":
-        return f"it is not github.com's: GITHUB_SERVER_URL is {printable(server, limit=80)}"
+        return f"is not github.com's: GITHUB_SERVER_URL is {printable(server, limit=80)}"
     return ""
 
 

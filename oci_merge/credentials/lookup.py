@@ -77,7 +77,7 @@ def _look_up_entry(
     elif full:
         reason = f"it has entries only for {_named(full)}"
         other = find_near([*full, *(file.helpers or {})], place.registry)
-        near = f"has an entry for {_named([other])}, none for {place}" if other else ""
+        near = f"has an entry for {_named([other])}, {_none_for(other, place)}" if other else ""
     else:
         reason, near = "it has no entries", ""
     return Nothing(
@@ -86,6 +86,11 @@ def _look_up_entry(
         near=near,
         is_entry=empty is not None,
     )
+
+
+def _none_for(key: str, place: Place) -> str:
+    """Say that there is no entry for a place, as far as that tells it from the place of a key."""
+    return f"none for {place if place_of(key).registry == place.registry else place.registry}"
 
 
 def _named(keys: Iterable[str]) -> str:
