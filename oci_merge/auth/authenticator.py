@@ -184,7 +184,8 @@ class Authenticator:
         return response if first is request else None
 
     def _first_answer(self) -> str:
-        return f"the first answer of {self._session.registry}"
+        what = "a login for" if self._logins.has_answered else "the first answer of"
+        return f"{what} {self._session.registry}"
 
     async def _send_ahead(
         self, request: Request, scopes: Sequence[Scope]

@@ -1,4 +1,4 @@
-"""What is said about other logins where one is denied, and about near misses where there is none."""
+"""What is said of other logins where one is denied, and of near misses where there is none."""
 
 from __future__ import annotations
 
