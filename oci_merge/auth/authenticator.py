@@ -104,10 +104,7 @@ class Authenticator:
                     if authorization is None and _may_hide_challenge(request, outcome):
                         authorization = await self._look_behind(outcome, scopes)
                     else:
-                        is_fresh = authorization is not old
-                        authorization = await self._answer(
-                            outcome, scopes, authorization, is_fresh=is_fresh
-                        )
+                        authorization = await self._answer(outcome, scopes, authorization, old)
                     if authorization is None:
                         break
         except RegistryError as error:
@@ -220,8 +217,7 @@ class Authenticator:
         response: Response,
         scopes: Sequence[Scope],
         refused: Authorization | None = None,
-        *,
-        is_fresh: bool = False,
+        old: Authorization | None = None,
     ) -> Authorization | None:
         """Return what to send after a 401, or None where there is none, or it is a denial."""
         challenges = _challenges(response) if _is_challenge(response) else ()
@@ -229,6 +225,7 @@ class Authenticator:
             return None
         self._logins.note(challenges)
         cache = await self.users.find(scopes)
+        is_fresh = refused is not old
         return await _authorization(cache, challenges, scopes, refused, is_fresh=is_fresh)
 
 

@@ -87,6 +87,8 @@ class Logins:
         self._searches: SingleFlight[str, None] = SingleFlight()
         self._root: SingleFlight[str, None] = SingleFlight()
         self._has_asked = False
+        self._may_be_found: dict[str, bool] = {}
+        self._looks: SingleFlight[str, bool] = SingleFlight()
         self._advice: dict[tuple[str, Credential | None], str] = {}
 
     def note(self, challenges: Iterable[Challenge]) -> None:
@@ -139,7 +141,10 @@ class Logins:
         known = self._found.get(repository)
         if known is not None:
             return known.credential is not None
-        return await asyncio.to_thread(self._search.may_find, repository)
+        if repository not in self._may_be_found:
+            look = partial(asyncio.to_thread, self._search.may_find, repository)
+            self._may_be_found[repository] = await self._looks.run(repository, look)
+        return self._may_be_found[repository]
 
     async def _ask_root(self, session: Session) -> None:
         if self._has_asked:  # meanwhile, by another request

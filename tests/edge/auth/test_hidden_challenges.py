@@ -28,7 +28,7 @@ from tests.edge.support import (
     with_tokens,
 )
 
-_CI = {"username": "ci", "password": PASSWORD}
+_CI: dict[str, Any] = {"username": "ci", "password": PASSWORD}
 
 
 class _Hides(Hook):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,11 +121,12 @@ def test_no_other_source_is_read_by_a_run_that_succeeds(
     _docker_config(home, "{}")
     opened: list[Path] = []
     opens = Path.open
-    monkeypatch.setattr(
-        Path,
-        "open",
-        lambda path, *args, **more: (opened.append(path), opens(path, *args, **more))[1],
-    )
+
+    def noted(path: Path, *arguments: Any, **keywords: Any) -> Any:
+        opened.append(path)
+        return opens(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "open", noted)
     merge(server.host)
     assert not [path for path in opened if path.is_relative_to(home)]
 
