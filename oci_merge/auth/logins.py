@@ -133,11 +133,12 @@ class Logins:
 
         Where there can be no login for the repository, it is not asked. No helper is run for that.
         """
-        if not self.challenges and not self._has_asked and await self._may_find(repository):
+        if not self.challenges and not self._has_asked and await self.may_find(repository):
             await self._root.run("", partial(self._ask_root, session))
         return bool(self.challenges)
 
-    async def _may_find(self, repository: str) -> bool:
+    async def may_find(self, repository: str) -> bool:
+        """Say whether there may be a login for a repository; no helper is run for that."""
         known = self._found.get(repository)
         if known is not None:
             return known.credential is not None

@@ -146,6 +146,11 @@ class Users:
             is_twice = _only_read(scopes) and repository in self._refused_twice
             twice = "without a login it is refused, too; " if is_twice else ""
             return f"{twice}{others or denial.hint}" if twice or others else ""
+        if cache is None and await self._logins.may_find(repository):
+            return (
+                f"{self._session.registry} asked for no login, so none was sent; a proxy or a "
+                "firewall before it may have refused this"
+            )
         if isinstance(denial, AuthenticationError) and not others:
             return ""  # its own hint is about logging in
         return (

@@ -13,7 +13,7 @@ from oci_merge.credentials.keys import Place
 from oci_merge.credentials.search import CALLER, CredentialSearch
 from oci_merge.errors import CredentialError
 
-#: How many sources a hint names at most.
+#: How many near misses a hint names at most.
 _MOST_NAMED = 2
 
 
@@ -39,7 +39,7 @@ def other_logins(search: CredentialSearch, repository: str, denied: Credential) 
     ]
     if not decider or not others:
         return ""
-    return f"{listed(others[:_MOST_NAMED])}, but {_comes_first(decider)}"
+    return f"{listed(others)}, but {_comes_first(decider)}"
 
 
 def near_misses(search: CredentialSearch, repository: str) -> str:

@@ -20,10 +20,13 @@ from tests.edge.support import (
     CI,
     IMAGES,
     PASSWORD,
+    Answers,
+    asks,
     challenged,
     merge,
     paths,
     reference,
+    reply,
     sources,
     tags,
     target,
@@ -179,6 +182,18 @@ async def test_a_challenge_that_nobody_can_answer_is_named_and_no_user_is_said_t
     assert "refused" not in caught.value.message
     assert "docker login" not in caught.value.hint
     assert len(network.requests()) == 1
+
+
+def test_a_403_of_a_registry_that_asks_for_no_login_says_that_none_was_sent(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    registry.hooks.append(Answers(asks("GET", "/manifests/"), reply(403, "")))
+    with pytest.raises(AccessDeniedError, match="does not allow an anonymous user") as caught:
+        oci_merge.inspect(f"{server.host}/team/app-amd64:1.0", username="ci", password=PASSWORD)
+    assert caught.value.hint == (
+        f"{server.host} asked for no login, so none was sent; a proxy or a firewall before it may "
+        "have refused this"
+    )
 
 
 def test_a_denial_of_a_known_user_without_other_logins_keeps_its_hint(
