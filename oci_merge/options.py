@@ -52,8 +52,8 @@ class CredentialKeywords(TypedDict, total=False):
         str | PathLike | None,
         Keyword(
             take.path,
-            """a docker config, or the folder that holds it, to search instead of the usual
-            files.""",
+            """a docker config, or the folder that holds it, to search before the variables and
+            instead of the usual files.""",
         ),
     ]
 

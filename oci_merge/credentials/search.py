@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from oci_merge.credentials.credential import Answer, Credential, Nothing
@@ -81,6 +82,8 @@ class CredentialSearch:
         self._docker_first = docker_first
         self._helpers = Helpers(self._environ)
         self._files: dict[FilePlace, AuthFile | None] = {}
+        # Several threads may search. A file is read once, since it may be a pipe: <(…) in a shell.
+        self._reading = Lock()
         self._deciders: dict[str, str] = {}
 
     def find(self, repository: str, *, stop: Stop | None = None) -> Credential | None:
@@ -161,8 +164,9 @@ class CredentialSearch:
         return look_up(content, place, origin=name, ask=partial(ask, named_by=name), by_host=True)
 
     def _look_at_file(self, ask: Ask, file: FilePlace, place: Place) -> Answer:
-        if file not in self._files:
-            self._files[file] = file.read()
+        with self._reading:
+            if file not in self._files:
+                self._files[file] = file.read()
         content, name = self._files[file], file.name
         if content is None:
             is_hidden = not file.is_named and file.is_hidden

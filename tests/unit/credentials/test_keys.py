@@ -118,6 +118,23 @@ def test_the_exact_key_is_preferred_then_the_first_that_reduces_to_it(
     assert user(environ) == "exact"
 
 
+@pytest.mark.parametrize(
+    "markers",
+    [
+        ["https://index.docker.io/v1/"],
+        ["https://index.docker.io/v1/", "registry-1.docker.io"],
+        ["https://index.docker.io/v2/", "index.docker.io"],
+        ["https://index.docker.io/v1/access-token", "https://index.docker.io/v1/refresh-token"],
+    ],
+)
+def test_a_key_of_docker_hub_with_a_secret_goes_before_those_without(
+    markers: list[str], file: Path, environ: dict[str, str]
+) -> None:
+    for key in ("docker.io", "https://docker.io/v1/", "registry-1.docker.io/v2/"):
+        write(file, {"auths": {marker: {} for marker in markers} | {key: _ENTRY}})
+        assert user(environ, _HUB, "library/busybox") == "right"
+
+
 def test_docker_hubs_usual_key_is_preferred(file: Path, environ: dict[str, str]) -> None:
     write(file, keyed({"docker.io": "short", "https://index.docker.io/v1/": "usual"}))
     assert user(environ, _HUB, "library/busybox") == "usual"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,20 @@ def test_a_file_is_read_once_for_all_the_repositories_of_a_run(
     first = search.find("team/app")
     path.unlink()
     assert search.find("team/other") == first is not None
+
+
+def test_a_pipe_is_read_once_though_several_threads_search(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    search = CredentialSearch("reg.example", docker_config=pipe, environ=environ)
+    with ThreadPoolExecutor(3) as threads:
+        may_find = threads.submit(search.may_find, "a")
+        found = threads.submit(search.find, "a")
+        write(pipe, auths(reg_example="piped"))  # it waits for a reader
+        assert may_find.result(timeout=20)
+        assert found.result(timeout=20) == Credential("piped", PASSWORD)
 
 
 def test_the_processs_own_environment_is_read_where_none_is_given(
