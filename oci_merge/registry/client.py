@@ -126,8 +126,10 @@ class RegistryClient:
         """Name the other logins, or the lack of one, in the hint of a denial."""
         if error.status in (401, 403) and not error.is_about_login:
             advice = await self._authenticator.users.advice(purpose.scopes, error)
-            error.hint = advice or error.hint
-            error.is_about_login = bool(advice)
+            # Several requests may share a token server's refusal; its hint is set once.
+            if advice and not error.is_about_login:
+                error.hint = advice
+                error.is_about_login = True
 
     async def open_ahead(self, count: int) -> None:
         """Open connections for so many requests side by side, while others are waited for."""

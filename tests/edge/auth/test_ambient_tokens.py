@@ -114,6 +114,16 @@ def test_an_image_that_is_not_public_is_refused_as_before_and_the_hint_says_what
     assert denied.value.hint.startswith("without a login it is refused, too; ")
 
 
+def test_the_hint_says_it_once_though_many_requests_share_the_refusal(
+    server: RunningServer, registry: EmbeddedRegistry, in_job: InJob
+) -> None:
+    registry.settings.auth = with_tokens()
+    in_job()
+    with pytest.raises(AuthenticationError) as caught:
+        merge(server.host, tags=["a", "b", "c"])
+    assert caught.value.hint.count("without a login it is refused, too") == 1
+
+
 def test_a_token_that_may_not_read_what_everybody_may_is_left_out_too(
     server: RunningServer, registry: EmbeddedRegistry, in_job: InJob
 ) -> None:
