@@ -72,6 +72,7 @@ async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[No
         yield
     finally:
         await _ended(task)  # nothing may outlive the block
+        coroutine.close()  # it never began if the block ended at once
 
 
 class SingleFlight(Generic[_K, _T]):

@@ -73,7 +73,7 @@ class AsyncClient:
         self._source_options = own["source_registry"] or _for_sources(self._options)
         for options in (self._options, self._source_options):
             given_credential(options.username, options.password)
-        self._hosts: dict[tuple[str, bool], RegistryHost] = {}
+        self._hosts: dict[tuple[str, bool, bool], RegistryHost] = {}
         self._operations = _Operations(own["concurrency"])
         self._closing: asyncio.Task[None] | None = None
 
@@ -148,7 +148,10 @@ class AsyncClient:
             OciMergeError: as by ``oci_merge.merge``.
         """
         asked = self._checked("push", PushKeywords, keywords)
-        return await self._run(spec_job(spec, asked), asked["on_event"], dry_run=False)
+        # As manifest-tool does, which knows docker's own file alone.
+        return await self._run(
+            spec_job(spec, asked), asked["on_event"], dry_run=False, docker_first=True
+        )
 
     @documented(InspectKeywords)
     async def inspect(
@@ -185,7 +188,9 @@ class AsyncClient:
         check_names(f"{self._name}.{method}", kind, keywords)
         return checked(kind, keywords)
 
-    async def _run(self, job: Job, on_event: OnEvent | None, *, dry_run: bool) -> MergeResult:
+    async def _run(
+        self, job: Job, on_event: OnEvent | None, *, dry_run: bool, docker_first: bool = False
+    ) -> MergeResult:
         on_event = on_event or ignore
         async with self._operations.one():
             run = Merge(job, on_event)
@@ -193,7 +198,7 @@ class AsyncClient:
             home = job.target.registry
             registries = {
                 name: RegistryClient(
-                    self._host(name, is_other=name != home),
+                    self._host(name, is_other=name != home, docker_first=docker_first),
                     reads=job.repositories_in(name),
                     writes=(job.target.repository,) if name == home else (),
                     deadline=deadline,
@@ -204,18 +209,22 @@ class AsyncClient:
             }
             return await run.run(registries, dry_run=dry_run)
 
-    def _host(self, name: str, *, is_other: bool = False) -> RegistryHost:
+    def _host(
+        self, name: str, *, is_other: bool = False, docker_first: bool = False
+    ) -> RegistryHost:
         """Return the host of a registry; one with images only gets no secret of the target's.
 
         A registry may be the target's in one merge and have images only in another, with other
-        options. So it has a host for each of the two.
+        options, and ``push`` may find another login there than ``merge``. So it has a host for each
+        of these.
         """
-        key = name, is_other
+        key = name, is_other, docker_first
         if key not in self._hosts:
             self._hosts[key] = RegistryHost(
                 name,
                 self._source_options if is_other else self._options,
                 environ=_without_login(os.environ) if is_other else None,
+                docker_first=docker_first,
                 timings=self._timings,
             )
         return self._hosts[key]

@@ -191,7 +191,12 @@ class RegistryError(OciMergeError):
         method: the request's method.
         url: the request's URL without its query and without credentials.
         details: the entries of the registry's error document, if it sent one.
+
+    Attributes:
+        is_about_login: whether the hint names the logins that there are, or that there is none.
     """
+
+    is_about_login = False
 
     def __init__(
         self,

@@ -52,8 +52,8 @@ class CredentialKeywords(TypedDict, total=False):
         str | PathLike | None,
         Keyword(
             take.path,
-            """a docker config, or the folder that holds it, to search instead of the usual
-            files.""",
+            """a docker config, or the folder that holds it, to search before the variables and
+            instead of the usual files.""",
         ),
     ]
 
@@ -214,7 +214,7 @@ class EventKeywords(TypedDict, total=False):
         Keyword(
             take.function,
             """called with each progress event, in the thread of the event loop; an inspection
-            reports retries only.""",
+            reports retries and warnings about its login only.""",
         ),
     ]
 

@@ -94,6 +94,7 @@ _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
   oci-merge credentials reg.example/app:1.0
+  oci-merge credentials ghcr.io
   oci-merge credentials --output json reg.example/app:1.0
 
 \b

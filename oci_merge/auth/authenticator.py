@@ -7,18 +7,19 @@ user of the one that is written to. In the usual case there is one user, and one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
+from oci_merge._concurrency import background
 from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Challenge, Scope, choose_challenge, parse_challenges
 from oci_merge.auth.credential_check import CredentialCheck
 from oci_merge.auth.logins import Login, Logins
 from oci_merge.auth.token_cache import TokenCache
-from oci_merge.auth.token_client import TokenClient
+from oci_merge.auth.users import Users, repository_of
 from oci_merge.errors import RegistryError
 from oci_merge.http.deadline import DeadlineReachedError
 from oci_merge.http.message import Request, Response
@@ -27,6 +28,9 @@ from oci_merge.http.session import Session
 
 #: A first answer to a challenge, one with fewer scopes, and one for a token that ended meanwhile.
 _MAX_ANSWERS = 4
+#: Refusals of a login, and those that may stand for "log in first".
+_DENIALS = frozenset({401, 403})
+_HIDING = frozenset({403, 404})
 _SCHEMES = frozenset({"basic", "bearer"})
 
 
@@ -39,23 +43,34 @@ class Authenticator:
         session: the run's way to the registry; token servers are asked through it too.
         scopes: all that the run will do there.
         logins: what earlier runs have found out.
+        warn: called with each warning about a login, once for each sentence.
+
+    Attributes:
+        users: who the run is there.
     """
 
-    def __init__(self, session: Session, scopes: Sequence[Scope], logins: Logins) -> None:
+    def __init__(
+        self,
+        session: Session,
+        scopes: Sequence[Scope],
+        logins: Logins,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
         self._session = session
-        self._run = tuple(scopes)
         self._logins = logins
-        self._client = TokenClient(session)
-        self._caches: dict[str, TokenCache] = {}
+        self.users = Users(session, scopes, logins, warn)
         self._lets_registry_ask = False
 
-    async def send(self, request: Request, scopes: Sequence[Scope]) -> Response:
+    async def send(
+        self, request: Request, scopes: Sequence[Scope], *, may_be_missing: bool = False
+    ) -> Response:
         """Send a request and answer challenges.
 
         Args:
             request: the request. Where its URL is another host's, it goes there without
                 credentials, and the response counts as cross-origin.
             scopes: what the request needs.
+            may_be_missing: whether a 404 is an answer like any other, which costs no round trip.
 
         Returns:
             The response. A 401 is the registry's last word.
@@ -69,52 +84,79 @@ class Authenticator:
             return replace(await self._session.send(request), cross_origin=True)
         # What the run gets from here on is fresh: a refusal of it is about what it allows. What
         # was there before may have ended, so it is renewed once.
-        old = self._held(scopes)
-        response = await self._go_ahead(request, scopes)
-        authorization = None if response else old or await self._authorize(scopes)
-        for _ in range(_MAX_ANSWERS + 1):
-            if authorization is not None:
-                async with authorization.check.attempt() as refusal:
-                    response = refusal or await self._session.send(
-                        replace(request, authorization=authorization.value)
-                    )
-                    if refusal is None:
-                        _judge(authorization.check, response)
-            elif response is None:
-                response = await self._session.send(request)
-            if not _is_challenge(response):
-                break
-            is_fresh = authorization is not old
-            authorization = await self._answer(response, scopes, authorization, is_fresh=is_fresh)
-            if authorization is None:
-                break
-        assert response is not None
-        return response
+        old = self.users.held(scopes)
+        outcome: Response | RegistryError | None
+        try:
+            outcome = await self._go_ahead(request, scopes)
+            authorization = None if outcome else old or await self._authorize(scopes)
+            is_asked_ahead = may_be_missing and authorization is None
+            async with self._asked_ahead(scopes) if is_asked_ahead else nullcontext():
+                for _ in range(_MAX_ANSWERS + 1):
+                    if authorization is not None:
+                        async with authorization.check.attempt() as refusal:
+                            outcome = refusal or await self._session.send(
+                                replace(request, authorization=authorization.value)
+                            )
+                            if refusal is None:
+                                _judge(authorization.check, outcome)
+                    elif outcome is None:
+                        outcome = await self._session.send(request)
+                    if authorization is None and _may_hide_challenge(request, outcome):
+                        authorization = await self._look_behind(outcome, scopes)
+                    else:
+                        authorization = await self._answer(outcome, scopes, authorization, old)
+                    if authorization is None:
+                        break
+        except RegistryError as error:
+            outcome = error
+        assert outcome is not None
+        if _is_denial(outcome) and self.users.give_up_login(scopes):
+            return await self._send_anonymously(request, scopes, outcome)
+        return _result(outcome)
 
-    def user(self, scopes: Sequence[Scope]) -> str:
-        """Return who asks for these scopes, in words that are safe to print."""
-        cache = self._caches.get(_repository(scopes[0]))
-        return cache.login.user if cache else "an anonymous user"
+    def _asked_ahead(self, scopes: Sequence[Scope]) -> AbstractAsyncContextManager[None]:
+        """Find out while the block runs whether the registry hides that it wants a login.
+
+        ``_look_behind`` shares what comes of it, so that a 404 costs no further round trip.
+        """
+        return background(self._logins.is_challenged(self._session, repository_of(scopes)))
+
+    async def _send_anonymously(
+        self, request: Request, scopes: Sequence[Scope], refusal: Response | RegistryError
+    ) -> Response:
+        """Send a request without a login; where that is refused, the first refusal holds."""
+        try:
+            outcome: Response | RegistryError = await self.send(request, scopes)
+        except RegistryError as error:
+            outcome = error
+        self.users.note_anonymous(scopes, is_refused=_is_denial(outcome))
+        return _result(refusal if _is_denial(outcome) else outcome)
+
+    async def _look_behind(
+        self, response: Response, scopes: Sequence[Scope]
+    ) -> Authorization | None:
+        """Return what to send after a denial that asks for no login, or None if nothing helps.
+
+        Some registries deny anonymous users as if there were nothing, and challenge only at
+        ``/v2/``. They are asked there if there may be a login to answer with.
+        """
+        if self.users.is_anonymous(scopes) or self._lets_registry_ask:
+            return None
+        challenges = _challenges(response)
+        if choose_challenge(challenges) is None:
+            repository = repository_of(scopes)
+            if not await self._logins.is_challenged(self._session, repository):
+                return None
+            challenges = self._logins.challenges
+        cache = await self.users.find(scopes)
+        if cache.login.credential is None:
+            return None
+        return await _authorization(cache, challenges, scopes)
 
     def has_token(self, scopes: Sequence[Scope]) -> bool:
         """Say whether a token server has given a token for these scopes."""
-        held = self._held(scopes)
+        held = self.users.held(scopes)
         return held is not None and bool(held.scopes)
-
-    def wants_login(self, repository: str) -> bool:
-        """Say whether a repository's user was challenged, and no login of theirs was accepted."""
-        cache = self._caches.get(repository)
-        return cache is not None and not cache.login.is_accepted
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """All that must not appear in any output, should a server repeat it."""
-        caches = dict.fromkeys(self._caches.values())
-        return tuple(secret for cache in caches for secret in cache.secrets)
-
-    def _held(self, scopes: Sequence[Scope]) -> Authorization | None:
-        cache = self._caches.get(_repository(scopes[0]))
-        return cache.get(scopes) if cache else None
 
     async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Response | None:
         """Let one request go ahead to a registry that has not answered yet.
@@ -139,7 +181,8 @@ class Authenticator:
         return response if first is request else None
 
     def _first_answer(self) -> str:
-        return f"the first answer of {self._session.registry}"
+        what = "a login for" if self._logins.has_answered else "the first answer of"
+        return f"{what} {self._session.registry}"
 
     async def _send_ahead(
         self, request: Request, scopes: Sequence[Scope]
@@ -147,11 +190,10 @@ class Authenticator:
         """Send the registry's first request, and answer its challenge for those that wait."""
         response = await self._session.send(request)
         self._logins.has_answered = True
-        if _is_challenge(response):
-            # A refusal is about this request's scopes. It is remembered, so that it is raised
-            # where the request itself is answered, and not for those that wait.
-            with suppress(RegistryError):
-                await self._answer(response, scopes)
+        # A refusal is about this request's scopes. It is remembered, so that it is raised where
+        # the request itself is answered, and not for those that wait.
+        with suppress(RegistryError):
+            await self._answer(response, scopes)
         return request, response
 
     async def _authorize(self, scopes: Sequence[Scope]) -> Authorization | None:
@@ -162,8 +204,8 @@ class Authenticator:
         be open to everybody.
         """
         if not self._logins.challenges or self._lets_registry_ask:
-            return self._held(scopes)
-        cache = await self._cache(scopes)
+            return self.users.held(scopes)
+        cache = await self.users.find(scopes)
         try:
             return cache.get(scopes) or await _authorization(cache, self._logins.challenges, scopes)
         except RegistryError:
@@ -175,34 +217,16 @@ class Authenticator:
         response: Response,
         scopes: Sequence[Scope],
         refused: Authorization | None = None,
-        *,
-        is_fresh: bool = False,
+        old: Authorization | None = None,
     ) -> Authorization | None:
-        """Return what to send after a 401, or None where the 401 is a denial."""
-        challenges = parse_challenges(response.headers.get_list("www-authenticate"))
+        """Return what to send after a 401, or None where there is none, or it is a denial."""
+        challenges = _challenges(response) if _is_challenge(response) else ()
         if _SCHEMES.isdisjoint(challenge.scheme for challenge in challenges):
             return None
         self._logins.note(challenges)
-        cache = await self._cache(scopes)
+        cache = await self.users.find(scopes)
+        is_fresh = refused is not old
         return await _authorization(cache, challenges, scopes, refused, is_fresh=is_fresh)
-
-    async def _cache(self, scopes: Sequence[Scope]) -> TokenCache:
-        """Return the tokens of the user of these scopes; at first, all users of the run are found.
-
-        A user who writes somewhere gets tokens that read everything, too, as mounts read the
-        sources as that user.
-        """
-        repository = _repository(scopes[0])
-        if repository not in self._caches:
-            found = await self._logins.find({repository, *map(_repository, self._run)})
-            known = {cache.login: cache for cache in self._caches.values()}
-            for name, login in found.items():
-                if login not in known:
-                    own = [scope for scope in self._run if found.get(_repository(scope)) is login]
-                    writes = any("push" in scope.actions for scope in own)
-                    known[login] = TokenCache(self._client, login, self._run if writes else own)
-                self._caches.setdefault(name, known[login])
-        return self._caches[repository]
 
 
 async def _authorization(
@@ -247,5 +271,22 @@ def _is_challenge(response: Response) -> bool:
     return response.status == HTTPStatus.UNAUTHORIZED and not response.cross_origin
 
 
-def _repository(scope: Scope) -> str:
-    return scope.resource.partition(":")[2]
+def _may_hide_challenge(request: Request, response: Response) -> bool:
+    """Say whether a request without a login was denied in a way that asks for none."""
+    return response.status in _HIDING and not response.cross_origin and not request.is_streamed
+
+
+def _challenges(response: Response) -> tuple[Challenge, ...]:
+    return parse_challenges(response.headers.get_list("www-authenticate"))
+
+
+def _is_denial(outcome: Response | RegistryError) -> bool:
+    """Say whether the registry or its token server denied what was asked for."""
+    is_elsewhere = isinstance(outcome, Response) and outcome.cross_origin
+    return outcome.status in _DENIALS and not is_elsewhere
+
+
+def _result(outcome: Response | RegistryError) -> Response:
+    if isinstance(outcome, RegistryError):
+        raise outcome
+    return outcome

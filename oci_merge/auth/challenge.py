@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from oci_merge._text import listed
 from oci_merge.errors import TransportError
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -184,6 +185,22 @@ def choose_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
         if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
             return challenge
     return next((challenge for challenge in challenges if challenge.scheme == "basic"), None)
+
+
+def unanswerable(challenges: Sequence[Challenge]) -> str:
+    """Name the schemes of challenges of which none can be answered; empty if one can be.
+
+    Returns:
+        For example ``negotiate and ntlm``; of Bearer it says that no token server is named.
+    """
+    if not challenges or choose_challenge(challenges):
+        return ""
+    names = {
+        "bearer": "Bearer without a token server (realm)",
+        "ntlm": "NTLM",
+    }
+    schemes = dict.fromkeys(challenge.scheme for challenge in challenges)
+    return listed([names.get(scheme, scheme.capitalize()) for scheme in schemes])
 
 
 def parse_token(content: bytes) -> Token:

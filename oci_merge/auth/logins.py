@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from oci_merge._concurrency import SingleFlight
 from oci_merge.auth.authorization import Authorization
-from oci_merge.auth.challenge import Challenge
+from oci_merge.auth.challenge import Challenge, choose_challenge, parse_challenges
 from oci_merge.auth.credential_check import CredentialCheck
-from oci_merge.credentials import Credential, CredentialSearch
-from oci_merge.errors import RegistryError
+from oci_merge.credentials import Credential, CredentialSearch, Stop
+from oci_merge.credentials.advice import near_misses, other_logins
+from oci_merge.errors import OciMergeError, RegistryError
 from oci_merge.http.message import Request, Response
+from oci_merge.http.session import Session
 
 #: What a challenge says about one request rather than about the registry.
 _OF_ONE_REQUEST = frozenset({"scope", "error", "error_description", "error_uri"})
+#: How long a search that is given up may take to end, in seconds.
+_THREAD_ENDS = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +85,11 @@ class Logins:
         self._found: dict[str, Login] = {}
         self._logins: dict[Credential | None, Login] = {}
         self._searches: SingleFlight[str, None] = SingleFlight()
+        self._root: SingleFlight[str, None] = SingleFlight()
+        self._has_asked = False
+        self._may_be_found: dict[str, bool] = {}
+        self._looks: SingleFlight[str, bool] = SingleFlight()
+        self._advice: dict[tuple[str, Credential | None], str] = {}
 
     def note(self, challenges: Iterable[Challenge]) -> None:
         """Remember how the registry asks."""
@@ -99,11 +109,72 @@ class Logins:
         return {repository: self._found[repository] for repository in wanted}
 
     async def _look_for(self, repositories: Sequence[str]) -> None:
-        found = await asyncio.to_thread(
-            lambda: {repository: self._search.find(repository) for repository in repositories}
+        stop = Stop()
+        search = asyncio.ensure_future(
+            asyncio.to_thread(
+                lambda: {name: self._search.find(name, stop=stop) for name in repositories}
+            )
         )
+        # asyncio logs an error that nobody retrieved, as that of a search that is given up.
+        search.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            found = await asyncio.shield(search)
+        except asyncio.CancelledError:
+            # The last run that waited is over. A thread cannot be cancelled, but what it waits for
+            # can be ended, and nothing of it outlives the run.
+            stop.end()
+            await asyncio.wait([search], timeout=_THREAD_ENDS)
+            raise
         for repository, credential in found.items():
             self._found[repository] = self._logins.setdefault(credential, Login(credential))
+
+    async def is_challenged(self, session: Session, repository: str) -> bool:
+        """Say whether the registry wants a login at all; it is asked once, at ``/v2/``.
+
+        Where there can be no login for the repository, it is not asked. No helper is run for that.
+        """
+        if not self.challenges and not self._has_asked and await self.may_find(repository):
+            await self._root.run("", partial(self._ask_root, session))
+        return bool(self.challenges)
+
+    async def may_find(self, repository: str) -> bool:
+        """Say whether there may be a login for a repository; no helper is run for that."""
+        known = self._found.get(repository)
+        if known is not None:
+            return known.credential is not None
+        if repository not in self._may_be_found:
+            look = partial(asyncio.to_thread, self._search.may_find, repository)
+            self._may_be_found[repository] = await self._looks.run(repository, look)
+        return self._may_be_found[repository]
+
+    async def _ask_root(self, session: Session) -> None:
+        if self._has_asked:  # meanwhile, by another request
+            return
+        # A registry that does not answer here is no worse off than one that has no challenge.
+        with suppress(OciMergeError):
+            response = await session.send(Request("GET", "/v2/", repeatable=False))
+            challenges = parse_challenges(response.headers.get_list("www-authenticate"))
+            if not response.cross_origin and choose_challenge(challenges):
+                self.note(challenges)
+        self._has_asked = True
+
+    async def advise(self, repository: str, credential: Credential | None) -> str:
+        """Say which other logins there are for a repository that was denied.
+
+        Args:
+            repository: the repository.
+            credential: the credential that was denied; None for an anonymous user.
+
+        Returns:
+            A hint, or an empty string; what has a near miss alone follows a semicolon.
+        """
+        key = repository, credential
+        if key not in self._advice:
+            advise = (
+                partial(other_logins, denied=credential) if credential is not None else near_misses
+            )
+            self._advice[key] = await asyncio.to_thread(advise, self._search, repository)
+        return self._advice[key]
 
 
 def _without_request(challenge: Challenge) -> Challenge:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from oci_merge._text import printable
+from oci_merge._text import listed, printable
 
 CredentialKind = Literal["password", "identity token", "registry token"]
+
+_LINE_BREAK = re.compile(r"(?:\r\n|\r|\n)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Credential:
         origin: the source that it was found in, for messages.
         identity_token: a refresh token, which the token server exchanges for access tokens.
         registry_token: a bearer token that is sent to the registry as it is.
+        is_ambient: whether a CI system gave it to all of its jobs. Nobody chose it for this image,
+            so where it is refused, images may be read without it.
+        warning: what the user should know of it; safe to print, or empty.
     """
 
     username: str = ""
@@ -31,6 +37,8 @@ class Credential:
     origin: str = field(default="the caller", compare=False)
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
+    is_ambient: bool = field(default=False, compare=False)
+    warning: str = field(default="", compare=False)
 
     @property
     def kind(self) -> CredentialKind:
@@ -71,6 +79,36 @@ class Credential:
             name = f"{name} with {article} {self.kind}" if name else f"{article} {self.kind}"
         return f"{name or 'a user without a name'} (from {printable(self.origin)})"
 
+    def without_line_break(self) -> Credential:
+        """Return it without a line break at the end of a name or a secret, and with a warning.
+
+        ``echo`` and editors add one, and no registry takes it. Other white space may be meant.
+        """
+        values = {
+            "user name": self.username,
+            "password": self.password,
+            "identity token": self.identity_token,
+            "registry token": self.registry_token,
+        }
+        kept = {part: _LINE_BREAK.sub("", value) for part, value in values.items()}
+        changed = [part for part, value in kept.items() if value != values[part]]
+        if not changed:
+            return self
+        username, password, identity_token, registry_token = kept.values()
+        clean = replace(
+            self,
+            username=username,
+            password=password,
+            identity_token=identity_token,
+            registry_token=registry_token,
+        )
+        ends = "ends" if len(changed) == 1 else "end"
+        return replace(
+            clean,
+            warning=f"the {listed(changed)} of {clean.user} {ends} in a line break, which is not "
+            "sent: printf writes none, echo does",
+        )
+
     def basic(self) -> str:
         """Return the value of an ``Authorization`` header for HTTP Basic (RFC 7617)."""
         pair = f"{self.username}:{self.password}".encode()
@@ -84,10 +122,15 @@ class Nothing:
     Attributes:
         reason: the reason, worded to follow the source's name and a colon.
         is_there: whether the source exists, but has nothing for this repository.
+        near: what it has that may have been meant for the repository, worded to follow the source's
+            name; empty if there is nothing like that.
+        is_entry: whether that is an entry for the repository, without a secret here.
     """
 
     reason: str
     is_there: bool = False
+    near: str = ""
+    is_entry: bool = False
 
 
 Answer = Credential | Nothing

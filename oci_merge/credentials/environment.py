@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from oci_merge._text import printable
@@ -28,7 +28,7 @@ def own_variables(environ: Mapping[str, str]) -> Answer:
     Raises:
         CredentialError: only one of them is set, or a value is not valid UTF-8.
     """
-    username, password = environ.get(USERNAME_VARIABLE), environ.get(PASSWORD_VARIABLE)
+    username, password = _value(environ, USERNAME_VARIABLE), _value(environ, PASSWORD_VARIABLE)
     if not username and not password:
         return Nothing("neither is set")
     if not username or not password:
@@ -75,6 +75,8 @@ class CiVariables:
         user: the user name, if no variable holds it.
         registry: the registry; if empty, ``registry_variable`` names it.
         registry_variable: the variable that holds the registry.
+        is_elsewhere: returns why the variables are another system's, as words that follow their
+            name; empty if they are not.
     """
 
     name: str
@@ -82,6 +84,7 @@ class CiVariables:
     user: str = ""
     registry: str = ""
     registry_variable: str = "CI_REGISTRY"
+    is_elsewhere: Callable[[Mapping[str, str]], str] = lambda _: ""
 
     def look(self, environ: Mapping[str, str], place: Place) -> Answer:
         """Return the credential, if it is for this registry.
@@ -97,7 +100,7 @@ class CiVariables:
             CredentialError: a value is not valid UTF-8.
         """
         registry = self.registry or environ.get(self.registry_variable, "")
-        username, password = (environ.get(variable, "") for variable in self.pair)
+        username, password = (_value(environ, variable) for variable in self.pair)
         username = username or self.user
         if not registry:
             return Nothing(f"{self.registry_variable} is not set")
@@ -106,7 +109,21 @@ class CiVariables:
         if not names_registry(registry, place.registry):
             # A CI system's token must not be sent to any other registry.
             return Nothing(f"it is only for {printable(registry)}", is_there=True)
-        return _checked(Credential(username, password, self.name))
+        if reason := self.is_elsewhere(environ):
+            return Nothing(f"it {reason}", is_there=True, near=reason)
+        return _checked(Credential(username, password, self.name, is_ambient=True))
+
+
+def _not_github_com(environ: Mapping[str, str]) -> str:
+    """Return why a job is not one of github.com, whose variables other systems set as well."""
+    # Gitea and Forgejo call their own jobs' token GITHUB_TOKEN, and so does GitHub Enterprise.
+    for variable in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+        if environ.get(variable):
+            return f"is not github.com's: {variable} is set"
+    server = environ.get("GITHUB_SERVER_URL", "")
+    if server and server.lower().rstrip("/") != "https://github.com":
+        return f"is not github.com's: GITHUB_SERVER_URL is {printable(server, limit=80)}"
+    return ""
 
 
 #: In the order of the search: a deploy token often allows less than the job's own token.
@@ -126,11 +143,19 @@ CI_VARIABLES = (
         ("GITHUB_ACTOR", "GITHUB_TOKEN"),
         "github-actions",
         registry="ghcr.io",
+        is_elsewhere=_not_github_com,
     ),
 )
 
 
+def _value(environ: Mapping[str, str], variable: str) -> str:
+    """Return a variable's value; a line break alone is as good as none."""
+    value = environ.get(variable, "")
+    return value if value.strip("\r\n") else ""
+
+
 def _checked(credential: Credential) -> Credential:
+    credential = credential.without_line_break()
     if not credential.is_text:
         raise CredentialError(f"the value of {credential.origin} is not valid UTF-8")
     return credential

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
@@ -14,6 +15,9 @@ from oci_merge.credentials.search import CredentialSearch, given_credential
 from oci_merge.errors import CredentialError
 from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.options import CredentialKeywords
+
+#: A host, with a port if there is a colon: what follows the colon of an image is rarely a number.
+_REGISTRY = re.compile(r"[^/@:\[\]]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 
@@ -43,11 +47,12 @@ class CredentialExplanation:
 
     Attributes:
         registry: the registry as ``host[:port]``, ``docker.io`` for Docker Hub.
-        repository: the repository's name in it.
+        repository: the repository's name in it; empty if the whole registry was asked about.
         username: the user name; empty for an anonymous run, and for tokens without one.
         kind: the kind of secret that would be sent, or None for an anonymous run.
         origin: the source that has it; empty for an anonymous run.
         sources: all sources, in the order of the search.
+        warning: what a run would warn of; else empty.
     """
 
     registry: str
@@ -56,6 +61,7 @@ class CredentialExplanation:
     kind: CredentialKind | None
     origin: str
     sources: tuple[CredentialSource, ...]
+    warning: str = ""
 
     @property
     def broken(self) -> CredentialSource | None:
@@ -70,6 +76,7 @@ class CredentialExplanation:
             "username": self.username,
             "kind": self.kind,
             "origin": self.origin,
+            "warning": self.warning,
             "sources": [
                 {
                     "name": source.name,
@@ -92,7 +99,8 @@ def explain_credentials(
     credential helpers where the search gets to them: in an event loop, call it in a thread.
 
     Args:
-        reference: the image, for example ``reg.example/team/app:latest``.
+        reference: the image, for example ``reg.example/team/app:latest``, or a registry, for
+            example ``reg.example`` or ``localhost:5000``.
         **keywords: those of ``options.CredentialKeywords``.
 
     Returns:
@@ -104,22 +112,36 @@ def explain_credentials(
     """
     check_names("explain_credentials", CredentialKeywords, keywords)
     asked = checked(CredentialKeywords, keywords)
-    parsed = parse_reference(take.reference("reference", reference))
+    place = _place(take.reference("reference", reference))
     docker_config = asked["docker_config"]
     search = CredentialSearch(
-        parsed.registry,
+        place.registry,
         given_credential(asked["username"], asked["password"]),
         docker_config=docker_config_file(str(docker_config)) if docker_config else None,
     )
-    found, sources = _look_at_all(search, Place(parsed.registry, parsed.repository))
+    found, sources = _look_at_all(search, place)
     return CredentialExplanation(
-        registry=parsed.registry,
-        repository=parsed.repository,
+        registry=place.registry,
+        repository=place.path,
         username=found.username if found else "",
         kind=found.kind if found else None,
         origin=found.origin if found else "",
         sources=sources,
+        warning=found.warning if found else "",
     )
+
+
+def _place(text: str) -> Place:
+    """Return what a reference names: a repository, or a whole registry.
+
+    Docker reads ``ghcr.io`` as an image of Docker Hub; whoever asks about it means the registry.
+    """
+    bare = text.removesuffix("/")
+    is_host = bare == "localhost" or "." in bare or bare.startswith(("localhost:", "["))
+    if is_host and _REGISTRY.fullmatch(bare):
+        return Place(parse_reference(f"{bare}/a").registry)
+    parsed = parse_reference(text)
+    return Place(parsed.registry, parsed.repository)
 
 
 def _look_at_all(

@@ -2,7 +2,7 @@
 
 Docker keys its entries by server: ``host[:port]``, or a URL. The containers tools key them by
 ``host``, ``host/namespace`` or ``host/namespace/repository``, of which the longest match wins
-(containers-auth.json(5)).
+(containers-auth.json(5)). Docker itself reduces such a key to its host.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ def place_of(key: str) -> Place:
     return Place(DOCKER_HUB if host in _HUB_KEYS else host, path.rstrip("/"))
 
 
-def find_key(keys: Iterable[str], place: Place) -> str | None:
+def find_key(keys: Iterable[str], place: Place, *, by_host: bool = False) -> str | None:
     """Return the most specific key for a repository.
 
     Args:
         keys: the keys of a file, in order.
         place: the repository.
+        by_host: whether a key stands for its whole host, if no key has a path that fits.
 
     Returns:
         The key with the longest path that is the repository or contains it; None if no key does.
@@ -73,12 +74,36 @@ def find_key(keys: Iterable[str], place: Place) -> str | None:
         for key in (*preferred, *candidates):
             if place_of(key) == wanted:
                 return key
+    same = (key for key in candidates if place_of(key).registry == place.registry.lower())
+    return next(same, None) if by_host else None
+
+
+def find_near(keys: Iterable[str], registry: str) -> str | None:
+    """Return the first key that somebody may have meant for a registry: of its host or its domain.
+
+    Args:
+        keys: the keys of a file, in order.
+        registry: the registry.
+    """
+    wanted = _host(registry)
+    # People log in to the page of Docker Hub, and to a host above or beside that of its registry.
+    pages = {"hub.docker.com", "docker.com"} if registry == DOCKER_HUB else set()
+    for key in keys:
+        host = _host(place_of(key.strip()).registry)
+        is_domain = host.endswith(f".{wanted}") or wanted.endswith(f".{host}")
+        if host == wanted or host in pages or (is_domain and "." in host and "." in wanted):
+            return key
     return None
 
 
 def names_registry(key: str, registry: str) -> bool:
     """Say whether a key names the whole of a registry."""
     return place_of(key) == Place(registry.lower())
+
+
+def _host(registry: str) -> str:
+    """Return a registry's host in lower case, without its port."""
+    return re.sub(r":\d*\Z", "", registry.lower())
 
 
 def _with_parents(place: Place) -> Iterator[Place]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
+from typing import Protocol
 
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile
@@ -23,12 +25,18 @@ from oci_merge.credentials.environment import (
     own_variables,
 )
 from oci_merge.credentials.files import FilePlace, file_places
-from oci_merge.credentials.helpers import Helpers
+from oci_merge.credentials.helpers import Helpers, Stop
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.lookup import look_up
-from oci_merge.errors import UsageError
+from oci_merge.errors import CredentialError, UsageError
 
-_CALLER = "the caller"
+CALLER = "the caller"
+
+
+class Ask(Protocol):
+    """Asks a credential helper that a file names."""
+
+    def __call__(self, name: str, server: str, *, named_by: str) -> Credential | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +60,10 @@ class CredentialSearch:
     Args:
         registry: the registry as ``host[:port]``, or ``docker.io``.
         given: the credential that the caller gave, which is used for any registry.
-        docker_config: the only file to read, instead of the usual ones.
+        docker_config: the only file or folder to read, before the variables and instead of the
+            usual files: whoever names it means it.
         environ: the environment; the process's own by default.
+        docker_first: whether docker's own files come before those of the containers tools.
     """
 
     def __init__(
@@ -63,63 +73,113 @@ class CredentialSearch:
         *,
         docker_config: Path | None = None,
         environ: Mapping[str, str] | None = None,
+        docker_first: bool = False,
     ) -> None:
         self.registry = registry
         self._given = given
         self._environ = os.environ if environ is None else environ
         self._docker_config = docker_config
+        self._docker_first = docker_first
         self._helpers = Helpers(self._environ)
         self._files: dict[FilePlace, AuthFile | None] = {}
+        # Several threads may search. A file is read once, since it may be a pipe: <(…) in a shell.
+        self._reading = Lock()
+        self._deciders: dict[str, str] = {}
 
-    def find(self, repository: str) -> Credential | None:
+    def find(self, repository: str, *, stop: Stop | None = None) -> Credential | None:
         """Find the credential for a repository.
 
         Args:
             repository: the repository's name in the registry.
+            stop: ends a helper that runs.
 
         Returns:
             The credential, or None if no source has one.
 
         Raises:
-            CredentialError: a source exists, but cannot be read.
+            CredentialError: a source exists, but cannot be read, or the search was stopped.
         """
         place = Place(self.registry, repository)
         # Lazily, source after source. A broken one is not skipped: to go on as another user than
         # the one that was meant would be worse than an error.
-        answers = (source.look(place) for source in self.sources())
-        return next((answer for answer in answers if isinstance(answer, Credential)), None)
+        for source in self.sources(stop):
+            answer = source.look(place)
+            if isinstance(answer, Credential):
+                self._deciders[repository] = source.name
+                return answer
+        return None
 
-    def sources(self) -> Iterator[Source]:
-        """Yield all sources, in the order of ``docs/credentials.md``."""
-        yield Source(
-            _CALLER, lambda _: self._given or Nothing("it gives no user name and password")
-        )
+    def may_find(self, repository: str) -> bool:
+        """Say whether ``find`` may return a credential or raise, without running a helper."""
+        has_asked = False
+
+        def ask(name: str, server: str, *, named_by: str) -> None:
+            nonlocal has_asked
+            has_asked = True
+
+        for source in self.sources(ask=ask):
+            try:
+                answer = source.look(Place(self.registry, repository))
+            except CredentialError:
+                return True
+            if has_asked or isinstance(answer, Credential):
+                return True
+        return False
+
+    def decider(self, repository: str) -> str:
+        """Return the name of the source whose credential was found; empty if none was."""
+        return self._deciders.get(repository, "")
+
+    def sources(self, stop: Stop | None = None, *, ask: Ask | None = None) -> Iterator[Source]:
+        """Yield all sources, in the order of ``docs/credentials.md``.
+
+        Args:
+            stop: ends a helper that runs.
+            ask: asks a helper that a file names; by default, the helper is run.
+        """
+        asked = ask or partial(self._helpers.ask, stop=stop)
+        yield Source(CALLER, lambda _: self._given or Nothing("it gives no user name and password"))
+        if self._docker_config is not None:
+            yield from self._file_sources(asked)
         yield Source(
             f"{USERNAME_VARIABLE} and {PASSWORD_VARIABLE}",
             lambda _: own_variables(self._environ),
         )
-        yield Source(AUTH_CONFIG_VARIABLE, self._look_at_variable)
-        for file in file_places(self._environ, self._docker_config):
-            yield Source(file.name, partial(self._look_at_file, file))
+        yield Source(AUTH_CONFIG_VARIABLE, partial(self._look_at_variable, asked))
+        if self._docker_config is None:
+            yield from self._file_sources(asked)
         for variables in CI_VARIABLES:
             yield Source(variables.name, partial(variables.look, self._environ))
 
-    def _look_at_variable(self, place: Place) -> Answer:
+    def _file_sources(self, ask: Ask) -> Iterator[Source]:
+        places = file_places(self._environ, self._docker_config, docker_first=self._docker_first)
+        for file in places:
+            yield Source(file.name, partial(self._look_at_file, ask, file))
+
+    def _look_at_variable(self, ask: Ask, place: Place) -> Answer:
         content = auth_config(self._environ)
         if content is None:
             return Nothing("it is not set")
-        return self._look_up(content, AUTH_CONFIG_VARIABLE, place)
+        name = AUTH_CONFIG_VARIABLE
+        return look_up(content, place, origin=name, ask=partial(ask, named_by=name), by_host=True)
 
-    def _look_at_file(self, file: FilePlace, place: Place) -> Answer:
-        if file not in self._files:
-            self._files[file] = file.read()
-        content = self._files[file]
+    def _look_at_file(self, ask: Ask, file: FilePlace, place: Place) -> Answer:
+        with self._reading:
+            if file not in self._files:
+                self._files[file] = file.read()
+        content, name = self._files[file], file.name
         if content is None:
-            return Nothing("there is no such file")
-        return self._look_up(content, file.name, place)
-
-    def _look_up(self, content: AuthFile, name: str, place: Place) -> Answer:
-        return look_up(content, place, origin=name, ask=partial(self._helpers.ask, named_by=name))
+            is_hidden = not file.is_named and file.is_hidden
+            return Nothing(
+                "this user may not look into its folder" if is_hidden else "there is no such file"
+            )
+        return look_up(
+            content,
+            place,
+            origin=name,
+            ask=partial(ask, named_by=name),
+            by_host=file.is_dockers,
+        )
 
 
 def given_credential(username: str | None, password: str | None) -> Credential | None:
@@ -127,14 +187,15 @@ def given_credential(username: str | None, password: str | None) -> Credential |
 
     Args:
         username: the user name.
-        password: the password or access token; it may be empty.
+        password: the password or access token.
 
     Raises:
-        UsageError: only one of the two is given, or one is not valid UTF-8.
+        UsageError: only one of the two is given, one is empty, or one is not valid UTF-8.
     """
     if username is None and password is None:
         return None
-    if not username or password is None:
+    # An empty one is a variable that is not set where it was meant to be.
+    if not username or not password:
         given, missing = "username", "password"
         if not username:
             given, missing = missing, given
@@ -142,7 +203,7 @@ def given_credential(username: str | None, password: str | None) -> Credential |
             f"a {given} is given without a {missing}",
             hint="give both, or neither to use the environment and the docker config",
         )
-    credential = Credential(username, password, _CALLER)
+    credential = Credential(username, password, CALLER)
     if not credential.is_text:
         raise UsageError("the username or the password is not valid UTF-8")
     return credential

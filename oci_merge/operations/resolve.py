@@ -56,7 +56,9 @@ async def probe(
     # By HEAD: registries with pull limits do not count it.
     emit(StageStarted("probe", len(candidates)))
     outcomes = await gather_settled(
-        ManifestClient(registries[candidate.reference.registry]).head(candidate.reference)
+        ManifestClient(registries[candidate.reference.registry]).head(
+            candidate.reference, may_be_missing=True
+        )
         for candidate in candidates
     )
     found, denied = [], []

@@ -107,7 +107,7 @@ async def _read_index(
     The digest is empty if the tag does not exist, and an error if it may not be read.
     """
     try:
-        raw = await ManifestClient(registry).get_raw(target)
+        raw = await ManifestClient(registry).get_raw(target, may_be_missing=True)
     except AccessDeniedError as denial:
         return denial, frozenset()
     # A broken manifest counts as absent: publishing replaces it.
@@ -127,7 +127,7 @@ async def _read_index(
 async def _read_digest(registry: RegistryClient, reference: Reference) -> str | AccessDeniedError:
     """Return the digest that a tag points to; empty or an error as for ``_read_index``."""
     try:
-        return await ManifestClient(registry).head(reference)
+        return await ManifestClient(registry).head(reference, may_be_missing=True)
     except AccessDeniedError as denial:
         return denial
     except NotFoundError:

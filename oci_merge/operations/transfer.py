@@ -239,7 +239,7 @@ class TransferRunner:
             f"{self._registry.name} refused to mount {listed(blobs)} "
             f"into {self._repository}: {first.reason}",
             digests=[mount.digest for mount in refused],
-            hint=hint or self._hint(first, list(sources)),
+            hint=first.login_hint or hint or self._hint(first, list(sources)),
         )
 
     def _hint(self, refusal: RefusedMount, sources: list[str]) -> str:

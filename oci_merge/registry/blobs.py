@@ -131,7 +131,10 @@ class BlobClient:
         except RegistryError as error:
             if is_busy(error.status):
                 raise
-            return RefusedMount(error.message, status=error.status, codes=error.codes)
+            login_hint = error.hint if error.is_about_login else ""
+            return RefusedMount(
+                error.message, status=error.status, codes=error.codes, login_hint=login_hint
+            )
         if response.cross_origin:  # only the registry knows what it has mounted
             if response.status == 201 and await self.exists(digest, no_redirect=True):
                 return None

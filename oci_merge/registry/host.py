@@ -23,6 +23,7 @@ class RegistryHost:
         options: how to reach it, and as whom; without a user, a credential is looked for when the
             registry asks.
         environ: the environment to find credentials in; the process's own where it is left out.
+        docker_first: whether docker's own credentials come before those of the containers tools.
         timings: how long to wait for what.
 
     Attributes:
@@ -41,6 +42,7 @@ class RegistryHost:
         options: RegistryOptions | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        docker_first: bool = False,
         timings: Timings | None = None,
     ) -> None:
         self.name = name
@@ -55,6 +57,7 @@ class RegistryHost:
                 docker_config=docker_config_file(options.docker_config)
                 if options.docker_config
                 else None,
+                docker_first=docker_first,
             )
         )
         self.has_put_tags = False

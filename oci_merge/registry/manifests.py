@@ -53,12 +53,15 @@ class ManifestClient:
             raw.content, content_type=raw.media_type, digest=raw.digest, what=str(reference)
         )
 
-    async def get_raw(self, reference: Reference) -> RawManifest:
+    async def get_raw(self, reference: Reference, *, may_be_missing: bool = False) -> RawManifest:
         """Fetch a manifest's bytes, as ``get`` does, without parsing them."""
-        response = await self._registry.request(_get(reference), _read(reference), expect={200})
+        purpose = _read(reference, may_be_missing=may_be_missing)
+        response = await self._registry.request(_get(reference), purpose, expect={200})
         return _raw(reference, response)
 
-    async def head(self, reference: Reference, *, no_redirect: bool = False) -> str:
+    async def head(
+        self, reference: Reference, *, no_redirect: bool = False, may_be_missing: bool = False
+    ) -> str:
         """Return the digest of a tag's manifest ("Checking if content exists").
 
         Args:
@@ -71,8 +74,9 @@ class ManifestClient:
             TransportError: it did not answer.
         """
         request = Request("HEAD", _path(reference), headers=_ACCEPT, no_redirect=no_redirect)
+        purpose = _read(reference, may_be_missing=may_be_missing)
         try:
-            response = await self._registry.request(request, _read(reference), expect={200})
+            response = await self._registry.request(request, purpose, expect={200})
         except RegistryError as error:
             if error.status == 404:
                 raise
@@ -187,8 +191,8 @@ def _get(reference: Reference) -> Request:
     return Request("GET", _path(reference), headers=_ACCEPT, limit=MAX_DOCUMENT)
 
 
-def _read(reference: Reference) -> Purpose:
-    return Purpose("read", str(reference), (pull(reference.repository),))
+def _read(reference: Reference, *, may_be_missing: bool = False) -> Purpose:
+    return Purpose("read", str(reference), (pull(reference.repository),), may_be_missing)
 
 
 def _raw(reference: Reference, response: Response) -> RawManifest:

@@ -35,6 +35,7 @@ class RefusedMount:
         least_chunk: the fewest bytes of a chunk of that upload, or 0.
         status: the response's status.
         codes: the registry's error codes.
+        login_hint: what to do about the login, if that is known; else empty.
     """
 
     reason: str
@@ -42,6 +43,7 @@ class RefusedMount:
     least_chunk: int = 0
     status: int = 202
     codes: tuple[str, ...] = ()
+    login_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ def misses_content(error: OciMergeError) -> bool:
 
 def add_hint(error: RegistryError, registry: str, repository: str) -> None:
     """Set an error's hint to the one for this registry, if there is one for a refused write."""
+    if error.is_about_login:  # what is known of this run helps more than what is usual there
+        return
     found = registry_hint(Refusal(registry, repository, error.status, error.codes, error.message))
     error.hint = found or error.hint
 

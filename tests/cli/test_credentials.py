@@ -94,6 +94,7 @@ def test_the_environment_is_asked_where_there_are_no_options(image: str) -> None
         ),
         (FROM_STDIN, "error: --password-stdin is given, but stdin is empty"),
         (["--username", USER], "error: a username is given without a password"),
+        (["--username", USER, "--password", ""], "error: a username is given without a password"),
         (["--password", SECRET], "error: a password is given without a username"),
     ],
 )
@@ -176,6 +177,29 @@ def test_a_docker_config_with_secrets_is_used_and_not_shown(
     assert outcome.status == 0
     assert SECRET not in outcome.stderr
     assert entry["auth"] not in outcome.stderr
+
+
+def test_a_docker_config_that_is_named_goes_before_the_variables(
+    image: str, home: Path, host: str
+) -> None:
+    (home / "config.json").write_text(
+        json.dumps({"auths": {host: {"auth": "Y2k6czNjcmV0LXBhOnNz"}}})
+    )
+    wrong = {"OCI_MERGE_USERNAME": USER, "OCI_MERGE_PASSWORD": "wrong", "DOCKER_AUTH_CONFIG": "{"}
+    assert run_process("inspect", image, environment=wrong).status == 1
+    named = ["--docker-cfg", str(home / "config.json")]
+    assert run_process("inspect", *named, image, environment=wrong).status == 0
+
+
+def test_a_line_break_in_a_password_is_warned_of(image: str, merge_arguments: list[str]) -> None:
+    environment = {"OCI_MERGE_USERNAME": USER, "OCI_MERGE_PASSWORD": f"{SECRET}\r\n"}
+    for arguments in (["inspect", image], merge_arguments, ["credentials", image]):
+        outcome = run_process(*arguments, environment=environment)
+        assert outcome.status == 0
+        assert [line for line in outcome.errors if "ends in a line break" in line] == [
+            "warning: the password of ci (from OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD) ends in "
+            "a line break, which is not sent: printf writes none, echo does"
+        ]
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -69,6 +69,14 @@ def test_the_source_that_is_used_comes_first_and_then_all_of_them_in_order(
     assert lines[-1] == "  skipped     GitHub's GITHUB_TOKEN"
 
 
+def test_a_registry_is_explained_by_its_bare_name(explain: Explain, config: Path) -> None:
+    outcome = explain("reg.example")
+    assert outcome.stdout.startswith("registry  reg.example\nuser      ci\nsent      password\n")
+    hub = explain("docker.io", output="json")
+    assert json.loads(hub.stdout)["registry"] == "docker.io"
+    assert json.loads(hub.stdout)["repository"] == ""
+
+
 def test_an_anonymous_run_is_said_to_be_one(explain: Explain) -> None:
     outcome = explain()
     assert outcome.status == 0

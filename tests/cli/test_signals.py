@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fixtures.embedded import EmbeddedRegistry, Hook
+from fixtures.embedded import BasicAuth, EmbeddedRegistry, Hook
 from tests.cli.running import Outcome, ended, started
 
 BOTH = pytest.mark.parametrize(
@@ -168,3 +170,44 @@ def test_a_signal_before_the_event_loop_runs_is_no_traceback(
         process.send_signal(number)
         outcome = ended(process)
     assert outcome == Outcome(status, "", f"error: interrupted by {name}\n")
+
+
+@BOTH
+@pytest.mark.parametrize("command", ["inspect", "credentials"])
+def test_a_signal_ends_a_credential_helper_too(
+    registry: EmbeddedRegistry,
+    host: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    number: signal.Signals,
+    name: str,
+    status: int,
+) -> None:
+    registry.settings.auth = BasicAuth([])
+    (home / ".docker").mkdir()
+    (home / ".docker" / "config.json").write_text('{"credsStore": "slow"}')
+    program, pid = home / "docker-credential-slow", home / "pid"
+    program.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {pid}.new; mv {pid}.new {pid}; wait\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
+    with started(command, f"{host}/team/img-amd64:1.0") as process:
+        began = time.monotonic()
+        while not pid.exists():
+            assert time.monotonic() - began < _SECONDS
+            time.sleep(0.01)
+        process.send_signal(number)
+        outcome = ended(process)
+    assert outcome.status == status
+    assert outcome.errors[0].startswith(f"error: interrupted by {name}")
+    while _runs(int(pid.read_text())):
+        assert time.monotonic() - began < _SECONDS
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a process runs; a zombie, which nobody has waited for, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -153,7 +153,12 @@ def test_an_empty_username_and_password_are_as_if_they_were_not_given(
 
 @pytest.mark.parametrize(
     "options",
-    [["--username", USER], ["--password", SECRET], ["--username", "", *WITH_PASSWORD[2:]]],
+    [
+        ["--username", USER],
+        ["--username", USER, "--password", ""],
+        ["--password", SECRET],
+        ["--username", "", *WITH_PASSWORD[2:]],
+    ],
 )
 def test_half_a_credential_is_an_error_before_any_request(
     registry: EmbeddedRegistry, push: list[str], options: list[str]

@@ -22,7 +22,7 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
     """Explain the search for the credential of an image, without a request to its registry.
 
     Args:
-        reference: the image or the repository.
+        reference: the image, the repository or the registry.
         output: how to write the explanation.
         access: the registry options.
 
@@ -33,12 +33,15 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
         reported(usage_status=1, as_json=output == "json", debug=access.debug),
         logged(debug=access.debug),
     ):
-        access.warn(Lines().warn)
+        lines = Lines()
+        access.warn(lines.warn)
         keywords = registry_keywords(access)
         explained = explain_credentials(
             reference,
             **{name: keywords[name] for name in ("username", "password", "docker_config")},
         )
+        if explained.warning:
+            lines.warn(explained.warning)
         if output == "json":
             write_json(explained.to_dict())
         else:
@@ -50,8 +53,11 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
 
 def _text(explained: CredentialExplanation) -> str:
     nothing = "a run stops at the broken source" if explained.broken else "there is no credential"
+    place = ("registry", explained.registry)
+    if explained.repository:
+        place = ("image", f"{explained.registry}/{explained.repository}")
     facts = [
-        ("image", f"{explained.registry}/{explained.repository}"),
+        place,
         ("user", explained.username or "-"),
         ("sent", explained.kind or f"nothing: {nothing}"),
         ("from", explained.origin or "-"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oci_merge import Event, Inspection, Retrying, UsageError, inspect_async
+from oci_merge import Event, Inspection, Retrying, UsageError, Warned, inspect_async
 from oci_merge_cli.compat.raw import raw_json
 from oci_merge_cli.options.library import registry_keywords
 from oci_merge_cli.options.output import InspectOptions
@@ -37,7 +37,7 @@ def run(reference: str, options: InspectOptions, access: RegistryAccess) -> None
         keywords = registry_keywords(access)
 
         def note(event: Event) -> None:
-            if isinstance(event, Retrying):
+            if isinstance(event, (Retrying, Warned)):
                 lines.show(event)
 
         shallow = options.output == "manifest"

@@ -65,7 +65,7 @@ CredentialsReferenceArgument = Annotated[
     str,
     typer.Argument(
         metavar="REFERENCE",
-        help="The image or the repository to find a credential for.",
+        help="The image, the repository or the registry to find a credential for.",
         rich_help_panel="What to explain",
     ),
 ]

@@ -49,8 +49,8 @@ class RegistryAccess:
         typer.Option(
             "--docker-cfg",
             metavar="PATH",
-            help="The docker config to read, or the folder that holds its config.json, "
-            "instead of the one in DOCKER_CONFIG or ~/.docker.",
+            help="The docker config to read, or the folder that holds its config.json. It goes "
+            "before the variables, and no other file is read.",
             rich_help_panel=_REGISTRY,
         ),
     ] = None

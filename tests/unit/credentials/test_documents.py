@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,99 @@ def test_a_broken_file_is_an_error_that_names_it_and_leaks_nothing(
 def test_a_byte_order_mark_before_a_file_is_ignored(config: Path, environ: dict[str, str]) -> None:
     write(config, b'\xef\xbb\xbf{"auths": {"reg.example": {"auth": "%s"}}}' % auth().encode())
     assert find(environ) == Credential("ci", PASSWORD)
+
+
+_TEXT = json.dumps({"auths": {"reg.example": {"auth": auth()}}})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_may_be_in_any_encoding_of_unicode(
+    encoding: str, config: Path, environ: dict[str, str]
+) -> None:
+    write(config, _TEXT.encode(encoding))  # PowerShell writes utf-16, with a byte order mark
+    assert find(environ) == Credential("ci", PASSWORD)
+    for empty in ("", "\r\n"):
+        write(config, empty.encode(encoding))
+        assert find(environ) is None
+    write(config, _TEXT.encode(encoding)[:-5])
+    with pytest.raises(CredentialError, match="cannot be read") as caught:
+        find(environ)
+    assert_silent(caught.value, auth())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"Auths": {"reg.example": {"Auth": "<auth>"}}}',
+        '{"AUTHS": {"reg.example": {"AUTH": "<auth>", "email": null}}}',
+        '{"auths": {"reg.example": {"Username": "ci", "PassWord": "<secret>"}}}',
+        '{"auths": {"b.example": {"auth": "eDp5"}}, "auths": {"reg.example": {"auth": "<auth>"}}}',
+        '{"auths": {"reg.example": {"auth": "<auth>"}}, "auths": {"b.example": {"auth": "eDp5"}}}',
+        '{"auths": {"reg.example": {"auth": "<auth>"}}, "Auths": {}}',
+        '{"auths": {"reg.example": {"auth": "eDp5"}, "reg.example": {"auth": "<auth>"}}}',
+        '{"auths": {"reg.example": {"auth": "eDp5", "auth": "<auth>"}}}',
+        '{"auths": {"reg.example": {"auth": "eDp5"}},'
+        ' "auths": {"reg.example": {"auth": "<auth>"}}}',
+        '{"auths": {"reg.example": {"auth": "<auth>"}}, "auths": null}',
+        # From public reports about crane, rules_docker and helm.
+        '{"credSstore": "", "auths": {"https://index.docker.io/v2/": {},'
+        ' "reg.example": {"auth": "<auth>"}}}',
+        '{"credsStore": "",'
+        ' "auths": {"https://reg.example": {"auth": "<auth>", "email": "a@b.c"}}}',
+        '{"psFormat": "table", "detachKeys": 1, "auths": {"http://reg.example/v2/":'
+        ' {"auth": "<auth>"}}}',
+        # As docker before 1.7, and Kubernetes in a secret of the type dockercfg, has it.
+        '{"reg.example": {"auth": "<auth>", "email": ""}}',
+        '{"https://reg.example/v1/": {"username": "ci", "password": "<secret>"}, "b.example": {}}',
+    ],
+)
+def test_a_file_is_read_as_go_reads_it(content: str, config: Path, environ: dict[str, str]) -> None:
+    write(config, content.replace("<auth>", auth()).replace("<secret>", PASSWORD).encode())
+    assert find(environ) == Credential("ci", PASSWORD)
+
+
+def test_tokens_count_in_any_case_too(config: Path, environ: dict[str, str]) -> None:
+    for entry, kind in (
+        ({"registryToken": _TOKEN}, "registry token"),
+        ({"RegistryToken": _TOKEN}, "registry token"),
+        ({"identityToken": _TOKEN}, "identity token"),
+        ({"IdentityToken": _TOKEN}, "identity token"),
+    ):
+        found = _entry(config, entry, environ)
+        assert found is not None
+        assert found.kind == kind
+
+
+def test_a_helpers_answer_counts_in_any_case_too() -> None:
+    reply = parse_helper_reply(b'{"username": "ci", "SECRET": "x"}', what="a helper")
+    assert reply == Credential("ci", "x")
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+def test_a_line_break_at_the_end_of_a_secret_is_left_out_with_a_warning(
+    line_break: str, config: Path, environ: dict[str, str]
+) -> None:
+    encoded = base64.b64encode(f"ci:{PASSWORD}{line_break}".encode()).decode()
+    for entry, part in (
+        ({"auth": encoded}, "password"),
+        ({"auth": auth("ci", PASSWORD + line_break + "\0")}, "password"),
+        ({"username": "ci", "password": PASSWORD + line_break}, "password"),
+        ({"identitytoken": PASSWORD + line_break}, "identity token"),
+        ({"registrytoken": PASSWORD + line_break}, "registry token"),
+    ):
+        found = _entry(config, entry, environ)
+        assert found is not None
+        assert PASSWORD in (found.password, found.identity_token, found.registry_token)
+        assert found.warning.startswith(f"the {part} of ")
+        assert str(config) in found.warning
+        assert PASSWORD not in found.warning
+
+
+@pytest.mark.parametrize("end", [" ", "\t", "\n ", "\u2028"])
+def test_other_white_space_may_be_meant(end: str, config: Path, environ: dict[str, str]) -> None:
+    found = _entry(config, {"auth": auth("ci", PASSWORD + end)}, environ)
+    assert found is not None
+    assert (found.password, found.warning) == (PASSWORD + end, "")
 
 
 @settings(deadline=None)

@@ -177,3 +177,91 @@ def test_variables_that_are_not_utf8_are_an_error_that_does_not_repeat_them(
         find(environ, registry)
     assert names[1] in caught.value.message
     assert_silent(caught.value)
+
+
+_GITHUB = {"GITHUB_TOKEN": PASSWORD, "GITHUB_ACTOR": "octocat"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"GITHUB_SERVER_URL": ""},
+        {"GITHUB_SERVER_URL": "https://github.com"},
+        {"GITHUB_SERVER_URL": "https://GitHub.com/"},
+        {"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": ""},
+    ],
+)
+def test_githubs_token_is_taken_on_github_com(
+    variables: dict[str, str], environ: dict[str, str]
+) -> None:
+    assert user(environ | _GITHUB | variables, "ghcr.io") == "octocat"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GITHUB_SERVER_URL": "https://gitea.example"},
+        {"GITHUB_SERVER_URL": "https://github.example.com"},
+        {"GITHUB_SERVER_URL": "https://acme.ghe.com"},
+        {"GITHUB_SERVER_URL": "https://github.com.evil.example"},
+        {"GITHUB_SERVER_URL": "http://github.com"},
+        {"GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com"},
+        {"FORGEJO_ACTIONS": "true"},
+    ],
+)
+def test_a_token_that_another_system_calls_githubs_goes_to_nobody(
+    variables: dict[str, str], environ: dict[str, str]
+) -> None:
+    assert find(environ | _GITHUB | variables, "ghcr.io") is None
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("names", "registry"),
+    [
+        (("OCI_MERGE_USERNAME", "OCI_MERGE_PASSWORD"), "reg.example"),
+        (("CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD"), _GITLAB_REGISTRY),
+        (("CI_DEPLOY_USER", "CI_DEPLOY_PASSWORD"), _GITLAB_REGISTRY),
+        (("GITHUB_ACTOR", "GITHUB_TOKEN"), "ghcr.io"),
+    ],
+)
+def test_a_line_break_at_the_end_of_a_variable_is_left_out_with_a_warning(
+    names: tuple[str, str], registry: str, line_break: str, environ: dict[str, str]
+) -> None:
+    environ |= {"CI_REGISTRY": _GITLAB_REGISTRY, names[0]: "ci", names[1]: PASSWORD + line_break}
+    found = find(environ, registry)
+    assert found is not None
+    assert found.password == PASSWORD
+    assert found.warning.startswith("the password of ci (from ")
+    assert "ends in a line break" in found.warning
+    assert PASSWORD not in found.warning
+    environ |= {names[0]: f"ci{line_break}", names[1]: f" {PASSWORD} {line_break}"}
+    both = find(environ, registry)
+    assert both is not None
+    assert (both.username, both.password) == ("ci", f" {PASSWORD} ")
+    assert "the user name and password of ci" in both.warning
+
+
+def test_only_one_line_break_is_left_out_and_one_alone_is_no_value(
+    environ: dict[str, str],
+) -> None:
+    found = find(environ | {"OCI_MERGE_USERNAME": "ci", "OCI_MERGE_PASSWORD": "x\n\n"})
+    assert found is not None
+    assert found.password == "x\n"
+    with pytest.raises(CredentialError, match="OCI_MERGE_PASSWORD is not set"):
+        find(environ | {"OCI_MERGE_USERNAME": "ci", "OCI_MERGE_PASSWORD": "\n"})
+
+
+def test_what_a_ci_system_gives_is_known_for_it_and_nothing_else_is(
+    environ: dict[str, str],
+) -> None:
+    for variables, registry, is_ambient in (
+        (_GITHUB, "ghcr.io", True),
+        (_GITLAB, _GITLAB_REGISTRY, True),
+        (_OWN, "ghcr.io", False),
+        ({"DOCKER_AUTH_CONFIG": json.dumps(keyed({"ghcr.io": "x"}))}, "ghcr.io", False),
+    ):
+        found = find(environ | variables, registry)
+        assert found is not None
+        assert found.is_ambient is is_ambient

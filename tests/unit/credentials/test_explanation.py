@@ -147,6 +147,58 @@ def test_an_explanation_has_no_secret_in_it_and_is_json_values(
     assert json.loads(document)["sources"][5]["status"] == "used"
 
 
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("ghcr.io", "ghcr.io"),
+        ("ghcr.io/", "ghcr.io"),
+        ("registry.example", "registry.example"),
+        ("registry.example:5000", "registry.example:5000"),
+        ("localhost", "localhost"),
+        ("localhost:5000", "localhost:5000"),
+        ("127.0.0.1:5000", "127.0.0.1:5000"),
+        ("[::1]:5000", "[::1]:5000"),
+        ("docker.io", "docker.io"),
+        ("index.docker.io", "docker.io"),
+        ("123456789012.dkr.ecr.eu-central-1.amazonaws.com",) * 2,
+    ],
+)
+def test_a_bare_host_is_explained_as_a_registry(text: str, registry: str, tmp_path: Path) -> None:
+    keys = {registry: "ci", f"{registry}/team": "team"}
+    write(tmp_path / "home" / ".docker" / "config.json", keyed(keys))
+    explained = oci_merge.explain_credentials(text)
+    assert (explained.registry, explained.repository) == (registry, "")
+    assert explained.username == "ci"
+
+
+@pytest.mark.parametrize(
+    ("text", "repository"),
+    [
+        ("alpine", "library/alpine"),
+        ("alpine:3.18", "library/alpine"),
+        ("registry:2", "library/registry"),
+        ("acme/app", "acme/app"),
+        ("docker.io/alpine", "library/alpine"),
+        ("node.js:latest", "library/node.js"),
+    ],
+)
+def test_what_docker_takes_for_an_image_otherwise_is_explained_as_one(
+    text: str, repository: str
+) -> None:
+    explained = oci_merge.explain_credentials(text)
+    assert (explained.registry, explained.repository) == ("docker.io", repository)
+
+
+def test_what_a_run_would_warn_of_is_part_of_the_explanation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OCI_MERGE_USERNAME", "ci")
+    monkeypatch.setenv("OCI_MERGE_PASSWORD", f"{PASSWORD}\n")
+    explained = oci_merge.explain_credentials(_IMAGE)
+    assert explained.warning.startswith("the password of ci ")
+    assert explained.to_dict()["warning"] == explained.warning
+
+
 def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidReferenceError):
         oci_merge.explain_credentials("https://reg.example/app")

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from oci_merge.credentials import docker_config_file, files
+from oci_merge.credentials import CredentialSearch, docker_config_file, files
+from oci_merge.credentials.credential import Nothing
 from oci_merge.credentials.files import file_places
+from oci_merge.credentials.keys import Place
 from oci_merge.errors import CredentialError
 from tests.unit.credentials.support import auths, find, user, write
 
@@ -124,8 +126,78 @@ def test_a_file_that_may_not_be_read_is_an_error(
 def test_a_path_may_name_the_file_or_its_folder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "auth").write_text("{}")
-    assert docker_config_file(str(tmp_path)) == tmp_path / "config.json"
-    assert docker_config_file(str(tmp_path / "auth")) == tmp_path / "auth"
+    assert _paths({}, docker_config_file(str(tmp_path))) == [str(tmp_path / "config.json")]
+    named = docker_config_file(str(tmp_path / "auth"))
+    assert _paths({}, named) == [str(tmp_path / "auth")]
+
+
+@pytest.mark.parametrize("by", ["argument", "DOCKER_CONFIG"])
+def test_a_named_folder_may_hold_the_secrets_of_kubernetes(
+    by: str, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    folder = tmp_path / "secret"
+    write(folder / ".dockercfg", auths(reg_example="old", b_example="b")["auths"])
+    options: dict[str, Any] = {}
+    if by == "argument":
+        options["docker_config"] = docker_config_file(str(folder))
+    else:
+        environ["DOCKER_CONFIG"] = str(folder)
+    assert user(environ, **options) == "old"
+    write(folder / ".dockerconfigjson", auths(reg_example="new"))
+    assert user(environ, **options) == "new"
+    assert user(environ, "b.example", **options) == "b"
+    write(folder / "config.json", auths(reg_example="config"))
+    assert user(environ, **options) == "config"
+
+
+def test_docker_config_may_name_a_file(tmp_path: Path, environ: dict[str, str]) -> None:
+    for name in ("config.json", ".dockerconfigjson", "any"):
+        named = write(tmp_path / "named" / name, auths(reg_example=name))
+        assert user(environ | {"DOCKER_CONFIG": str(named)}) == name
+
+
+@pytest.fixture
+def hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that this user may not search; root may search every folder."""
+    folder = tmp_path / "hidden"
+    write(folder / "containers" / "auth.json", auths(reg_example="hidden"))
+    write(folder / ".docker" / "config.json", auths(reg_example="hidden"))
+    opens, stats = Path.open, Path.stat
+
+    def refuse(path: Path) -> None:
+        if path.is_relative_to(folder) and path != folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def opened(path: Path, *args: Any, **keywords: Any) -> Any:
+        refuse(path)
+        return opens(path, *args, **keywords)
+
+    def stat(path: Path, **keywords: Any) -> Any:
+        refuse(path)
+        return stats(path, **keywords)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(Path, "stat", stat)
+    return folder
+
+
+@pytest.mark.parametrize("variable", ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"])
+def test_a_folder_that_may_not_be_searched_and_that_nobody_named_is_absent(
+    variable: str, hidden: Path, environ: dict[str, str]
+) -> None:
+    environ[variable] = str(hidden)
+    assert find(environ) is None
+    search = CredentialSearch("reg.example", environ=environ)
+    answers = [source.look(Place("reg.example", "team/app")) for source in search.sources()]
+    assert Nothing("this user may not look into its folder") in answers
+
+
+@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"])
+def test_a_folder_that_may_not_be_searched_is_an_error_if_the_user_named_it(
+    variable: str, hidden: Path, environ: dict[str, str]
+) -> None:
+    with pytest.raises(CredentialError, match="cannot be read: Permission denied"):
+        find(environ | {variable: str(hidden / ".docker" / "config.json")})
 
 
 def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from oci_merge.credentials import Credential, CredentialSearch
-from oci_merge.credentials.helpers import Helpers
+from oci_merge.credentials.helpers import Helpers, Stop
 from oci_merge.errors import CredentialError
 from tests.unit.credentials.support import PASSWORD, assert_silent, auth, find, user, write
 
@@ -272,6 +273,82 @@ def test_a_helper_that_is_slow_is_ended_and_what_it_started_is_not_waited_for(
     with pytest.raises(CredentialError, match=r"did not answer .* within 0\.2 seconds"):
         Helpers(environ, time_limit=0.2).ask("store", "reg.example", named_by="a file")
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("entry", ["", ".", "bin", "./bin", "../somewhere/bin"])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_helper_in_the_working_directory_is_not_run(
+    entry: str,
+    where: str,
+    configure: Configure,
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkout = tmp_path / "somewhere"
+    (checkout / "bin").mkdir(parents=True)
+    for folder in (checkout, checkout / "bin"):
+        program = folder / "docker-credential-store"
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n{_answers('stranger')}\n")
+        program.chmod(0o755)
+    monkeypatch.chdir(checkout)
+    usual = environ["PATH"]
+    environ["PATH"] = f"{entry}:{usual}" if where == "before" else f"{usual}:{entry}"
+    configure(credsStore="store")
+    with pytest.raises(CredentialError, match="is not on the PATH"):
+        find(environ)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_helper_is_ended_with_its_run_and_with_what_it_started(
+    install: Install, configure: Configure, environ: dict[str, str], tmp_path: Path
+) -> None:
+    left = tmp_path / "pid"
+    install("store", f"sleep 60 & echo $! > {left}; wait")
+    configure(credsStore="store")
+    stop = Stop()
+
+    def end() -> None:
+        while not (left.exists() and left.read_text().strip()):
+            time.sleep(0.005)
+        stop.end()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    began = time.monotonic()
+    with pytest.raises(CredentialError, match="was ended with the run"):
+        CredentialSearch("reg.example", environ=environ).find("team/app", stop=stop)
+    assert time.monotonic() - began < 20
+    ending.join()
+    assert _ends(int(left.read_text()))
+
+
+def test_no_helper_begins_after_its_run_is_over(
+    install: Install, configure: Configure, environ: dict[str, str]
+) -> None:
+    calls = install("store", _answers("ci"))
+    configure(credsStore="store")
+    stop = Stop()
+    stop.end()
+    search = CredentialSearch("reg.example", environ=environ)
+    with pytest.raises(CredentialError, match="was ended with the run"):
+        search.find("team/app", stop=stop)
+    assert not calls.exists()
+    found = search.find("team/app")  # a later run of the same client
+    assert found == Credential("ci", PASSWORD)
+
+
+def _ends(pid: int) -> bool:
+    """Say whether a process ends soon; a zombie, which nobody has waited for, has ended."""
+    for _ in range(400):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_a_helper_that_is_not_there_is_an_error_that_names_it_and_the_file(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,18 +83,47 @@ def test_a_docker_config_that_the_caller_names_replaces_every_other_file(
 ) -> None:
     named = write(tmp_path / "named.json", auths(reg_example="named"))
     everywhere["REGISTRY_AUTH_FILE"] = str(tmp_path / "not-there.json")
+    assert user(everywhere, docker_config=named) == "named"
     for name in ("OCI_MERGE_USERNAME", "OCI_MERGE_PASSWORD", "DOCKER_AUTH_CONFIG"):
         del everywhere[name]
-    assert user(everywhere, docker_config=named) == "named"
     write(named, auths(other_example="x"))
     assert user(everywhere, docker_config=named) == "gitlab"
 
 
-def test_the_variables_come_before_a_docker_config_that_the_caller_names(
+def test_a_docker_config_that_the_caller_names_comes_before_the_variables(
     everywhere: dict[str, str], tmp_path: Path
 ) -> None:
     named = write(tmp_path / "named.json", auths(reg_example="named"))
+    assert user(everywhere, docker_config=named) == "named"
+    write(named, auths(other_example="x"))
     assert user(everywhere, docker_config=named) == "own"
+    del everywhere["OCI_MERGE_USERNAME"], everywhere["OCI_MERGE_PASSWORD"]
+    assert user(everywhere, docker_config=named) == "docker-auth-config"
+
+
+def test_where_docker_comes_first_its_files_go_before_those_of_the_containers_tools(
+    everywhere: dict[str, str], tmp_path: Path
+) -> None:
+    found = [user(everywhere, docker_first=True)]
+    del everywhere["OCI_MERGE_USERNAME"], everywhere["OCI_MERGE_PASSWORD"]
+    found.append(user(everywhere, docker_first=True))
+    del everywhere["DOCKER_AUTH_CONFIG"]
+    for gone in (".docker/config.json", ".dockercfg", ".config/containers/auth.json"):
+        found.append(user(everywhere, docker_first=True))
+        if gone == ".config/containers/auth.json":
+            (tmp_path / "run" / "containers" / "auth.json").unlink()
+            found.append(user(everywhere, docker_first=True))
+        (tmp_path / "home" / gone).unlink()
+    found.append(user(everywhere, docker_first=True))
+    assert found == [
+        "own",
+        "docker-auth-config",
+        "docker",
+        "dockercfg",
+        "containers-run",
+        "containers-home",
+        "kaniko",
+    ]
 
 
 def test_registry_auth_file_replaces_every_other_file(
@@ -141,6 +172,20 @@ def test_a_file_is_read_once_for_all_the_repositories_of_a_run(
     assert search.find("team/other") == first is not None
 
 
+def test_a_pipe_is_read_once_though_several_threads_search(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    search = CredentialSearch("reg.example", docker_config=pipe, environ=environ)
+    with ThreadPoolExecutor(3) as threads:
+        may_find = threads.submit(search.may_find, "a")
+        found = threads.submit(search.find, "a")
+        write(pipe, auths(reg_example="piped"))  # it waits for a reader
+        assert may_find.result(timeout=20)
+        assert found.result(timeout=20) == Credential("piped", PASSWORD)
+
+
 def test_the_processs_own_environment_is_read_where_none_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -153,9 +198,10 @@ def test_the_processs_own_environment_is_read_where_none_is_given(
 
 def test_what_the_caller_gives_has_two_halves_or_none() -> None:
     assert given_credential(None, None) is None
-    assert given_credential("ci", "") == Credential("ci", "")
+    assert given_credential("ci", "x") == Credential("ci", "x")
     for username, password, missing in (
         ("ci", None, "username is given without a password"),
+        ("ci", "", "username is given without a password"),
         (None, PASSWORD, "password is given without a username"),
         ("", PASSWORD, "password is given without a username"),
     ):
