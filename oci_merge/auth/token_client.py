@@ -19,6 +19,7 @@ from oci_merge.http.session import Session
 from oci_merge.http.url_policy import check_token_server
 
 _CLIENT_ID = "oci-merge"
+_ROLE = "the token server"
 _MAX_TOKEN = 64 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 #: How servers answer a POST that know no refresh tokens, or not this one.
@@ -140,7 +141,7 @@ class TokenClient:
             ("refresh_token", credential.identity_token),
         ]
         content = urlencode(form).encode()
-        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True)
+        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True, role=_ROLE)
         return await self._session.send(request)
 
     async def _get(
@@ -166,6 +167,7 @@ class TokenClient:
                 limit=_MAX_TOKEN,
                 authorization=login.basic() if login else None,
                 check_redirect=self._resolve,
+                role=_ROLE,
             )
         )
 
@@ -183,7 +185,7 @@ class TokenClient:
             registry=registry,
             method=method,
             user=credential.user if credential else "an anonymous user",
-            server=f"the token server {shown_host(realm)}",
+            server=f"{_ROLE} {shown_host(realm)}",
             secrets=credential.secrets if credential else (),
         )
 

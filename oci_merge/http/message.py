@@ -38,6 +38,7 @@ class Request:
         patience: the most seconds to wait for a connection, and for the next byte of the response,
             where the transport would wait longer.
         avoids_http2: whether the request goes over HTTP/1.1 whatever the registry speaks.
+        role: what messages call a server that is not the registry; empty for its storage.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Request:
     write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]] | None = None
     patience: float | None = None
     avoids_http2: bool = False
+    role: str = ""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {_without_secrets(self.url)})"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -226,7 +226,20 @@ class Transport:
         except LIBRARY_ERRORS as error:
             what, host = f"{request.method} {shown_path(url)}", shown_host(url)
             proxy = self._connections.proxy_of(url)
-            raise outage(what, host, proxy, error, is_first=is_first) from error
+            raise outage(
+                what,
+                host,
+                proxy,
+                error,
+                is_first=is_first,
+                role=self._role(request, url),
+                is_plain=url.startswith("http:"),
+            ) from error
+
+    def _role(self, request: Request, url: str) -> str:
+        """Say what the server of a URL is, where it is not the registry."""
+        is_registry = urlsplit(url).netloc == urlsplit(self.origin.url).netloc
+        return "" if is_registry else request.role or "the object store"
 
     async def _read(
         self, received: httpx.Response, request: Request, url: str, *, is_own: bool
