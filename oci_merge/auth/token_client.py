@@ -19,6 +19,8 @@ from oci_merge.http.session import Session
 from oci_merge.http.url_policy import check_token_server
 
 _CLIENT_ID = "oci-merge"
+#: How many repositories a message names.
+_MOST_NAMES = 2
 _ROLE = "the token server"
 _MAX_TOKEN = 64 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -99,7 +101,7 @@ class TokenClient:
         try:
             method, response = await self._ask(realm, challenge, scopes, credential)
             if response.status == 200:
-                token = parse_token(response.content)
+                token = parse_token(response.content, f"{_ROLE} {shown_host(realm)}")
         except OciMergeError as error:
             self._outages[server] = error
             raise
@@ -179,9 +181,13 @@ class TokenClient:
     ) -> Attempt:
         registry = self._session.registry
         names = [scope.resource.removeprefix("repository:") for scope in scopes]
+        more = len(names) - _MOST_NAMES
+        shown = [f"{registry}/{printable(name)}" for name in names[:_MOST_NAMES]]
+        if more > 0:
+            shown.append(f"{more} more")
         return Attempt(
             action="get a token for",
-            subject=listed([f"{registry}/{printable(name)}" for name in names]) or registry,
+            subject=listed(shown) or registry,
             registry=registry,
             method=method,
             user=credential.user if credential else "an anonymous user",

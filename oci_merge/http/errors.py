@@ -45,7 +45,7 @@ def outage(
         is_first: whether nothing has come over TLS yet. A server that misses a client certificate
             says so only after the handshake, and the connection may break before that is read.
         role: what the server is, such as ``the token server``; empty for the registry.
-        is_plain: whether the request went over plain HTTP.
+        is_plain: whether the request went over plain HTTP because the user asks for that.
     """
     reason = printable(_root_cause(error)) or type(error).__name__
     server = f"{role} {host}" if role else host

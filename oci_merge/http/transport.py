@@ -64,7 +64,7 @@ class Transport:
         self.timings = timings = timings or Timings()
         self.rate_limiter = RateLimiter(options.rate)
         self._authority = registry_endpoint(registry)
-        self._insecure = options.insecure
+        self._insecure, self._plain_http = options.insecure, options.plain_http
         self._seconds = options.timeout
         self._connections = Connections(registry, options, timings)
         self._client = httpx.AsyncClient(
@@ -233,7 +233,7 @@ class Transport:
                 error,
                 is_first=is_first,
                 role=self._role(request, url),
-                is_plain=url.startswith("http:"),
+                is_plain=self._plain_http and url.startswith("http:"),
             ) from error
 
     def _role(self, request: Request, url: str) -> str:

@@ -124,10 +124,20 @@ def _check(url: str, registry: Origin, *, what: str, goods: str) -> str:
     if is_loopback(home.netloc) and is_loopback(parts.netloc):
         return resolved
     if parts.scheme == "http" and not registry.is_insecure:
-        raise TransportError(f"the {what} {shown} does not use https", hint=hint)
+        raise TransportError(
+            f"the {what} {shown} does not use https", hint=_behind_tls(home.netloc)
+        )
     if _is_private(parts.hostname or "") and not is_own:
         raise TransportError(f"the {what} {shown} is a private address", hint=hint)
     return resolved
+
+
+def _behind_tls(registry: str) -> str:
+    """Return what to do about a registry that says http, though it is asked over TLS."""
+    return (
+        f"{registry} does not know that it is behind TLS: let the proxy before it send "
+        "X-Forwarded-Proto, or set its external URL to https"
+    )
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

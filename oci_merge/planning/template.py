@@ -48,6 +48,9 @@ def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Ref
             behind, or the result is not a valid reference.
     """
     check_template(template)
+    _, scheme, rest = template.partition("://")
+    if scheme:
+        raise TemplateError(f"the template {template!r} has a scheme", hint=f"write {rest}")
     if hint := unfilled_hint(template):
         raise TemplateError(f"the template {template!r} gives no reference", hint=hint)
     registry, path = _split_registry(template)

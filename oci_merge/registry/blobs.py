@@ -10,6 +10,7 @@ from urllib.parse import quote
 from oci_merge.auth.challenge import pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
+from oci_merge.http.response_errors import reason_of
 from oci_merge.http.retry import is_busy
 from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import verify_digest
@@ -126,7 +127,8 @@ class BlobClient:
         except RegistryError as error:
             if is_busy(error.status):
                 raise
-            return RefusedMount(error.message, status=error.status, codes=error.codes)
+            reason = reason_of(error.details) or f"it answered {error.status}"
+            return RefusedMount(reason, status=error.status, codes=error.codes, user=error.user)
         if response.status == 201:
             return None
         return RefusedMount(

@@ -35,6 +35,9 @@ class RefusedMount:
         least_chunk: the fewest bytes of a chunk of that upload, or 0.
         status: the response's status.
         codes: the registry's error codes.
+        user: who was refused, where the registry denied it to a user.
+        may_not_push: whether that user may not push to the target's repository.
+        hint: what to do, where more is known of it than that the mount was refused.
     """
 
     reason: str
@@ -42,6 +45,9 @@ class RefusedMount:
     least_chunk: int = 0
     status: int = 202
     codes: tuple[str, ...] = ()
+    user: str = ""
+    may_not_push: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
