@@ -124,8 +124,10 @@ def _check(url: str, registry: Origin, *, what: str, goods: str) -> str:
     if is_loopback(home.netloc) and is_loopback(parts.netloc):
         return resolved
     if parts.scheme == "http" and not registry.is_insecure:
+        is_named_so = what == "token server" or parts.hostname == home.hostname
         raise TransportError(
-            f"the {what} {shown} does not use https", hint=_behind_tls(home.netloc)
+            f"the {what} {shown} does not use https",
+            hint=_behind_tls(home.netloc) if is_named_so else hint,
         )
     if _is_private(parts.hostname or "") and not is_own:
         raise TransportError(f"the {what} {shown} is a private address", hint=hint)

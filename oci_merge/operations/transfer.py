@@ -241,16 +241,19 @@ class TransferRunner:
             Refusal(self._registry.name, self._repository, first.status, first.codes, first.reason)
         )
         where = f"{self._registry.name}/{self._repository}"
+        blobs = f"{len(refused)} blob{'s' if len(refused) > 1 else ''} of {_named(sources)}"
+        mount = f"mount {blobs} into {self._repository}"
         if denied is not None:
-            sentence = f"{denied.user} may not push to {where}: {denied.reason}"
+            sentence = f"does not allow {denied.user} to push to {where}"
+        elif first.status in (401, 403):
+            sentence = f"does not allow {first.user} to {mount}"
         else:
-            blobs = f"{len(refused)} blob{'s' if len(refused) > 1 else ''}"
-            sentence = f"{self._registry.name} did not mount {blobs} of {_named(sources)} into "
-            sentence += f"{self._repository}: {first.reason}"
+            sentence = f"did not {mount}"
+        refusal = denied or first
         return MountRefusedError(
-            sentence,
+            f"{self._registry.name} {sentence}: {refusal.said or refusal.reason}",
             digests=[mount.digest for mount in refused],
-            hint=hint or _hint(denied or first, self._repository, _named(sources)),
+            hint=hint or _hint(refusal, self._repository, _named(sources)),
         )
 
 
@@ -260,11 +263,12 @@ def _not_copied_either(refusal: RefusedMount, error: OciMergeError) -> RefusedMo
     A user that may read the blob and may not upload it may not push at all.
     """
     if isinstance(error, AccessDeniedError | AuthenticationError) and error.method != "GET":
-        reason = reason_of(error.details) or f"it answered {error.status}"
-        return replace(refusal, reason=reason, user=error.user, may_not_push=True)
-    if isinstance(error, RegistryError) and reason_of(error.details) == refusal.reason:
+        said = reason_of(error.details) or f"it answered {error.status}"
+        return replace(refusal, said=said, user=error.user, may_not_push=True)
+    if isinstance(error, RegistryError) and reason_of(error.details) == refusal.said != "":
         return replace(refusal, hint=error.hint)
-    return replace(refusal, reason=f"{refusal.reason}; and it was not copied: {error.message}")
+    said = f"{refusal.said or refusal.reason}; it could not be copied either: {error.message}"
+    return replace(refusal, said=said)
 
 
 def _named(sources: list[str]) -> str:
@@ -282,4 +286,4 @@ def _hint(refusal: RefusedMount, repository: str, sources: str) -> str:
     copy = "copy the blobs with --copy-layers (copy_layers=True in Python)"
     if refusal.status in (401, 403):
         return f"use credentials that may push to {repository} and pull from {sources}, or {copy}"
-    return f"{copy}, or push the images into {repository}: many registries mount no blobs"
+    return f"{copy}, or push the images into the target's own repository"

@@ -225,8 +225,8 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
             raise UsageError(
                 f"{reference} is in the registry {reference.registry}, "
                 f"but the target {target} is in {target.registry}",
-                hint="copy the blobs with --copy-layers (copy_layers=True in Python), push the "
-                f"image there first, or name a target in {reference.registry}",
+                hint="blobs are mounted within one registry: copy them with --copy-layers "
+                f"(copy_layers=True in Python), or name a target in {reference.registry}",
             )
 
 

@@ -127,8 +127,13 @@ class BlobClient:
         except RegistryError as error:
             if is_busy(error.status):
                 raise
-            reason = reason_of(error.details) or f"it answered {error.status}"
-            return RefusedMount(reason, status=error.status, codes=error.codes, user=error.user)
+            return RefusedMount(
+                error.message,
+                status=error.status,
+                codes=error.codes,
+                said=reason_of(error.details),
+                user=error.user,
+            )
         if response.status == 201:
             return None
         return RefusedMount(

@@ -35,6 +35,7 @@ class RefusedMount:
         least_chunk: the fewest bytes of a chunk of that upload, or 0.
         status: the response's status.
         codes: the registry's error codes.
+        said: the same in the registry's own words, where it gave some.
         user: who was refused, where the registry denied it to a user.
         may_not_push: whether that user may not push to the target's repository.
         hint: what to do, where more is known of it than that the mount was refused.
@@ -45,6 +46,7 @@ class RefusedMount:
     least_chunk: int = 0
     status: int = 202
     codes: tuple[str, ...] = ()
+    said: str = ""
     user: str = ""
     may_not_push: bool = False
     hint: str = ""

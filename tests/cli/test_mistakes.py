@@ -161,8 +161,8 @@ USAGE = {
         ["--source", "reg.example/a:1", "--target", "other.example/app:1"],
         "reg.example/a:1 is in the registry reg.example, "
         "but the target other.example/app:1 is in other.example",
-        "copy the blobs with --copy-layers (copy_layers=True in Python), push the image there "
-        "first, or name a target in reg.example",
+        "blobs are mounted within one registry: copy them with --copy-layers "
+        "(copy_layers=True in Python), or name a target in reg.example",
     ),
 }
 
@@ -564,10 +564,11 @@ class TestAccess:
         check(
             program(*template(host)),
             1,
-            f"{self.USER} may not push to reg.example/team/img: {said}",
+            f"reg.example does not allow {self.USER} to push to reg.example/team/img: {said}",
             "use credentials that may push to team/img and pull from team/img-amd64 and "
             "team/img-arm64",
             host,
+            said,
         )
 
     def test_a_registry_that_mounts_nothing(
@@ -580,7 +581,7 @@ class TestAccess:
             "reg.example did not mount 3 blobs of team/img-amd64 and team/img-arm64 into "
             "team/img: it offered an upload instead",
             "copy the blobs with --copy-layers (copy_layers=True in Python), or push the images "
-            "into team/img: many registries mount no blobs",
+            "into the target's own repository",
             host,
         )
 
