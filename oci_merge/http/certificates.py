@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ import httpx
 
 from oci_merge._text import listed, printable
 from oci_merge.errors import TransportError
+from oci_merge.http.tls import missing_authorities
 
 #: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the module ssl does not name.
 _NO_CHECK_TIME = 0x200000
@@ -126,7 +126,7 @@ def _explained(
         shown = names[:_MOST_NAMES] + ([f"{more} more"] if more > 0 else [])
         reason = f"it is for {listed(shown)}" if names else "it is for another name"
         return reason, "use a name that it is for, or have one made for this name"
-    if missing := _missing_file():
+    if missing := missing_authorities():
         return missing, "name a PEM file that is there, or unset it for the system's authorities"
     reason = f"certificate verify failed: {refusal.verify_message}"
     if role:
@@ -135,21 +135,6 @@ def _explained(
         reason,
         "point --ca-file or SSL_CERT_FILE at the CA that signed it, or give --insecure",
     )
-
-
-def _missing_file() -> str:
-    """Say which variable names no authorities at all; OpenSSL ignores that silently."""
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if file and not os.path.isfile(file):
-        return f"SSL_CERT_FILE names no file: {printable(file)}"
-    if folder and not file and not os.path.isdir(folder):
-        return f"SSL_CERT_DIR names no folder: {printable(folder)}"
-    if file:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
-        except OSError:  # ssl.SSLError is one
-            return f"SSL_CERT_FILE holds no certificate: {printable(file)}"
-    return ""
 
 
 def _day(seconds: float) -> str:
