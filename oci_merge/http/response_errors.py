@@ -246,8 +246,8 @@ def _refusal(
 def _login_hint(attempt: Attempt) -> str:
     if attempt.user != ANONYMOUS:
         return (
-            "the password or token is wrong or has ended; "
-            f"oci-merge credentials {attempt.registry} shows where it was found"
+            "the password or token is wrong or has ended: log in with docker login "
+            f"{attempt.registry}; oci-merge credentials {attempt.registry} shows where it is from"
         )
     return (
         f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "

@@ -226,7 +226,7 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
                 f"{reference} is in the registry {reference.registry}, "
                 f"but the target {target} is in {target.registry}",
                 hint="blobs are mounted within one registry: copy them with --copy-layers "
-                f"(copy_layers=True in Python), or name a target in {reference.registry}",
+                "(copy_layers=True in Python), or push the image there first",
             )
 
 

@@ -162,7 +162,7 @@ USAGE = {
         "reg.example/a:1 is in the registry reg.example, "
         "but the target other.example/app:1 is in other.example",
         "blobs are mounted within one registry: copy them with --copy-layers "
-        "(copy_layers=True in Python), or name a target in reg.example",
+        "(copy_layers=True in Python), or push the image there first",
     ),
 }
 
