@@ -191,6 +191,7 @@ class RegistryError(OciMergeError):
         method: the request's method.
         url: the request's URL without its query and without credentials.
         details: the entries of the registry's error document, if it sent one.
+        user: the user that was refused, for example ``ci (from the docker config …)``.
 
     Attributes:
         is_about_login: whether the hint names the logins that there are, or that there is none.
@@ -206,9 +207,11 @@ class RegistryError(OciMergeError):
         method: str,
         url: str,
         details: Sequence[ErrorDetail] = (),
+        user: str = "",
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
+        self.user = user
         self.status = status
         self.method = method
         self.url = url

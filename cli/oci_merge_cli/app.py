@@ -78,7 +78,11 @@ Examples:
 {_PUSH_STATUS}"""
 _FROM_SPEC_EXAMPLES = f"""
 \b
-A spec:
+Example:
+  oci-merge push --type oci from-spec spec.yml
+
+\b
+A spec.yml:
   image: reg.example/app:1.0
   tags: [latest, "1"]
   annotations: {{key: value}}
@@ -88,7 +92,8 @@ A spec:
       platform: {{os: linux, architecture: arm, variant: v7}}
 
 \b
-Only image and manifests are required. A platform may also have osversion and osfeatures.
+Only image and manifests are required; annotations need --type oci. A platform may also have
+osversion and osfeatures.
 {_PUSH_STATUS}"""
 _CREDENTIALS_EXAMPLES = """
 \b

@@ -9,8 +9,9 @@ import typer
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.compat.argv import level_of, names_command, normalize
-from oci_merge_cli.output.stdout import stdout_error
+from oci_merge_cli.compat.argv import Level, command_of, level_of, normalize
+from oci_merge_cli.compat.slips import check_slips, repeated_error, repeated_options
+from oci_merge_cli.output.stdout import say, stdout_error
 from oci_merge_cli.runtime.failures import reported
 
 
@@ -28,12 +29,11 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     program = get_command(app)
     level = level_of(program)
     words = normalize(arguments, level, SHARED_OPTIONS)
-    is_command = names_command(words, level)
+    command = command_of(words, level)
     as_json = "--output=json" in words or ("--output", "json") in pairwise(words)
     try:
-        with reported(
-            usage_status=1 if is_command else 2, as_json=as_json, debug="--debug" in words
-        ):
+        with reported(usage_status=1 if command else 2, as_json=as_json, debug="--debug" in words):
+            _check(words, level, is_push=command == "push")
             try:
                 context = program.make_context(name, list(words))
                 with context:
@@ -44,3 +44,12 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     except typer.Exit as leaving:
         return leaving.exit_code
     return 0
+
+
+def _check(words: Sequence[str], level: Level, *, is_push: bool) -> None:
+    """Refuse slips on the command line, before the parser makes something else of them."""
+    check_slips(words, level)
+    for option in repeated_options(words, level):
+        if not is_push:
+            raise repeated_error(option)
+        say(f"warning: {option} is given several times; the last one counts, as in manifest-tool")

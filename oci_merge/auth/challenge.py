@@ -203,8 +203,12 @@ def unanswerable(challenges: Sequence[Challenge]) -> str:
     return listed([names.get(scheme, scheme.capitalize()) for scheme in schemes])
 
 
-def parse_token(content: bytes) -> Token:
+def parse_token(content: bytes, server: str = "the token server") -> Token:
     """Read a token server's answer; ``access_token`` is preferred to ``token``.
+
+    Args:
+        content: the answer.
+        server: what messages call the server.
 
     Raises:
         TransportError: there is no token in it.
@@ -216,7 +220,11 @@ def parse_token(content: bytes) -> Token:
     texts = (text for text in (response.access_token, response.token) if isinstance(text, str))
     value = next(filter(None, texts), "")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise TransportError("the token server's answer holds no token")
+        is_page = content[:64].lstrip().startswith(b"<")
+        raise TransportError(
+            f"the answer of {server} holds no token" + (": it is a web page" if is_page else ""),
+            hint="the registry names a wrong token server, or a proxy answered in its place",
+        )
     return Token(value, _life(response.expires_in))
 
 

@@ -19,6 +19,9 @@ from oci_merge.http.session import Session
 from oci_merge.http.url_policy import check_token_server
 
 _CLIENT_ID = "oci-merge"
+#: How many repositories a message names.
+_MOST_NAMES = 2
+_ROLE = "the token server"
 _MAX_TOKEN = 64 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 #: How servers answer a POST that know no refresh tokens, or not this one.
@@ -103,7 +106,7 @@ class TokenClient:
         try:
             method, response = await self._ask(realm, challenge, scopes, credential)
             if response.status == 200:
-                token = parse_token(response.content)
+                token = parse_token(response.content, f"{_ROLE} {shown_host(realm)}")
         except OciMergeError as error:
             self._outages[server] = error
             raise
@@ -145,7 +148,7 @@ class TokenClient:
             ("refresh_token", credential.identity_token),
         ]
         content = urlencode(form).encode()
-        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True)
+        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True, role=_ROLE)
         return await self._session.send(request)
 
     async def _get(
@@ -171,6 +174,7 @@ class TokenClient:
                 limit=_MAX_TOKEN,
                 authorization=login.basic() if login else None,
                 check_redirect=self._resolve,
+                role=_ROLE,
             )
         )
 
@@ -182,13 +186,17 @@ class TokenClient:
     ) -> Attempt:
         registry = self._session.registry
         names = [scope.resource.removeprefix("repository:") for scope in scopes]
+        more = len(names) - _MOST_NAMES
+        shown = [f"{registry}/{printable(name)}" for name in names[:_MOST_NAMES]]
+        if more > 0:
+            shown.append(f"{more} more")
         return Attempt(
             action="get a token for",
-            subject=listed([f"{registry}/{printable(name)}" for name in names]) or registry,
+            subject=listed(shown) or registry,
             registry=registry,
             method=method,
             user=credential.user if credential else "an anonymous user",
-            server=f"the token server {shown_host(realm)}",
+            server=f"{_ROLE} {shown_host(realm)}",
             secrets=credential.secrets if credential else (),
         )
 

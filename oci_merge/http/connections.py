@@ -6,11 +6,12 @@ httpx's own transport offers neither.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ import httpcore
 import httpx
 
 from oci_merge.errors import TransportError
+from oci_merge.http.certificates import CertificateRefused, read_certificate, refusal_of
 from oci_merge.http.dialer import Dialer, Stream
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
@@ -113,14 +115,37 @@ class Connections(httpx.AsyncBaseTransport):
         key = request.extensions[KIND], request.url.scheme, request.url.netloc
         if (pool := self._by_origin.get(key)) is None:
             pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
-        with _raised_as_httpx():
-            response = await pool.handle_async_request(_for_httpcore(request))
+        try:
+            with _raised_as_httpx():
+                response = await pool.handle_async_request(_for_httpcore(request))
+        except httpx.ConnectError as error:
+            await self._read_refused(error, request)
+            raise
         return _Response(
             response.status,
             headers=response.headers,
             stream=_Body(response),
             extensions=response.extensions,
         )
+
+    async def _read_refused(self, error: httpx.ConnectError, request: httpx.Request) -> None:
+        """Raise the refusal of the registry's certificate with what is in the certificate.
+
+        Other hosts are not asked again: a registry could point at any.
+        """
+        kind: Kind = request.extensions[KIND]
+        refusal = refusal_of(error)
+        if refusal is None or kind.startswith("foreign") or self._proxies.url_for(str(request.url)):
+            return
+        context = self._trust.context() if self._trust else public_context()
+        port = request.url.port or DEFAULT_PORTS["https"]
+        refused = CertificateRefused(str(error))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds or self._timings.brief):
+                refused.presented = await read_certificate(
+                    request.url.host, port, context, refusal=refusal
+                )
+        raise refused from error
 
     async def aclose(self) -> None:
         """Close every connection."""

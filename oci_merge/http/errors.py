@@ -13,6 +13,7 @@ import httpx
 
 from oci_merge._text import printable
 from oci_merge.errors import TransportError
+from oci_merge.http.certificates import certificate_error, refusal_of
 from oci_merge.http.masking import masked
 from oci_merge.http.retry import PASSING_STATUSES
 
@@ -20,11 +21,20 @@ from oci_merge.http.retry import PASSING_STATUSES
 LIBRARY_ERRORS = (httpx.TransportError, httpx.InvalidURL)
 #: TLS errors that say no more than that the connection broke.
 _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+#: What OpenSSL says of bytes that are no TLS record, in its versions 1.1 to 3.5.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
 _TRY_AGAIN = "try again; if it stays so, ask whether the registry or a proxy is down"
 
 
 def outage(
-    what: str, host: str, proxy: str, error: Exception, *, is_first: bool = False
+    what: str,
+    host: str,
+    proxy: str,
+    error: Exception,
+    *,
+    is_first: bool = False,
+    role: str = "",
+    is_plain: bool = False,
 ) -> TransportError:
     """Return the error for a response that did not come.
 
@@ -35,29 +45,30 @@ def outage(
         error: what the HTTP library raised.
         is_first: whether nothing has come over TLS yet. A server that misses a client certificate
             says so only after the handshake, and the connection may break before that is read.
+        role: what the server is, such as ``the token server``; empty for the registry.
+        is_plain: whether the request went over plain HTTP because the user asks for that.
     """
     reason = printable(_root_cause(error)) or type(error).__name__
+    server = f"{role} {host}" if role else host
     if isinstance(error, httpx.TimeoutException):
-        return TransportError(f"{host} did not answer {what} in time", hint=_TRY_AGAIN)
+        return TransportError(f"{server} did not answer {what} in time", hint=_TRY_AGAIN)
     if any(_wants_certificate(cause) for cause in _causes(error)):
         return TransportError(
-            f"{host} does not accept the client's certificate: {reason}",
+            f"{server} does not accept the client's certificate: {reason}",
             hint="give --client-cert and --client-key, or put NAME.cert and NAME.key "
             "into the registry's folder of certs.d",
         )
-    if isinstance(error, httpx.ConnectError) and "certificate" in reason.lower():
-        return TransportError(
-            f"the certificate of {host} is not trusted: {reason}",
-            hint="point --ca-file or SSL_CERT_FILE at the CA that signed it, or give --insecure",
-        )
+    if isinstance(error, httpx.ConnectError) and (refusal := refusal_of(error)):
+        return certificate_error(error, refusal, host, role=role)
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return _no_connection(host, proxy, reason)
-    return TransportError(
-        f"{host} broke off its answer to {what}: {reason}",
-        hint=f"{_TRY_AGAIN}, or wants a client certificate (--client-cert)"
-        if is_first
-        else _TRY_AGAIN,
-    )
+        return _no_connection(server, proxy, reason, error, is_registry=not role)
+    if is_plain and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        hint = f"{_TRY_AGAIN}; or it speaks TLS: then leave out --plain-http"
+    elif is_first:
+        hint = f"{_TRY_AGAIN}, or wants a client certificate (--client-cert)"
+    else:
+        hint = _TRY_AGAIN
+    return TransportError(f"{server} broke off its answer to {what}: {reason}", hint=hint)
 
 
 def mask_causes(error: BaseException, secrets: Iterable[str]) -> None:
@@ -123,17 +134,36 @@ def is_answered_early(error: BaseException) -> bool:
     return any(isinstance(each, h2.exceptions.StreamClosedError) for each in _causes(error))
 
 
-def _no_connection(host: str, proxy: str, reason: str) -> TransportError:
+def _no_connection(
+    server: str, proxy: str, reason: str, error: Exception, *, is_registry: bool
+) -> TransportError:
     if proxy:
         return TransportError(
-            f"could not connect to {host} through the proxy {proxy}: {reason}",
+            f"could not connect to {server} through the proxy {proxy}: {reason}",
             hint="check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, "
             "and name in NO_PROXY what needs no proxy",
         )
+    if any(_is_no_tls(cause) for cause in _causes(error)):
+        return TransportError(
+            f"could not connect to {server}: it does not speak TLS",
+            hint="check the port, or give --plain-http (--source-plain-http for a source)"
+            if is_registry
+            else "the registry names it with https: its settings are wrong, or a proxy's",
+        )
+    if not is_registry:
+        return TransportError(
+            f"could not connect to {server}: {reason}",
+            hint="the registry sends clients there: see whether it is up, and let through",
+        )
     return TransportError(
-        f"could not connect to {host}: {reason}",
+        f"could not connect to {server}: {reason}",
         hint="check the registry's name and port, and give --plain-http if it has no TLS",
     )
+
+
+def _is_no_tls(error: BaseException) -> bool:
+    """Say whether a handshake was answered with what is no TLS record."""
+    return isinstance(error, ssl.SSLError) and error.reason in _NO_TLS
 
 
 def _wants_certificate(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,8 @@ from oci_merge._text import printable
 
 #: The most bytes that are read of an error's body, and of any body unless a request says more.
 MAX_ERROR_BODY = 64 * 1024
+#: What TLS servers answer to a plain HTTP request: Go's, and nginx.
+_TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Those that ask for the same request again, its method and body included (RFC 9110, 15.4).
 _REPEATED = frozenset({307, 308})
@@ -38,6 +41,7 @@ class Request:
         patience: the most seconds to wait for a connection, and for the next byte of the response,
             where the transport would wait longer.
         avoids_http2: whether the request goes over HTTP/1.1 whatever the registry speaks.
+        role: what messages call a server that is not the registry; empty for its storage.
     """
 
     method: str
@@ -53,6 +57,7 @@ class Request:
     write_to: Callable[[AsyncIterator[bytes]], Awaitable[None]] | None = None
     patience: float | None = None
     avoids_http2: bool = False
+    role: str = ""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {_without_secrets(self.url)})"
@@ -95,6 +100,17 @@ class Response:
     url: str
     cross_origin: bool
     protocol: str
+
+    @property
+    def is_web_page(self) -> bool:
+        """Whether the body is a page, as of a login or a web site, and no JSON."""
+        return self.content[:64].lstrip().startswith(b"<")
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether a TLS server complains about plain HTTP; the complaint's body may be cut."""
+        hinted = any(hint in self.content for hint in _TLS_HINTS)
+        return self.status == HTTPStatus.BAD_REQUEST and (hinted or self.protocol == "HTTP/1.0")
 
     def __repr__(self) -> str:
         return f"Response({self.status} from {_without_secrets(self.url)})"

@@ -29,8 +29,6 @@ _logger = logging.getLogger(__name__)
 Protocol = Literal["plain", "h2", "http/1.1"]
 _Scheme = Literal["plain", "h2"]
 _Send = Callable[[Request, _Scheme], Awaitable[Response]]
-#: What TLS servers answer to a plain HTTP request.
-_TLS_HINTS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
 
 class Negotiation:
@@ -121,7 +119,7 @@ class Negotiation:
                     self._schemes = ("plain",)
                     left.extend(self._schemes if is_retry else ())
                 continue
-            if scheme == "h2" or not _is_tls_complaint(response):
+            if scheme == "h2" or not response.wants_tls:
                 self._settle("plain" if scheme == "plain" else _protocol(response))
                 return me, response
             self._schemes = ("h2",)
@@ -153,9 +151,3 @@ class Negotiation:
 def _protocol(response: Response) -> Protocol:
     _logger.debug("%s speaks %s", shown_host(response.url), response.protocol)
     return "h2" if response.protocol == "HTTP/2" else "http/1.1"
-
-
-def _is_tls_complaint(response: Response) -> bool:
-    """Say whether a TLS server complains about plain HTTP; the complaint's body may be cut."""
-    hinted = response.protocol == "HTTP/1.0" or any(hint in response.content for hint in _TLS_HINTS)
-    return response.status == 400 and hinted

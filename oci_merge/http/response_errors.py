@@ -22,9 +22,20 @@ from oci_merge.errors import (
 from oci_merge.http.masking import masked
 from oci_merge.http.message import Response
 from oci_merge.http.retry import is_pull_limit, pull_limit_window
+from oci_merge.model.host import ECR
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DETAILS = 20
+#: The user of a request without credentials.
+ANONYMOUS = "an anonymous user"
+_ENDED = re.compile(
+    r"(token|credentials?|password|login|session)\b.{0,20}\b(has |is |have )?expired"
+    r"|expired\b.{0,20}\b(token|credential|password|login|session)",
+    re.IGNORECASE,
+)
+_FULL = re.compile(
+    r"quota|exceed the configured upper limit|no space left|insufficient storage", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ def error_from(response: Response, attempt: Attempt, *, had_token: bool = False)
     """
     details = parse_details(response.content, attempt.secrets)
     kind, sentence, hint = _describe(response, attempt, details, had_token)
-    reason = "; ".join(_reason(detail) for detail in details[:3])
+    reason = reason_of(details)
     parts = urlsplit(response.url)
     return kind(
         f"{sentence}: {reason}" if reason else sentence,
@@ -68,6 +79,7 @@ def error_from(response: Response, attempt: Attempt, *, had_token: bool = False)
         method=attempt.method,
         url=printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"),
         details=details,
+        user=attempt.user,
         hint=hint,
     )
 
@@ -118,6 +130,11 @@ def _shown(text: Any, secrets: Sequence[str]) -> str:
     return printable(masked(text, secrets))
 
 
+def reason_of(details: Sequence[ErrorDetail]) -> str:
+    """Return what a registry said in its error document, or an empty string."""
+    return "; ".join(_reason(detail) for detail in details[:3])
+
+
 def _reason(detail: ErrorDetail) -> str:
     words = [detail.message, detail.digest if detail.digest not in detail.message else ""]
     text = " ".join(word for word in words if word)
@@ -145,13 +162,19 @@ def _describe(
             f"{server} redirected to {host} to {what}, which answered {status}",
             "the registry's storage refuses what the registry points at; try again",
         )
+    if response.url.startswith("http:") and response.wants_tls:
+        return (
+            RegistryError,
+            f"{server} wants TLS, and was asked to {what} over plain HTTP",
+            "leave out --plain-http, or --source-plain-http where it is a source's registry",
+        )
+    if special := _refusal(attempt, server, what, status, details):
+        return special
     if status == 401 and not had_token:
         return (
             AuthenticationError,
             f"{server} wants a login to {what} and refused {attempt.user}",
-            f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
-            "OCI_MERGE_PASSWORD; if that was done, the password or token is wrong or has ended; "
-            "oci-merge credentials IMAGE shows where they are looked for",
+            _login_hint(attempt),
         )
     if status in (401, 403):
         need = "pull" if attempt.action == "read" else "pull and push"
@@ -176,16 +199,62 @@ def _describe(
             "wait and run it again; a login has a higher limit than an anonymous run",
         )
     if status >= 500:
+        whose = "its" if attempt.server else "the registry's"
         return (
             ServerError,
             f"{server} failed to {what}, with status {status}",
-            "the fault is on the registry's side: run it again, a rerun goes on where this ended",
+            f"the fault is on {whose} side: run it again, a rerun goes on where this ended",
         )
     if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
         return (
             NotFoundError,
             f"{attempt.subject} was not found on {server}",
-            "check the name and the tag; "
+            "its answer is a web page: check the registry's name, and whether it is a registry"
+            if response.is_web_page
+            else "check the name and the tag; "
             "some registries say the same of what the credentials may not see",
         )
-    return RegistryError, f"{server} refused to {what}, with status {status}", ""
+    hint = "a proxy before it limits the size of requests" if status == 413 else ""
+    return RegistryError, f"{server} refused to {what}, with status {status}", hint
+
+
+def _refusal(
+    attempt: Attempt, server: str, what: str, status: int, details: Sequence[ErrorDetail]
+) -> tuple[type[RegistryError], str, str] | None:
+    """Say what a refusal is about where its words tell it and its status does not."""
+    said = " ".join(detail.message for detail in details)
+    if status in (400, 401, 403) and _ENDED.search(said):
+        return (
+            AuthenticationError,
+            f"the login of {attempt.user} at {server} has ended",
+            _new_login_hint(attempt.registry),
+        )
+    if 400 <= status < 500 and status != 429 and _FULL.search(said):
+        kind = AccessDeniedError if status in (401, 403) else RegistryError
+        return (
+            kind,
+            f"{server} has no room to {what}",
+            "delete what is no longer needed there, or have the quota raised",
+        )
+    return None
+
+
+def _login_hint(attempt: Attempt) -> str:
+    if attempt.user != ANONYMOUS:
+        return (
+            "the password or token is wrong or has ended: log in with docker login "
+            f"{attempt.registry}; oci-merge credentials {attempt.registry} shows where it is from"
+        )
+    return (
+        f"log in with docker login {attempt.registry}, or set OCI_MERGE_USERNAME and "
+        "OCI_MERGE_PASSWORD"
+    )
+
+
+def _new_login_hint(registry: str) -> str:
+    if match := ECR.fullmatch(registry):
+        return (
+            f"an ECR login lasts 12 hours: aws ecr get-login-password --region {match['region']} | "
+            f"docker login -u AWS --password-stdin {registry}"
+        )
+    return f"log in again with docker login {registry}, or set the new token"

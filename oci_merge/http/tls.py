@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from oci_merge._text import printable
 from oci_merge.errors import OciMergeError, TransportError, UsageError
 from oci_merge.options import RegistryOptions
 
@@ -145,6 +146,25 @@ def public_context() -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+def missing_authorities() -> str:
+    """Say which variable names no authorities at all, which OpenSSL ignores silently.
+
+    Returns:
+        A sentence, or an empty string.
+    """
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file:
+        is_there = not folder or Path(folder).is_dir()
+        return "" if is_there else f"SSL_CERT_DIR names no folder: {printable(str(folder))}"
+    if not Path(file).is_file():
+        return f"SSL_CERT_FILE names no file: {printable(file)}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError:  # ssl.SSLError is one
+        return f"SSL_CERT_FILE holds no certificate: {printable(file)}"
+    return ""
 
 
 def _folder(registry: str, environ: Mapping[str, str]) -> list[Path]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -67,7 +67,7 @@ class Transport:
         self.timings = timings = timings or Timings()
         self.rate_limiter = RateLimiter(options.rate)
         self._authority = registry_endpoint(registry)
-        self._insecure = options.insecure
+        self._insecure, self._plain_http = options.insecure, options.plain_http
         self._seconds = options.timeout
         self._connections = Connections(registry, options, timings)
         self._client = httpx.AsyncClient(
@@ -264,7 +264,20 @@ class Transport:
             proxy = self._connections.proxy_of(url)
             secrets = (*secrets_of(request), *self._connections.proxy_secrets(url))
             mask_causes(error, secrets)
-            raise outage(what, host, proxy, error, is_first=is_first) from error
+            raise outage(
+                what,
+                host,
+                proxy,
+                error,
+                is_first=is_first,
+                role=self._role(request, url),
+                is_plain=self._plain_http and url.startswith("http:"),
+            ) from error
+
+    def _role(self, request: Request, url: str) -> str:
+        """Say what the server of a URL is, where it is not the registry."""
+        is_registry = urlsplit(url).netloc == urlsplit(self.origin.url).netloc
+        return "" if is_registry else request.role or "the object store"
 
     async def _read(
         self, received: httpx.Response, request: Request, url: str, pace: Pace, *, is_own: bool

@@ -17,6 +17,7 @@ from oci_merge.errors import TransportError
 from oci_merge.http.reach import Reach, reach_of_host
 from oci_merge.model.host import DEFAULT_PORTS
 
+_IS_PLAIN = "does not use https"
 _IS_PRIVATE = "is a private address"
 #: A path that no parser takes for the name of a host.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -132,10 +133,22 @@ def _check(url: str, registry: Origin, *, what: str, goods: str) -> str:
             f"the {what} {printable(url)!r} is no http or https URL", hint=hint
         ) from None
     if reason := _refusal(parts, registry):
-        if reason == _IS_PRIVATE:
+        home = urlsplit(registry.url)
+        is_named_so = what == "token server" or parts.hostname == home.hostname
+        if reason == _IS_PLAIN and home.scheme == "https" and is_named_so:
+            hint = _behind_tls(home.netloc)
+        elif reason == _IS_PRIVATE:
             hint += "; if both are in a private network, give the registry by its address"
         raise TransportError(f"the {what} {_shown_origin(parts)} {reason}", hint=hint)
     return urldefrag(parts.geturl()).url
+
+
+def _behind_tls(registry: str) -> str:
+    """Return what to do about a registry that says http, though it is asked over TLS."""
+    return (
+        f"{registry} does not know that it is behind TLS: let the proxy before it send "
+        "X-Forwarded-Proto, or set its external URL to https"
+    )
 
 
 def _refusal(parts: SplitResult, registry: Origin) -> str:
@@ -146,7 +159,7 @@ def _refusal(parts: SplitResult, registry: Origin) -> str:
     # Nobody listens to what is said on this machine; to what leaves it, anybody may.
     is_heard = there is not Reach.MACHINE if home is Reach.MACHINE else not registry.is_insecure
     if parts.scheme == "http" and is_heard:
-        return "does not use https"
+        return _IS_PLAIN
     is_own = _authority(parts) == _authority(urlsplit(registry.url))
     return "" if is_own or _may_point_at(there, home) else _IS_PRIVATE
 

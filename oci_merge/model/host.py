@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 DOCKER_HUB = "docker.io"
 
@@ -13,6 +14,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: The names of Docker Hub. They are one registry with one set of credentials.
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+
+
+#: Registries of Amazon's ECR, by account and region.
+ECR = re.compile(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+")
 
 
 #: The host that serves Docker Hub's registry API; ``docker.io`` itself serves a web site.

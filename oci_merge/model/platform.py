@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from oci_merge._text import printable
 from oci_merge.errors import InvalidPlatformError
+from oci_merge.model.slips import platform_hint
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -87,8 +88,7 @@ def parse_platform(text: str) -> Platform:
     if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
         raise InvalidPlatformError(
             f"{printable(text)!r} is not a platform",
-            hint="a platform is os/architecture or os/architecture/variant, "
-            "for example linux/amd64 or linux/arm/v7",
+            hint=platform_hint(text),
         )
     return Platform(parts[0], parts[1], parts[2] if len(parts) == 3 else "")
 

@@ -15,6 +15,7 @@ from oci_merge._text import has_controls, printable
 from oci_merge.errors import InvalidReferenceError
 from oci_merge.model.digest import check_digest
 from oci_merge.model.host import _HUB_NAMES, DOCKER_HUB, is_registry
+from oci_merge.model.slips import unfilled_hint
 
 # OCI distribution spec, "Pulling manifests": the grammar of ``<name>`` and ``<reference>``.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -98,6 +99,11 @@ def parse_reference(text: str | Reference) -> Reference:
         repository = f"library/{repository}"
     _check_registry(text, registry)
     _check_repository(text, repository)
+    if tag == "":
+        raise InvalidReferenceError(
+            f"{printable(text)!r} ends in a colon, and no tag follows",
+            hint="write the tag; perhaps the variable for it is empty",
+        )
     if tag is not None:
         check_tag(tag)
     reference = Reference(registry, repository, tag, check_digest(digest) if at else None)
@@ -118,10 +124,16 @@ def check_tag(tag: str) -> str:
     Raises:
         InvalidReferenceError: it is not a valid tag.
     """
+    if not tag:
+        raise InvalidReferenceError(
+            "'' is not a tag",
+            hint="drop the comma too many, or set the variable for it; give bare tag names",
+        )
     if not _TAG.fullmatch(tag):
         raise InvalidReferenceError(
             f"{printable(tag)!r} is not a tag",
-            hint="a tag has up to 128 letters, digits, '_', '.' and '-', "
+            hint=unfilled_hint(tag)
+            or "a tag has up to 128 letters, digits, '_', '.' and '-', "
             "and starts with a letter, a digit or '_'; give bare tag names, not references",
         )
     return tag
@@ -161,7 +173,8 @@ def _check_registry(text: str, registry: str) -> None:
     if not _REGISTRY.fullmatch(registry) or not _is_authority(registry):
         raise InvalidReferenceError(
             f"{text!r}: {registry!r} is not a registry's host and port",
-            hint="a registry is host or host:port, for example reg.example:5000",
+            hint=unfilled_hint(registry)
+            or "a registry is host or host:port, for example reg.example:5000",
         )
 
 
@@ -179,10 +192,14 @@ def _is_authority(registry: str) -> bool:
 def _check_repository(text: str, repository: str) -> None:
     if _REPOSITORY.fullmatch(repository):
         return
-    if not repository:
+    if hint := unfilled_hint(repository):
+        pass
+    elif not repository:
         hint = "a repository name has to follow the registry"
     elif repository != repository.lower():
         hint = "a repository name is lower case; ARCH, OS and VARIANT are replaced in templates"
+    elif repository.endswith("/"):
+        hint = "leave out the slash at its end"
     elif repository.endswith(("-", "_", ".")) or "//" in repository:
         hint = "a separator needs a name on both of its sides"
     else:

@@ -21,6 +21,7 @@ from oci_merge.operations.target_state import TargetState, check_unreadable, rea
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
+from oci_merge.planning.request import moved_sources
 from oci_merge.planning.result import MergeResult, TagResult, platform_results
 from oci_merge.planning.transfers import Transfers, plan_transfers
 from oci_merge.registry.client import Registries
@@ -126,6 +127,8 @@ class Merge:
         if self._job.candidates:
             found = await probe(registries, self._job.candidates, self._emit)
             sources = tuple(Source(candidate.reference) for candidate in found)
+            for moved in moved_sources(self._job, [source.reference for source in sources]):
+                self.warn(moved)
         components = await fetch_components(
             registries, sources, self._emit, ignore_missing=self._job.ignore_missing
         )

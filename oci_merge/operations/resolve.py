@@ -24,7 +24,7 @@ from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.operations.platforms import read_config
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import Candidate, Source
+from oci_merge.planning.job import Candidate, Source, spelling_hint
 from oci_merge.planning.platform_selection import select
 from oci_merge.registry.client import Registries, RegistryClient
 from oci_merge.registry.manifests import ManifestClient
@@ -75,9 +75,10 @@ async def probe(
     if not found and denied:
         raise denied[0][1]
     if not found:
-        tried = [str(candidate.reference) for candidate in candidates]
+        first, *others = (str(candidate.reference) for candidate in candidates)
+        tried = listed([first, f"{len(others)} more"] if others else [first])
         raise MissingComponentError(
-            f"none of the images that the template names exists; tried {listed(tried)}",
+            f"none of the images that the template names exists; tried {tried}",
             hint="check the template, or name the platforms to join with --platforms",
         )
     for candidate, outcome in denied:
@@ -117,7 +118,7 @@ async def fetch_components(
     if ignore_missing:
         _leave_out_missing(fetched, emit)
     else:
-        _check_all_found(fetched)
+        _check_all_found(fetched, sources)
     flattened = await gather(
         _flatten(registries[source.reference.registry], source, manifest)
         for source in sources
@@ -132,7 +133,9 @@ async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) ->
     return manifest
 
 
-def _check_all_found(fetched: Mapping[Reference, Manifest | OciMergeError]) -> None:
+def _check_all_found(
+    fetched: Mapping[Reference, Manifest | OciMergeError], sources: Sequence[Source]
+) -> None:
     """Raise the error of a source that failed; missing sources are named all at once.
 
     Raises:
@@ -145,15 +148,18 @@ def _check_all_found(fetched: Mapping[Reference, Manifest | OciMergeError]) -> N
             missing.append((reference, outcome))
         elif isinstance(outcome, OciMergeError):
             raise outcome
+    if not missing:
+        return
+    references = [reference for reference, _ in missing]
+    _, first = missing[0]
+    hint = spelling_hint([each for each in sources if each.reference in references]) or first.hint
     if len(missing) == 1:
-        _, only = missing[0]
-        raise MissingComponentError(only.message, hint=only.hint) from only
-    if missing:
-        names = [str(reference) for reference, _ in missing]
-        raise MissingComponentError(
-            f"{listed(names)} were not found on {missing[0][0].registry}",
-            hint=missing[0][1].hint,
-        )
+        raise MissingComponentError(first.message, hint=hint) from first
+    raise MissingComponentError(
+        f"{listed([str(reference) for reference in references])} were not found "
+        f"on {references[0].registry}",
+        hint=hint,
+    )
 
 
 def _leave_out_missing(

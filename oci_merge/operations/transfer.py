@@ -13,8 +13,15 @@ from typing import Any
 
 from oci_merge._concurrency import gather
 from oci_merge._text import listed
-from oci_merge.errors import MountRefusedError, OciMergeError, RegistryError
+from oci_merge.errors import (
+    AccessDeniedError,
+    AuthenticationError,
+    MountRefusedError,
+    OciMergeError,
+    RegistryError,
+)
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted
+from oci_merge.http.response_errors import reason_of
 from oci_merge.model.reference import Reference
 from oci_merge.operations.copy_blob import Copier
 from oci_merge.planning.transfers import Child, Copy, Mount, Transfers
@@ -25,6 +32,8 @@ from oci_merge.registry.types import RefusedMount, Upload
 from oci_merge.registry.verified_put import add_hint, misses_content, put_manifest
 
 #: A future for each blob, by digest: None once the target's repository has it, else why not.
+#: How many repositories a message names.
+_MOST_NAMES = 3
 _Mounted = dict[str, asyncio.Future[RefusedMount | None]]
 
 
@@ -185,8 +194,7 @@ class TransferRunner:
             await self._copier.copy(mount.digest, mount.size, source, upload)
         except OciMergeError as error:
             if not self._copy_layers:
-                reason = f"{refusal.reason}; it could not be copied either: {error.message}"
-                return replace(refusal, reason=reason)
+                return _not_copied_either(refusal, error)
             if isinstance(error, RegistryError) and error.method != "GET":
                 add_hint(error, self._registry.name, self._repository)
             raise
@@ -226,32 +234,59 @@ class TransferRunner:
         await put_manifest(self._registry, at, manifest.media_type, manifest.content)
 
     def _refused(self, refused: dict[Mount, RefusedMount]) -> MountRefusedError:
-        sources = dict.fromkeys(mount.source for mount in refused)
-        blobs = [
-            f"{listed([mount.digest for mount in refused if mount.source == source])} from {source}"
-            for source in sources
-        ]
+        sources = list(dict.fromkeys(mount.source for mount in refused))
         first = next(iter(refused.values()))
+        denied = next((each for each in refused.values() if each.may_not_push), None)
         hint = registry_hint(
             Refusal(self._registry.name, self._repository, first.status, first.codes, first.reason)
         )
+        where = f"{self._registry.name}/{self._repository}"
+        blobs = f"{len(refused)} blob{'s' if len(refused) > 1 else ''} of {_named(sources)}"
+        mount = f"mount {blobs} into {self._repository}"
+        if denied is not None:
+            sentence = f"does not allow {denied.user} to push to {where}"
+        elif first.status in (401, 403):
+            sentence = f"does not allow {first.user} to {mount}"
+        else:
+            sentence = f"did not {mount}"
+        refusal = denied or first
         return MountRefusedError(
-            f"{self._registry.name} refused to mount {listed(blobs)} "
-            f"into {self._repository}: {first.reason}",
+            f"{self._registry.name} {sentence}: {refusal.said or refusal.reason}",
             digests=[mount.digest for mount in refused],
-            hint=first.login_hint or hint or self._hint(first, list(sources)),
+            hint=refusal.login_hint or hint or _hint(refusal, self._repository, _named(sources)),
         )
 
-    def _hint(self, refusal: RefusedMount, sources: list[str]) -> str:
-        """Return what to do about a refused mount, where no hint of its registry applies."""
-        copy = "copy the blobs with --copy-layers (copy_layers=True in Python)"
-        push = "push the images into the target's own repository"
-        if refusal.status in (401, 403):
-            return (
-                f"use credentials that may push to {self._repository} and pull from "
-                f"{listed(sources)}; if they may push, {copy}, or {push}"
-            )
-        return (
-            f"{copy}, {push}, or use credentials that may pull from {listed(sources)}; some "
-            "registries mount no blobs, or only if an administrator enables it"
+
+def _not_copied_either(refusal: RefusedMount, error: OciMergeError) -> RefusedMount:
+    """Return the refusal of a mount whose blob could not be copied either.
+
+    A user that may read the blob and may not upload it may not push at all.
+    """
+    if isinstance(error, AccessDeniedError | AuthenticationError) and error.method != "GET":
+        said = reason_of(error.details) or f"it answered {error.status}"
+        login_hint = error.hint if error.is_about_login else refusal.login_hint
+        return replace(
+            refusal, said=said, user=error.user, login_hint=login_hint, may_not_push=True
         )
+    if isinstance(error, RegistryError) and reason_of(error.details) == refusal.said != "":
+        return replace(refusal, hint=error.hint)
+    said = f"{refusal.said or refusal.reason}; it could not be copied either: {error.message}"
+    return replace(refusal, said=said)
+
+
+def _named(sources: list[str]) -> str:
+    """Return the names of repositories, or of the first and how many more."""
+    more = len(sources) - _MOST_NAMES
+    return listed(sources[:_MOST_NAMES] + ([f"{more} more"] if more > 0 else []))
+
+
+def _hint(refusal: RefusedMount, repository: str, sources: str) -> str:
+    """Return what to do about a refused mount, where no hint of its registry applies."""
+    if refusal.hint:
+        return refusal.hint
+    if refusal.may_not_push:
+        return f"use credentials that may push to {repository} and pull from {sources}"
+    copy = "copy the blobs with --copy-layers (copy_layers=True in Python)"
+    if refusal.status in (401, 403):
+        return f"use credentials that may push to {repository} and pull from {sources}, or {copy}"
+    return f"{copy}, or push the images into the target's own repository"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from oci_merge.model.platform import Platform
@@ -18,6 +18,15 @@ NO_ANNOTATIONS_HINT = (
 )
 
 
+#: What users write for an architecture, and what it is called in the names of most images.
+_USUAL_NAMES = {
+    **dict.fromkeys(("x86_64", "x86-64", "x64"), "amd64"),
+    "aarch64": "arm64",
+    "i386": "386",
+    **dict.fromkeys(("armhf", "armv7", "armv7l"), "arm/v7"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An image to join.
@@ -29,6 +38,23 @@ class Source:
 
     reference: Reference
     platform: Platform | None = None
+
+
+def spelling_hint(missing: Iterable[Source]) -> str:
+    """Return what to ask for where images are missing whose names have an unusual architecture.
+
+    Args:
+        missing: images that are not there.
+    """
+    for source in missing:
+        spelled = source.platform.architecture if source.platform else ""
+        usual = _USUAL_NAMES.get(spelled.lower())
+        if usual and source.platform and spelled in str(source.reference):
+            return (
+                f"ask for {source.platform.os}/{usual} where the names have {usual}; "
+                f"{spelled} goes into them as it is written (or see --arch-alias)"
+            )
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

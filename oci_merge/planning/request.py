@@ -133,7 +133,27 @@ def _checked(job: Job) -> Job:
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
-    return replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
+    job = replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
+    moved = moved_sources(job, [source.reference for source in job.sources])
+    return replace(job, warnings=(*job.warnings, *moved))
+
+
+def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
+    """Return a warning for each of the images to join whose own tag the merge moves.
+
+    Args:
+        job: the merge, with all of its tags.
+        references: where the images are.
+    """
+    moved = [
+        str(reference)
+        for reference in references
+        if reference.name == job.target.name and not reference.digest and reference.tag in job.tags
+    ]
+    return tuple(
+        f"{reference} is one of the images to join, and its tag moves to the index"
+        for reference in dict.fromkeys(moved)
+    )
 
 
 def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
@@ -206,8 +226,7 @@ def _check_one_registry(target: Reference, references: Sequence[Reference]) -> N
                 f"{reference} is in the registry {reference.registry}, "
                 f"but the target {target} is in {target.registry}",
                 hint="blobs are mounted within one registry: copy them with --copy-layers "
-                "(copy_layers=True in Python), push the image there first, or name a target in "
-                "the images' own registry",
+                "(copy_layers=True in Python), or push the image there first",
             )
 
 

@@ -89,8 +89,8 @@ class MergeResult:
         return f"MergeResult({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        return {
+        """Return the result as JSON values; in a dry run, ``plan`` has the plan besides."""
+        document = {
             "target": self.target,
             "digest": self.digest,
             "size": self.size,
@@ -108,7 +108,9 @@ class MergeResult:
             ],
             "tags": [{"name": tag.name, "changed": tag.changed} for tag in self.tags],
             "warnings": list(self.warnings),
+            "dryRun": self.dry_run,
         }
+        return document | {"plan": self.plan.to_dict()} if self.dry_run else document
 
 
 def _shortened(words: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from oci_merge.errors import InvalidReferenceError, TemplateError
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.model.slips import template_hint, unfilled_hint
 from oci_merge.planning.job import Candidate
 
 _PLACEHOLDER = re.compile("ARCH|OS|VARIANT")
@@ -47,6 +48,11 @@ def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Ref
             behind, or the result is not a valid reference.
     """
     check_template(template)
+    _, scheme, rest = template.partition("://")
+    if scheme:
+        raise TemplateError(f"the template {template!r} has a scheme", hint=f"write {rest}")
+    if hint := unfilled_hint(template):
+        raise TemplateError(f"the template {template!r} gives no reference", hint=hint)
     registry, path = _split_registry(template)
     values = {
         "ARCH": aliases.get(platform.architecture, platform.architecture),
@@ -60,9 +66,10 @@ def expand(template: str, platform: Platform, aliases: Mapping[str, str]) -> Ref
     try:
         return parse_reference(text)
     except InvalidReferenceError as error:
+        # The error names the result, too, and once is enough.
+        said = error.message.replace(f"{text!r}", "which").replace("which: ", "where ")
         raise TemplateError(
-            f"the template {template!r} gives {text!r} for {platform}: {error.message}",
-            hint=error.hint,
+            f"the template {template!r} gives {text!r} for {platform}, {said}", hint=error.hint
         ) from error
 
 
@@ -99,7 +106,7 @@ def check_template(template: str) -> None:
     if not _PLACEHOLDER.search(_split_registry(template)[1]):
         raise TemplateError(
             f"the template {template!r} has none of the placeholders ARCH, OS and VARIANT",
-            hint="write it like reg.example/app-ARCH:1.0, or name the images with --source",
+            hint=template_hint(template),
         )
 
 

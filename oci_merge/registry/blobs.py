@@ -10,6 +10,7 @@ from urllib.parse import quote
 from oci_merge.auth.challenge import cancel_upload, pull, pull_push
 from oci_merge.errors import ManifestError, RegistryError, TransportError
 from oci_merge.http.message import Request, Response
+from oci_merge.http.response_errors import reason_of
 from oci_merge.http.retry import is_busy
 from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import verify_digest
@@ -131,9 +132,13 @@ class BlobClient:
         except RegistryError as error:
             if is_busy(error.status):
                 raise
-            login_hint = error.hint if error.is_about_login else ""
             return RefusedMount(
-                error.message, status=error.status, codes=error.codes, login_hint=login_hint
+                error.message,
+                status=error.status,
+                codes=error.codes,
+                said=reason_of(error.details),
+                user=error.user,
+                login_hint=error.hint if error.is_about_login else "",
             )
         if response.cross_origin:  # only the registry knows what it has mounted
             if response.status == 201 and await self.exists(digest, no_redirect=True):

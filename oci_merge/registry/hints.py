@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oci_merge.errors import RegistryError
-from oci_merge.model.host import DOCKER_HUB
+from oci_merge.model.host import DOCKER_HUB, ECR
 
 _MISSING_CODES = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "NOT_FOUND", "PROJECT_NOT_FOUND"})
+_UNSUPPORTED_CODES = frozenset({"MANIFEST_INVALID", "UNSUPPORTED", "UNSUPPORTED_MEDIA_TYPE"})
 _IMMUTABLE = re.compile(
     r"immutab|cannot be overwritten|does not allow updating|not allow.{0,20}redeploy"
     r"|tag.{0,40}already exists",
     re.IGNORECASE,
 )
-_ECR = re.compile(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,29 @@ def is_immutable(error: RegistryError) -> bool:
     return error.status < 500 and any(_IMMUTABLE.search(text) for text in said)
 
 
+def docker_hint(error: RegistryError, media_type: str) -> str:
+    """Return what to do where a registry may have refused a manifest for being Docker's.
+
+    Args:
+        error: the registry's refusal.
+        media_type: the manifest's media type.
+    """
+    is_refused = error.status == 415 or not _UNSUPPORTED_CODES.isdisjoint(error.codes)
+    if not is_refused or "docker" not in media_type:
+        return ""
+    if "list" in media_type:
+        return (
+            "registries such as zot take OCI alone: make an OCI index with --format oci "
+            "(push --type oci)"
+        )
+    return (
+        "registries such as zot take OCI alone: build the image with oci-mediatypes=true, or have "
+        "Docker's types enabled there"
+    )
+
+
 def _ecr(refusal: Refusal) -> str:
-    match = _ECR.fullmatch(refusal.registry)
+    match = ECR.fullmatch(refusal.registry)
     if not match or not refusal.is_missing:
         return ""
     return (

@@ -10,6 +10,7 @@ from oci_merge.auth.challenge import pull, pull_push
 from oci_merge.errors import (
     DigestMismatchError,
     InvalidReferenceError,
+    ManifestError,
     RegistryError,
     TransportError,
 )
@@ -197,6 +198,11 @@ def _read(reference: Reference, *, may_be_missing: bool = False) -> Purpose:
 
 def _raw(reference: Reference, response: Response) -> RawManifest:
     """Check a manifest's bytes against the digest that was asked for, or that the registry says."""
+    if response.is_web_page:
+        raise ManifestError(
+            f"{reference.registry} answered with a web page for {reference}",
+            hint="it is a web site, or wants a login on a page: check the registry's name",
+        )
     digest = reference.digest or response.headers.get("docker-content-digest", "")
     if _can_verify(digest):
         verify_digest(response.content, digest, what=f"the manifest of {reference}")

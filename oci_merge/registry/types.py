@@ -36,6 +36,10 @@ class RefusedMount:
         status: the response's status.
         codes: the registry's error codes.
         login_hint: what to do about the login, if that is known; else empty.
+        said: the same in the registry's own words, where it gave some.
+        user: who was refused, where the registry denied it to a user.
+        may_not_push: whether that user may not push to the target's repository.
+        hint: what to do, where more is known of it than that the mount was refused.
     """
 
     reason: str
@@ -44,6 +48,10 @@ class RefusedMount:
     status: int = 202
     codes: tuple[str, ...] = ()
     login_hint: str = ""
+    said: str = ""
+    user: str = ""
+    may_not_push: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from oci_merge.errors import (
 from oci_merge.model.digest import sha256_digest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
-from oci_merge.registry.hints import Refusal, is_immutable, registry_hint
+from oci_merge.registry.hints import Refusal, docker_hint, is_immutable, registry_hint
 from oci_merge.registry.manifests import ManifestClient
 
 #: Error codes for an index whose children are missing, or a child whose blobs are.
@@ -54,6 +54,7 @@ async def put_manifest(
         if at.tag and is_immutable(error):
             raise _immutable(error, at, stored) from error
         add_hint(error, at.registry, at.repository)
+        error.hint = error.hint or docker_hint(error, media_type)
         raise
     return True
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
-from oci_merge_cli.compat.argv import Level, level_of, names_command, normalize
+from oci_merge_cli.compat.argv import Level, command_of, level_of, normalize
 
 PROGRAM: Any = get_command(app)
 LEVEL = level_of(PROGRAM)
@@ -112,7 +112,7 @@ def test_all_else_is_left_alone(line: str) -> None:
 )
 def test_a_command_is_named_by_a_word_that_is_no_value(words: list[str], is_named: bool) -> None:
     level = Level({"--username": True, "--debug": False}, {"inspect": Level({}), "push": Level({})})
-    assert names_command(words, level) is is_named
+    assert bool(command_of(words, level)) is is_named
 
 
 LOOKS_LIKE_A_FLAG = st.sampled_from(

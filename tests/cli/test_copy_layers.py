@@ -74,7 +74,8 @@ def test_a_dry_run_lists_the_blobs_to_copy_with_their_registry(
     place = text.index("Blobs to copy")
     assert text[place + 1].endswith(f"from {other_host}/team/one")
     assert text[text.index("Blobs to mount") + 1] == "  none"
-    plan = json.loads(program(*arguments, "--copy-layers", "--dry-run", "--output", "json").stdout)
+    words = (*arguments, "--copy-layers", "--dry-run", "--output", "json")
+    plan = json.loads(program(*words).stdout)["plan"]
     assert {copy["digest"] for copy in plan["copies"]} == {
         blob.digest for blob in build_image("linux", "amd64").blobs
     }

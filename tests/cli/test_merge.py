@@ -297,9 +297,16 @@ def test_a_dry_run_of_what_is_done_says_that_there_is_nothing_to_do(
     assert "  1.0  unchanged" in planned
 
 
-def test_a_dry_run_as_json_is_the_plan(program: Program, merge_arguments: list[str]) -> None:
-    plan = json.loads(program(*merge_arguments, "--dry-run", "--output", "json").stdout)
-    done = json.loads(program(*merge_arguments, "--output", "json").stdout)
+def test_a_dry_run_as_json_is_the_result_with_the_plan_beside_it(
+    program: Program, merge_arguments: list[str]
+) -> None:
+    words = [*merge_arguments, "--output", "json", "--annotation", "key=value"]
+    planned = json.loads(program(*words, "--dry-run").stdout)
+    done = json.loads(program(*words).stdout)
+    plan = planned.pop("plan")
+    assert (planned.pop("dryRun"), done.pop("dryRun")) == (True, False)
+    assert planned == done
+    assert {"target", "digest", "size", "mediaType", "platforms", "tags", "warnings"} == set(done)
     assert set(plan) == {"target", "index", "mounts", "copies", "children", "tags"}
     assert plan["index"]["digest"] == done["digest"]
     assert len(plan["children"]) == 3

@@ -91,13 +91,40 @@ def test_an_unknown_word_is_no_help_topic(program: Program, arguments: list[str]
 
 
 def test_an_unknown_word_after_options_is_perhaps_a_value_gone_astray(program: Program) -> None:
-    outcome = program("--platforms", "linux/amd64,", "linux/arm64", "--target", "a:1")
+    outcome = program("--platforms", "linux/amd64", "linux/arm64", "--target", "a:1")
     assert outcome.status == 3
     assert outcome.errors == [
         "No help topic for 'linux/arm64'",
         "hint: linux/arm64 is not a command: "
         "give every option its value, and quote a list with spaces",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["inspct", "a:1"], "did you mean inspect?"),
+        (["Inspect", "a:1"], "did you mean inspect?"),
+        (["credential", "a:1"], "did you mean credentials?"),
+        (["pusch"], "did you mean push?"),
+        (["push", "from-arg"], "did you mean from-args?"),
+        (["push", "from_spec", "x"], "did you mean from-spec?"),
+        (
+            ["create", "a:1"],
+            "joining images has no command: give --template or --source, and --target",
+        ),
+        (
+            ["login", "a:1"],
+            "log in with docker login; oci-merge credentials IMAGE shows what is found",
+        ),
+    ],
+)
+def test_a_word_that_is_almost_a_command_is_answered_with_that_command(
+    program: Program, arguments: list[str], hint: str
+) -> None:
+    outcome = program(*arguments)
+    assert outcome.status == 3
+    assert outcome.errors[1:] == [f"hint: {hint}"]
 
 
 def test_a_bare_call_and_every_spelling_of_help_print_the_same(program: Program) -> None:

@@ -74,6 +74,20 @@ FLAGS = [
         argv="push --type docker --type oci from-args -platforms linux/amd64 --type docker "
         "-template $REG/team/app-ARCH:1.0 -target $REG/team/out:1.0",
         index=Index([AMD64]),
+        says=("warning: --type is given several times; the last one counts, as in manifest-tool",),
+    ),
+    Case(
+        name="the last of several targets and templates wins",
+        source="code",
+        there="the last of several values wins",
+        argv="push from-args -platforms linux/amd64 -template $REG/team/none-ARCH:1.0 "
+        "--template=$REG/team/app-ARCH:1.0 -target $REG/team/none:1.0 "
+        "--target $REG/team/out:1.0",
+        index=Index([AMD64]),
+        says=(
+            "warning: --template is given several times; the last one counts, as in manifest-tool",
+            "warning: --target is given several times; the last one counts, as in manifest-tool",
+        ),
     ),
     Case(
         name="options of the registry behind push and behind from-args",

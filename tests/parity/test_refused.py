@@ -76,6 +76,24 @@ BEFORE_ANY_REQUEST = [
         )
     ),
     Case(
+        name="an option that took the next one for its value",
+        source="code",
+        there="the flag is the value, and the next word ends the flags",
+        relation="better",
+        argv="push from-args --platforms linux/amd64 --template $REG/team/app-ARCH:1.0 "
+        "--tags --target $REG/team/out:1.0",
+        says=("--tags has no value: --target follows it",),
+    ),
+    Case(
+        name="a list with a space",
+        source="code",
+        there="the rest of the list ends the flags",
+        relation="better",
+        argv="push from-args --template $REG/team/app-ARCH:1.0 --target $REG/team/out:1.0 "
+        "--platforms linux/amd64, linux/arm64",
+        says=("the list of --platforms has a space in it", "linux/amd64,linux/arm64"),
+    ),
+    Case(
         name="a component of another registry",
         source="observed",
         there="it says that the registries do not match",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import pytest
 import trustme
@@ -17,6 +19,7 @@ from fixtures.openssl import ROOT, OpensslMaker
 from fixtures.seed import Seeder
 from fixtures.server import ServerTLS
 from oci_merge import ClientKeywords
+from tests.installed import installed
 from tests.registry.team import THREE, THREE_PLATFORMS, push_team
 
 PASSWORD = "pr0xy-password"
@@ -221,3 +224,57 @@ def test_a_registry_in_a_network_of_no_proxy_is_reached_directly(
         monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,0.0.0.0/8")
         assert merge_team(f"{host}/{name}", plain_http=True).tags[0].changed
     assert proxy.asked == []
+
+
+def lead_here(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let a name lead to this machine."""
+    look_up = asyncio.BaseEventLoop.getaddrinfo
+
+    async def resolve(
+        loop: asyncio.BaseEventLoop, host: str | None, *rest: Any, **more: Any
+    ) -> Any:
+        return await look_up(loop, "127.0.0.1" if host == name else host, *rest, **more)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+
+
+def test_plain_http_to_a_tls_registry_is_called_that(tls_registry: Distribution) -> None:
+    with pytest.raises(oci_merge.RegistryError, match="wants TLS, and was asked to") as caught:
+        merge_team(f"{tls_registry.host}/team", plain_http=True)
+    assert caught.value.hint.startswith("leave out --plain-http")
+
+
+def test_tls_to_a_plain_registry_is_called_that(
+    distant_plain: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By another name than a loopback's, which would be tried over plain HTTP first.
+    lead_here(monkeypatch, "reg.test")
+    with pytest.raises(oci_merge.TransportError) as caught:
+        merge_team(f"{distant_plain.host}/team", retries=0)
+    assert (
+        caught.value.message == f"could not connect to {distant_plain.host}: it does not speak TLS"
+    )
+    assert "--plain-http" in caught.value.hint
+
+
+def test_a_certificate_of_another_name_is_told_as_openssl_reads_it(
+    tls_registry: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openssl = installed("openssl")
+    shown = subprocess.run(
+        [openssl, "s_client", "-connect", f"127.0.0.1:{tls_registry.port}", "-servername", "x"],
+        input=b"",
+        capture_output=True,
+    ).stdout
+    names = subprocess.run(
+        [openssl, "x509", "-noout", "-ext", "subjectAltName"], input=shown, capture_output=True
+    ).stdout.decode()
+    lead_here(monkeypatch, "other.test")
+    host = f"other.test:{tls_registry.port}"
+    with pytest.raises(oci_merge.TransportError) as caught:
+        merge_team(f"{host}/team", ca_file=tls_registry.ca_pem, retries=0)
+    told = caught.value.message.removeprefix(
+        f"the certificate of {host} is not trusted: it is for "
+    )
+    for name in re.split(", | and ", told):
+        assert f"DNS:{name}" in names or f"IP Address:{name}" in names

@@ -78,6 +78,7 @@ _FIELDS: dict[str, Any] = {
     "status": 418,
     "method": "PUT",
     "url": "https://reg.test/v2/",
+    "user": "ci (from the caller)",
     "details": (ErrorDetail("DENIED", "no", "sha256:a"),),
 }
 

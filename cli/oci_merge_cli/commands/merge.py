@@ -84,6 +84,6 @@ def _merge(
 
 def _write(result: MergeResult, options: MergeOptions) -> None:
     if options.output == "json":
-        write_json(result.plan.to_dict() if result.dry_run else result.to_dict())
+        write_json(result.to_dict())
     else:
         write(plan_text(result) if result.dry_run else digest_line(result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 #: The values that a boolean flag has in Go.
@@ -21,10 +21,12 @@ class Level:
     Attributes:
         options: whether each option takes a value, by the option as it is written.
         commands: the commands that may follow, by their names.
+        repeatable: the options whose values add up, if they are given several times.
     """
 
     options: Mapping[str, bool]
     commands: Mapping[str, Level] = field(default_factory=dict)
+    repeatable: frozenset[str] = frozenset()
 
     @property
     def valued(self) -> frozenset[str]:
@@ -39,7 +41,12 @@ def level_of(command: Any) -> Level:
         if parameter.param_type_name == "option":
             options |= dict.fromkeys(parameter.opts, not parameter.is_flag)
     commands: Mapping[str, Any] = getattr(command, "commands", {})
-    return Level(options, {name: level_of(inner) for name, inner in commands.items()})
+    repeatable = (parameter.opts for parameter in command.params if parameter.multiple)
+    return Level(
+        options,
+        {name: level_of(inner) for name, inner in commands.items()},
+        frozenset(chain.from_iterable(repeatable)),
+    )
 
 
 def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
@@ -71,8 +78,8 @@ def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) 
     return line.words()
 
 
-def names_command(words: Sequence[str], program: Level) -> bool:
-    """Tell whether a word names a command and is not the value of an option.
+def command_of(words: Sequence[str], program: Level) -> str:
+    """Return the word that names a command and is not the value of an option, or an empty string.
 
     Args:
         words: the arguments of the program, normalized.
@@ -81,10 +88,10 @@ def names_command(words: Sequence[str], program: Level) -> bool:
     rest = iter(words)
     for word in rest:
         if word in program.commands:
-            return True
+            return word
         if word in program.valued:
             next(rest, None)
-    return False
+    return ""
 
 
 class _Line:

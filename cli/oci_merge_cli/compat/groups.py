@@ -12,6 +12,12 @@ from oci_merge_cli.output.stdout import write
 
 _HELP_WORDS = ("help", "h")
 _HELP_OPTION = "--help"
+#: Words of other tools, and what to do here.
+_OTHER_WORDS = {
+    "merge": "joining images has no command: give --template or --source, and --target",
+    "create": "joining images has no command: give --template or --source, and --target",
+    "login": "log in with docker login; oci-merge credentials IMAGE shows what is found",
+}
 #: The name of the program in examples.
 _PROGRAM = "oci-merge "
 
@@ -70,7 +76,7 @@ class Group(TyperGroup):
         if self.get_command(ctx, word) is not None:
             return super().resolve_command(ctx, args)
         if word not in _HELP_WORDS:
-            raise UnknownWordError(word, _missing_value_hint(word, ctx))
+            raise UnknownWordError(word, _unknown_word_hint(word, ctx))
         if not rest:
             write(f"{ctx.get_help()}\n")
             raise typer.Exit(0)
@@ -97,10 +103,17 @@ def _write_examples(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any
             formatter.write_text(cleandoc(command.epilog).replace(_PROGRAM, f"{name} "))
 
 
-def _missing_value_hint(word: str, ctx: Any) -> str:
-    """Return a hint if options precede the word, because it is then likely a stray value."""
+def _unknown_word_hint(word: str, ctx: Any) -> str:
+    """Return what the user may have meant by a word that is no command, or an empty string."""
+    from difflib import get_close_matches  # not needed where every word is known
+
+    if close := get_close_matches(word.lower(), ctx.command.commands, n=1):
+        return f"did you mean {close[0]}?"
+    if word in _OTHER_WORDS:
+        return _OTHER_WORDS[word]
     if not any(is_given(ctx, name) for name in ctx.params):
         return ""
+    # Options precede the word, so it is likely a stray value.
     return f"{word} is not a command: give every option its value, and quote a list with spaces"
 
 

@@ -161,6 +161,6 @@ async def test_insecure_is_about_the_registry_and_no_other_host(
     with serve(registry.app, tls=tls) as server, serve(registry.app, tls=strange) as other:
         transport = session(server.host, insecure=True)
         assert (await transport.send(_PING)).status == 200
-        with pytest.raises(TransportError, match=f"certificate of {other.host} is not trusted"):
+        with pytest.raises(TransportError, match=f"certificate of .* {other.host} is not trusted"):
             await transport.send(Request("GET", f"{other.url}/v2/"))
         await transport.transport.aclose()

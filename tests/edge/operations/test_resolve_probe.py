@@ -155,12 +155,11 @@ def test_a_broken_answer_does_not_mean_that_an_image_is_missing(
     assert tags(registry) == {}
 
 
-def test_where_nothing_is_found_the_error_lists_what_was_tried(server: RunningServer) -> None:
+def test_where_nothing_is_found_the_error_says_what_was_tried(server: RunningServer) -> None:
     template = f"{server.host}/team/none-ARCHVARIANT:1.0"
     with pytest.raises(MissingComponentError, match="none of the images") as caught:
         merge(server.host, template=template)
-    for name in ("amd64", "arm64", "armv7", "armv6", "s390x", "riscv64"):
-        assert f"{server.host}/team/none-{name}:1.0" in str(caught.value)
+    assert caught.value.message.endswith(f"; tried {server.host}/team/none-amd64:1.0 and 10 more")
     assert "--platforms" in caught.value.hint
 
 

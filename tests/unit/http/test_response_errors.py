@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oci_merge._text import printable
-from oci_merge.errors import ErrorDetail
-from oci_merge.http.response_errors import parse_details
+from oci_merge.errors import AuthenticationError, ErrorDetail, RateLimitedError, RegistryError
+from oci_merge.http.message import Response
+from oci_merge.http.response_errors import Attempt, error_from, parse_details
 
 _DIGEST = "sha256:" + "ab" * 32
 
@@ -129,3 +131,73 @@ def test_arbitrary_bytes_are_read_without_an_error(content: bytes) -> None:
         assert detail.code or detail.message
         for text in (detail.code, detail.message):
             assert printable(text, limit=len(text)) == text
+
+
+def _error(status: int, message: str, **changes: Any) -> RegistryError:
+    """Return the error for an answer to a pull from ECR."""
+    content = json.dumps({"errors": [{"code": "DENIED", "message": message}]}).encode()
+    response = Response(status, httpx.Headers(), content, f"https://{_ECR}/v2/", False, "HTTP/1.1")
+    asked = {"action": "read", "subject": "app:1", "registry": _ECR, "method": "GET", "user": "AWS"}
+    return error_from(response, Attempt(**(asked | changes)))
+
+
+_ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # Amazon's, new and old; the others are of Azure, GitLab, Artifactory and Quay.
+        "Your authorization token has expired. Reauthenticate and try again.",
+        "Your Authorization Token has expired. Please run 'aws ecr get-login' to fetch a new one.",
+        "authentication required, the token is expired",
+        "Token is expired. You can either do re-authorization or token refresh.",
+        "Token failed verification: expired token",
+        "Expired access token",
+        "The password has expired",
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_login_that_has_ended_is_called_that(status: int, message: str) -> None:
+    error = _error(status, message)
+    assert isinstance(error, AuthenticationError)
+    assert error.message == f"the login of AWS at {_ECR} has ended: {message} (DENIED)"
+    assert error.hint == (
+        "an ECR login lasts 12 hours: aws ecr get-login-password --region eu-central-1 | "
+        f"docker login -u AWS --password-stdin {_ECR}"
+    )
+    other = _error(status, message, registry="reg.example")
+    assert other.hint == "log in again with docker login reg.example, or set the new token"
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["authentication required", "the tag expired", "requested access to the resource is denied"],
+)
+def test_another_refusal_is_not_taken_for_a_login_that_has_ended(message: str) -> None:
+    assert "has ended:" not in _error(403, message).message
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        # Harbor's, GitLab's, Quay's and those of file systems
+        (
+            412,
+            "adding 3.1 MiB of storage resource, which when updated to current usage of 9.9 GiB "
+            "will exceed the configured upper limit of 10.0 GiB.",
+        ),
+        (403, "Namespace storage quota exceeded"),
+        (400, "Quota has been exceeded on namespace"),
+        (413, "write /data: no space left on device"),
+    ],
+)
+def test_a_registry_without_room_is_called_that(status: int, message: str) -> None:
+    error = _error(status, message, action="push")
+    assert error.message == f"{_ECR} has no room to push app:1: {message} (DENIED)"
+    assert error.hint == "delete what is no longer needed there, or have the quota raised"
+
+
+def test_a_pull_limit_is_not_a_full_registry() -> None:
+    error = _error(429, "pull quota exceeded")
+    assert isinstance(error, RateLimitedError)

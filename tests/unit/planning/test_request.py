@@ -294,6 +294,50 @@ def test_a_platform_with_an_unknown_name_is_warned_of_once() -> None:
     assert job.warnings == ("linux/amd46 is not a platform that is known; did you mean amd64?",)
 
 
+@pytest.mark.parametrize(
+    ("asked", "moved"),
+    [
+        ({"sources": ["reg.example/app:1", "reg.example/app-arm64:1"]}, ["reg.example/app:1"]),
+        ({"sources": ["reg.example/app:1", "reg.example/app:1"]}, ["reg.example/app:1"]),
+        ({"sources": ["reg.example/app:2"], "tags": ["2"]}, ["reg.example/app:2"]),
+        (
+            {"sources": ["reg.example/app:2", "reg.example/app:1"], "tags": ["2"]},
+            ["reg.example/app:2", "reg.example/app:1"],
+        ),
+        ({"sources": ["reg.example/app:2", "reg.example/app-arm64:1"]}, []),
+        ({"sources": [f"reg.example/app@sha256:{'a' * 64}"]}, []),
+        ({"template": "reg.example/app:ARCH", "tags": ["arm64"]}, []),  # where nothing is known
+        (
+            {
+                "template": "reg.example/app:ARCH",
+                "platforms": ["linux/amd64", "linux/arm64"],
+                "tags": ["arm64"],
+            },
+            ["reg.example/app:arm64"],
+        ),
+    ],
+)
+def test_an_image_whose_own_tag_moves_is_warned_of(asked: dict[str, Any], moved: list[str]) -> None:
+    job = _check(**{"target": "reg.example/app:1", "template": None, "platforms": (), **asked})
+    assert job.warnings == tuple(
+        f"{reference} is one of the images to join, and its tag moves to the index"
+        for reference in moved
+    )
+
+
+def test_an_untagged_image_is_warned_of_where_latest_moves() -> None:
+    job = _check(
+        target="reg.example/app:latest",
+        template=None,
+        platforms=(),
+        sources=["reg.example/app", "reg.example/app-arm64:1"],
+    )
+    assert job.warnings == (
+        "reg.example/app has no tag; latest is used",
+        "reg.example/app:latest is one of the images to join, and its tag moves to the index",
+    )
+
+
 _SPEC_IMAGE = SpecImage("reg.example/a:1", Platform("Linux", "AMD64", "", "10.0.1", ("x",)))
 
 
@@ -356,3 +400,12 @@ def test_a_spec_is_checked_before_the_first_request(
     with pytest.raises(kind) as caught:
         _check_spec(**changes)
     assert message in caught.value.message
+
+
+def test_an_image_of_a_spec_whose_own_tag_moves_is_warned_of() -> None:
+    job = _check_spec(
+        image="reg.example/app:1", manifests=(SpecImage("reg.example/app:2", None),), tags=("2",)
+    )
+    assert job.warnings == (
+        "reg.example/app:2 is one of the images to join, and its tag moves to the index",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from fixtures.images import build_attestation
 from oci_merge.model import media_types
@@ -74,6 +75,9 @@ def test_a_result_is_json() -> None:
         {"name": "1.0", "changed": False},
     ]
     assert document["warnings"] == ["a warning"]
+    assert "plan" not in document
+    planned = replace(result, dry_run=True).to_dict()
+    assert planned == document | {"dryRun": True, "plan": result.plan.to_dict()}
 
 
 def test_the_repr_of_a_result_fits_a_screen() -> None:
