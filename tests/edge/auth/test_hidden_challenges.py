@@ -20,7 +20,6 @@ from tests.edge.support import (
     PASSWORD,
     REPOSITORY,
     Answers,
-    asks,
     merge,
     paths,
     reply,
@@ -130,7 +129,7 @@ def test_a_registry_that_says_no_at_v2_is_asked_once(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     for status in (404, 503):
-        hook = Answers(asks("GET", "/v2/"), reply(status, ""))
+        hook = Answers(lambda request: request.url.path == "/v2/", reply(status, ""))
         registry.hooks[:] = [hook]
         with pytest.raises(oci_merge.OciMergeError):
             merge(server.host, **_CI)
