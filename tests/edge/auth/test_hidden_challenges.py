@@ -131,8 +131,8 @@ def test_a_registry_that_says_no_at_v2_is_asked_once(
     for status in (404, 503):
         hook = Answers(lambda request: request.url.path == "/v2/", reply(status, ""))
         registry.hooks[:] = [hook]
-        with pytest.raises(oci_merge.OciMergeError):
-            merge(server.host, **_CI)
+        with pytest.raises(NotFoundError):
+            oci_merge.inspect(f"{server.host}/team/missing:1.0", **_CI)
         assert paths(registry.requests, "GET").count("/v2/") == 1
         registry.requests.clear()
 
