@@ -13,7 +13,7 @@ from typing import Any
 
 from oci_merge._concurrency import gather
 from oci_merge._text import listed
-from oci_merge.errors import MountRefusedError, OciMergeError, RegistryError
+from oci_merge.errors import MountRefusedError, NotFoundError, OciMergeError, RegistryError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted
 from oci_merge.model.reference import Reference
 from oci_merge.operations.copy_blob import Copier
@@ -153,8 +153,9 @@ class TransferRunner:
         # the upload session when it is cancelled itself.
         if refusal is not None and self._may_copy(mount):
             refusal = await self._copy_instead(mount, refusal)
-        elif refusal is not None and await self._blobs.exists(mount.digest):
-            refusal = None  # from an earlier copy or push
+        # An image does without a foreign layer: its clients fetch that from its URLs.
+        elif mount.is_foreign or (refusal is not None and await self._blobs.exists(mount.digest)):
+            refusal = None  # or it is there, from an earlier copy or push
         mounted[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
@@ -184,6 +185,8 @@ class TransferRunner:
         try:
             await self._copier.copy(mount.digest, mount.size, source, upload)
         except OciMergeError as error:
+            if mount.is_foreign and isinstance(error, NotFoundError):
+                return None
             if not self._copy_layers:
                 reason = f"{refusal.reason}; it could not be copied either: {error.message}"
                 return replace(refusal, reason=reason)
@@ -200,6 +203,9 @@ class TransferRunner:
         try:
             await self._copier.copy(copy.digest, copy.size, source)
         except RegistryError as error:
+            if copy.is_foreign and isinstance(error, NotFoundError) and error.method == "GET":
+                mounted[copy.digest].set_result(None)
+                return
             # GETs went to the source's registry, for which the target's hints are wrong.
             if error.method != "GET":
                 add_hint(error, self._registry.name, self._repository)
