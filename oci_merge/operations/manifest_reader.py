@@ -15,6 +15,8 @@ from oci_merge.model.reference import Reference
 from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
+#: How many entries an index may have, those of indexes within it included.
+MAX_ENTRIES = 1000
 #: Limits for a run: bytes of manifests, and blobs that they name. A usual manifest has 2 KiB.
 _MAX_BYTES = 32 * 1024 * 1024
 _MAX_BLOBS = 10_000

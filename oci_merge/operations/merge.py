@@ -149,7 +149,13 @@ class Merge:
         # A source index that has annotations is an OCI index, whatever it lists.
         if list_format == "auto" and annotations != self._job.annotations:
             list_format = "oci"
-        return platforms, plan_index(platforms, list_format=list_format, annotations=annotations)
+        index = plan_index(
+            platforms,
+            list_format=list_format,
+            annotations=annotations,
+            as_written=self._job.as_written,
+        )
+        return platforms, index
 
     def _transfers(
         self, components: Sequence[Component], present: AbstractSet[str]

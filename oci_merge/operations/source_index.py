@@ -15,7 +15,7 @@ from oci_merge.events import OnEvent, Warned
 from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest
 from oci_merge.model.platform import Platform, resolve_platform_as_written
-from oci_merge.operations.manifest_reader import ManifestReader
+from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader
 from oci_merge.operations.platforms import read_config
 from oci_merge.planning.component import Component, Entry
 from oci_merge.planning.job import Source
@@ -27,10 +27,9 @@ from oci_merge.planning.platform_selection import (
     takes_whole,
 )
 
-#: Limits for one source: how deep indexes may be nested, and how many entries they may have in all.
-#: An index is untrusted; without limits a small one could ask for millions of requests.
+#: How deep indexes may be nested. An index is untrusted; without limits a small one could ask for
+#: millions of requests.
 _MAX_DEPTH = 4
-_MAX_ENTRIES = 1000
 
 
 @dataclass(slots=True)
@@ -139,9 +138,9 @@ class SourceReader:
 
     def _check_limits(self, count: int, depth: int) -> None:
         self._count += count
-        if depth > _MAX_DEPTH or self._count > _MAX_ENTRIES:
+        if depth > _MAX_DEPTH or self._count > MAX_ENTRIES:
             raise ManifestError(
-                f"{self.source.reference} is an index with more than {_MAX_ENTRIES} entries "
+                f"{self.source.reference} is an index with more than {MAX_ENTRIES} entries "
                 f"or {_MAX_DEPTH} levels",
                 hint="name its images one by one, with --source",
             )

@@ -96,6 +96,7 @@ def plan_index(
     *,
     list_format: ListFormat,
     annotations: Mapping[str, str],
+    as_written: bool = False,
 ) -> IndexDocument:
     """Make the index (OCI image spec, "Image Index").
 
@@ -105,6 +106,8 @@ def plan_index(
         list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
             if all components are Docker manifests, else an OCI index.
         annotations: annotations of the index.
+        as_written: refuse one image that is asked for twice as one platform, as manifest-tool
+            does.
 
     Returns:
         The encoded index.
@@ -115,6 +118,8 @@ def plan_index(
     """
     images = [pair for pair in components if pair[0].is_image]
     listings = _unique(images)
+    if as_written:
+        _check_asked_once([component for component, _ in images])
     _check_duplicates(listings)
     companions = _unique([pair for pair in components if not pair[0].is_image])
     media_type = _index_type([component for component, _ in components], list_format)
@@ -151,6 +156,21 @@ def _unique(components: Sequence[tuple[Component, Platform]]) -> list[_Listing]:
         if listing.component.descriptor is None:
             listing.component = component
     return list(listings.values())
+
+
+def _check_asked_once(images: Sequence[Component]) -> None:
+    # Who asks for one platform twice has most likely mistyped the other one.
+    asked: set[tuple[Reference, Platform, str]] = set()
+    for image in images:
+        if image.requested is None:
+            continue
+        key = (image.source.reference, image.requested, image.digest)
+        if key in asked:
+            raise DuplicatePlatformError(
+                f"{image.name} is asked for twice as {image.requested}",
+                hint="leave one of them out, or correct it",
+            )
+        asked.add(key)
 
 
 def _check_duplicates(images: Sequence[_Listing]) -> None:
