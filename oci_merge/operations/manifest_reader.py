@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from oci_merge._concurrency import SingleFlight
 from oci_merge.errors import ManifestError
+from oci_merge.model import media_types
 from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor, ImageIndex, Manifest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import Registries
@@ -67,7 +68,7 @@ class ManifestReader:
         """
         reference = listed_at(index, descriptor)
         limit = min(MAX_DOCUMENT, max(descriptor.size, _UNANNOUNCED))
-        return await self._get(reference, limit, announced=descriptor.size)
+        return await self._get(reference, limit, announced=_cost(descriptor))
 
     def reserve(self, index: Reference, descriptors: Iterable[Descriptor]) -> None:
         """Refuse entries of an index that are too large together, before any of them is fetched.
@@ -76,7 +77,7 @@ class ManifestReader:
             ManifestError: they are too large.
         """
         sizes = {
-            descriptor.digest: descriptor.size
+            descriptor.digest: _cost(descriptor)
             for descriptor in descriptors
             if listed_at(index, descriptor) not in self._read
         }
@@ -93,7 +94,7 @@ class ManifestReader:
         client = ManifestClient(self.registries[reference.registry])
         manifest = await client.get(reference, limit=limit)
         if isinstance(manifest.document, ImageIndex):
-            self._take(manifest.size * _INDEX_WEIGHT - announced, 0, reference)
+            self._take(max(0, manifest.size * _INDEX_WEIGHT - announced), 0, reference)
         else:
             blobs = 1 + len(manifest.document.layers)
             self._take(max(0, manifest.size - announced), blobs, reference)
@@ -113,6 +114,11 @@ class ManifestReader:
                 f"with {what} the images name more than {_MAX_BLOBS} blobs together",
                 hint="ask for the platforms that you need, or join fewer images at once",
             )
+
+
+def _cost(descriptor: Descriptor) -> int:
+    is_index = descriptor.media_type in media_types.INDEXES
+    return descriptor.size * (_INDEX_WEIGHT if is_index else 1)
 
 
 def listed_at(index: Reference, descriptor: Descriptor) -> Reference:

@@ -206,7 +206,7 @@ class SourceReader:
         except NotFoundError as error:
             what = printable(entry.kind)
             if entry.about:
-                what = f"{what} of {printable(entry.about)}"
+                what = f"the {what} of {printable(entry.about)}"
             message = f"{index} lists {what}, but {error.message}"
             if self.ignore_missing:
                 self.emit(Warned(f"{message}; it is left out"))
@@ -217,8 +217,7 @@ class SourceReader:
                 method=error.method,
                 url=error.url,
                 details=error.details,
-                hint="push the image again, ask for the platforms that are there, or leave out "
-                "what is missing with --ignore-missing",
+                hint="push the image again, or name the images that are there by their digests",
             ) from error
 
 
