@@ -89,7 +89,9 @@ def push(server: RunningServer, *names: str, **options: Any) -> MergeResult:
     """Join by the push form, which leaves what the images declare as it is written."""
     images = [{"image": f"{server.host}/{name}"} for name in names]
     spec = {"image": f"{server.host}/{REPOSITORY}:latest", "manifests": images}
-    return oci_merge.push(oci_merge.parse_spec(json.dumps(spec), name="spec.yml"), plain_http=True, **options)
+    return oci_merge.push(
+        oci_merge.parse_spec(json.dumps(spec), name="spec.yml"), plain_http=True, **options
+    )
 
 
 def document(result: MergeResult) -> dict[str, Any]:

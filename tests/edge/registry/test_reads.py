@@ -44,7 +44,7 @@ async def _head(name: str = "team/app:1.0") -> str:
 
 async def _config(image: BuiltImage, size: int | None = None) -> bytes:
     config = Blob(
-        media_type=image.config.media_type,
+        mediaType=image.config.media_type,
         digest=image.config.digest,
         size=image.config.size if size is None else size,
     )
