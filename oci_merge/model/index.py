@@ -29,18 +29,24 @@ class IndexEntry:
         media_type: the manifest's media type.
         digest: the manifest's digest.
         size: the manifest's size in bytes.
-        platform: the platform that the image runs on.
+        platform: the platform that the image runs on; None for an entry without one.
         annotations: the descriptor's annotations.
         artifact_type: the descriptor's artifact type, or an empty string; a Docker manifest list
             has no such field.
+        features: features of the CPU, in the platform.
+        urls: where else the manifest can be had.
+        data: the manifest in base64, or an empty string; a Docker manifest list has no such field.
     """
 
     media_type: str
     digest: str
     size: int
-    platform: Platform
+    platform: Platform | None
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str = ""
+    features: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +95,27 @@ def encode_index(
 # The next two differ in the order of digest and size, as the structs of Go's libraries do.
 def _docker_entry(entry: IndexEntry) -> dict[str, Any]:
     head = {"mediaType": entry.media_type, "size": entry.size, "digest": entry.digest}
-    return head | _common(entry)
+    return head | _common(entry, data="")
 
 
 def _oci_entry(entry: IndexEntry) -> dict[str, Any]:
     head = {"mediaType": entry.media_type, "digest": entry.digest, "size": entry.size}
     tail = {"artifactType": entry.artifact_type} if entry.artifact_type else {}
-    return head | _common(entry) | tail
+    return head | _common(entry, data=entry.data) | tail
 
 
-def _common(entry: IndexEntry) -> dict[str, Any]:
+def _common(entry: IndexEntry, *, data: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
+    if entry.urls:
+        fields["urls"] = list(entry.urls)
     if entry.annotations:
         fields["annotations"] = _sorted(entry.annotations)
-    fields["platform"] = encode_platform(entry.platform)
+    if data:
+        fields["data"] = data
+    if entry.platform is not None:
+        fields["platform"] = encode_platform(entry.platform)
+        if entry.features:
+            fields["platform"]["features"] = list(entry.features)
     return fields
 
 

@@ -5,10 +5,13 @@ OCI image spec, "Content Descriptors", "Image Manifest", "Image Index" and "Imag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
+import pydantic.dataclasses
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import core_schema
 
 from oci_merge._text import printable
 from oci_merge.errors import InvalidReferenceError, ManifestError, UnsupportedMediaTypeError
@@ -24,6 +27,8 @@ MAX_DOCUMENT = 4 * 1024 * 1024
 REFERENCE_TYPE = "vnd.docker.reference.type"
 REFERENCE_DIGEST = "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
+#: Annotation by which a SOCI index (version 2) names the image that it is about.
+_SOCI_IMAGE = "com.amazon.soci.image-manifest-digest"
 
 #: Content types that do not name a kind of manifest; the body decides then.
 _VAGUE_TYPES = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
@@ -36,80 +41,156 @@ def _digest(text: str) -> str:
         raise ValueError(error.message) from error
 
 
+class _Null:
+    """Marks a field that may be ``null``, which is read as an empty value, as Go reads it.
+
+    Args:
+        empty: makes the empty value.
+        convert: what is kept of any other value.
+        read_as: the type of the value, where it is not that of the field.
+    """
+
+    def __init__(
+        self,
+        empty: Callable[[], object],
+        convert: Callable[[Any], object] = lambda value: value,
+        read_as: Any = None,
+    ) -> None:
+        self._empty = empty
+        self._convert = convert
+        self._read_as = read_as
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            lambda value: self._empty() if value is None else self._convert(value),
+            core_schema.nullable_schema(
+                handler.generate_schema(self._read_as) if self._read_as else handler(source)
+            ),
+        )
+
+
+_Text = Annotated[str, _Null(str)]
+_Texts = Annotated[list[_Text], _Null(list)]
+_Annotations = Annotated[dict[str, _Text], _Null(dict)]
+_Digest = Annotated[str, AfterValidator(_digest)]
+#: Whether a list of strings, or a mapping, has any; it is checked, and not kept.
+_HasTexts = Annotated[bool, _Null(bool, bool, list[_Text])]
+_HasAnnotations = Annotated[bool, _Null(bool, bool, dict[str, _Text])]
+_Size = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+
+# Fields that nothing reads are dropped: parsed, a document can take thirty times its bytes, and a
+# model is never encoded again. What is hashed and pushed are the bytes that were received. The
+# schema is built when it is first used, since many runs see no index.
+_CONFIG = ConfigDict(extra="ignore", validate_by_name=True, defer_build=True)
+
+
 class _Document(BaseModel):
-    # Unknown fields are kept: the spec allows more, and a model is never encoded again. What is
-    # hashed and pushed are the bytes that were received. The schema is built when it is first
-    # used, since many runs see no index.
-    model_config = ConfigDict(extra="allow", frozen=True, validate_by_name=True, defer_build=True)
+    model_config = _CONFIG | ConfigDict(frozen=True)
 
 
-class PlatformDocument(_Document):
-    """The ``platform`` of a descriptor, or the same fields of an image's config."""
+class ConfigDocument(_Document):
+    """The fields of an image's config that are read (OCI image spec, "Image Configuration")."""
 
     # All are optional here: images without a platform exist, and the user may give one.
-    architecture: str | None = None
-    os: str | None = None
-    variant: str | None = None
-    os_version: str | None = Field(None, alias="os.version")
-    os_features: list[str] | None = Field(None, alias="os.features")
+    architecture: _Text = ""
+    os: _Text = ""
+    variant: _Text = ""
+    os_version: _Text = Field("", alias="os.version")
+    os_features: _Texts = Field(default_factory=list, alias="os.features")
 
     def to_platform(self) -> Platform:
         """Return the fields as a ``Platform``, not normalized; absent ones are empty."""
         return Platform(
-            self.os or "",
-            self.architecture or "",
-            self.variant or "",
-            self.os_version or "",
-            tuple(self.os_features or ()),
+            self.os, self.architecture, self.variant, self.os_version, tuple(self.os_features)
         )
 
 
-class Descriptor(_Document):
-    """A descriptor (OCI image spec, "Content Descriptors")."""
+class PlatformDocument(ConfigDocument):
+    """The ``platform`` of a descriptor (OCI image spec, "Image Index")."""
 
-    media_type: str = Field("", alias="mediaType")
-    digest: Annotated[str, AfterValidator(_digest)]
-    size: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+    #: Features of the CPU, in Docker's manifest lists; the OCI image spec reserves the name.
+    features: _Texts = Field(default_factory=list)
+
+
+class Descriptor(_Document):
+    """An entry of an index (OCI image spec, "Content Descriptors")."""
+
+    media_type: _Text = Field("", alias="mediaType")
+    digest: _Digest
+    size: _Size
     platform: PlatformDocument | None = None
-    annotations: dict[str, str] | None = None
-    urls: list[str] | None = None
-    artifact_type: str | None = Field(None, alias="artifactType")
+    annotations: _Annotations = Field(default_factory=dict)
+    urls: _Texts = Field(default_factory=list)
+    data: _Text = ""
+    artifact_type: _Text = Field("", alias="artifactType")
 
     @property
     def attests(self) -> str:
         """The digest of the manifest that this attestation is about, or an empty string."""
-        annotations = self.annotations or {}
-        if annotations.get(REFERENCE_TYPE) != ATTESTATION:
-            return ""
-        return annotations.get(REFERENCE_DIGEST, "")
+        return self.annotations.get(REFERENCE_DIGEST, "") if self.is_attestation else ""
 
     @property
     def is_attestation(self) -> bool:
         """Whether this is an attestation manifest, by the annotation that buildx sets."""
-        return (self.annotations or {}).get(REFERENCE_TYPE) == ATTESTATION
+        return self.annotations.get(REFERENCE_TYPE) == ATTESTATION
+
+    @property
+    def about(self) -> str:
+        """The digest of the manifest that this entry accompanies, or an empty string."""
+        return self.annotations.get(REFERENCE_DIGEST, "") or self.annotations.get(_SOCI_IMAGE, "")
+
+    @property
+    def is_companion(self) -> bool:
+        """Whether this entry is no image: an attestation, a SOCI index or another artifact."""
+        # SOCI indexes say the platform of their image, so the platform alone does not tell.
+        platform = self.platform.to_platform() if self.platform else None
+        is_unknown = platform is not None and (platform.os, platform.architecture) == (
+            "unknown",
+            "unknown",
+        )
+        is_artifact = bool(self.artifact_type) and (
+            self.artifact_type.lower() not in media_types.IMAGE_CONFIGS
+        )
+        return is_unknown or is_artifact or bool(self.about or self.annotations.get(REFERENCE_TYPE))
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True, config=_CONFIG)
+class Blob:
+    """The descriptor of a config or a layer (OCI image spec, "Content Descriptors").
+
+    Attributes:
+        digest: the blob's digest.
+        size: its size in bytes.
+        media_type: its media type.
+        has_urls: whether the descriptor has ``urls`` to fetch it from.
+    """
+
+    digest: _Digest
+    size: _Size
+    media_type: _Text = Field("", alias="mediaType")
+    has_urls: _HasTexts = Field(default=False, alias="urls")
 
     @property
     def is_foreign(self) -> bool:
-        """Whether this layer is kept outside the registry (foreign, non-distributable)."""
-        return media_types.is_foreign_layer(self.media_type, has_urls=bool(self.urls))
+        """Whether this layer may be kept outside the registry (foreign, non-distributable)."""
+        return media_types.is_foreign_layer(self.media_type, has_urls=self.has_urls)
 
 
 class ImageManifest(_Document):
     """An image manifest (OCI image spec, "Image Manifest"; Docker schema 2)."""
 
-    media_type: str | None = Field(None, alias="mediaType")
-    artifact_type: str | None = Field(None, alias="artifactType")
-    config: Descriptor
-    layers: list[Descriptor]
-    annotations: dict[str, str] | None = None
+    artifact_type: _Text = Field("", alias="artifactType")
+    config: Blob
+    # An artifact manifest may have none.
+    layers: Annotated[list[Blob], _Null(list)] = Field(default_factory=list)
+    has_annotations: _HasAnnotations = Field(False, alias="annotations")
 
 
 class ImageIndex(_Document):
     """An index (OCI image spec, "Image Index"; Docker manifest list)."""
 
-    media_type: str | None = Field(None, alias="mediaType")
-    manifests: list[Descriptor]
-    annotations: dict[str, str] | None = None
+    manifests: Annotated[list[Descriptor], _Null(list)]
+    annotations: _Annotations = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +215,19 @@ class Manifest:
         return len(self.content)
 
 
+class _Present:
+    """Makes of a field's value whether it is there and not ``null``; the value is not read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.with_default_schema(
+            core_schema.none_schema(), default=True, on_error="default"
+        )
+
+
+#: True, or None where the field is absent or ``null``.
+_Presence = Annotated[bool | None, _Present()]
+
+
 class _Shape(BaseModel):
     """The fields that tell the kinds of manifest apart, in the spec's own spelling."""
 
@@ -141,9 +235,9 @@ class _Shape(BaseModel):
 
     schemaVersion: Annotated[int, Field(strict=True)] | None = None
     mediaType: str | None = None
-    manifests: Any = None
-    config: Any = None
-    layers: Any = None
+    manifests: _Presence = None
+    config: _Presence = None
+    layers: _Presence = None
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -190,7 +284,7 @@ def parse_config(content: bytes, *, what: str) -> Platform:
     Raises:
         ManifestError: it is not JSON, or a field has another type than the spec says.
     """
-    return _validate(PlatformDocument, content, f"the config of {what}").to_platform()
+    return _validate(ConfigDocument, content, f"the config of {what}").to_platform()
 
 
 def _media_type(shape: _Shape, content_type: str, what: str) -> str:

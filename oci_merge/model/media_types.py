@@ -13,6 +13,9 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 #: The layers of an attestation: in-toto statements such as provenance or an SBOM.
 IN_TOTO = "application/vnd.in-toto+json"
 
+#: The artifact type of an attestation that BuildKit writes as an OCI artifact.
+ATTESTATION_ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
+
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
@@ -45,3 +48,18 @@ def is_foreign_layer(media_type: str, *, has_urls: bool) -> bool:
         return True
     # Without URLs, only the registry can have the layer, whatever its media type says.
     return has_urls and media_type.startswith(_OCI_NONDISTRIBUTABLE)
+
+
+def is_statement(media_type: str) -> bool:
+    """Say whether a layer is an in-toto statement, signed or not."""
+    return media_type.startswith("application/vnd.in-toto")
+
+
+def is_artifact(media_type: str) -> bool:
+    """Say whether an artifact type, or the media type of a config, is none of an image's.
+
+    Args:
+        media_type: the type in lower case; what says nothing may be an image's.
+    """
+    vague = {"", "application/json", "application/octet-stream", "text/plain"}
+    return media_type not in IMAGE_CONFIGS | vague

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from oci_merge._concurrency import gather
-from oci_merge.errors import InvalidReferenceError
+from oci_merge.errors import InvalidReferenceError, ManifestError, NotFoundError
 from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader, listed_at
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
@@ -47,6 +48,8 @@ class InspectedImage:
         layers: its layers, lowest first.
         is_attestation: whether it is an attestation of another image.
         attests: the digest of the image that it attests, or an empty string.
+        is_missing: whether the registry does not have it, although an index lists it; it has no
+            ``content`` and no ``layers`` then.
     """
 
     digest: str
@@ -57,6 +60,7 @@ class InspectedImage:
     layers: tuple[InspectedLayer, ...] = ()
     is_attestation: bool = False
     attests: str = ""
+    is_missing: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the image as JSON values, sizes in bytes."""
@@ -66,6 +70,7 @@ class InspectedImage:
             "mediaType": self.media_type,
             "platform": str(self.platform),
             "attests": self.attests or None,
+            "missing": self.is_missing,
             "layers": [
                 {"digest": layer.digest, "size": layer.size, "mediaType": layer.media_type}
                 for layer in self.layers
@@ -148,6 +153,8 @@ async def inspect_reference(
         ManifestError, RegistryError, TransportError: something could not be read.
     """
     manifest = await ManifestClient(registry).get(reference)
+    reader = ManifestReader({registry.name: registry})
+    reader.count(reference, manifest)
     found = Inspection(
         reference=text,
         digest=manifest.digest,
@@ -157,18 +164,20 @@ async def inspect_reference(
         is_index=isinstance(manifest.document, ImageIndex),
         images=(),
     )
-    return found if shallow else await _add_images(found, registry, reference, manifest)
+    return found if shallow else await _add_images(found, reader, reference, manifest)
 
 
 async def _add_images(
-    found: Inspection, registry: RegistryClient, reference: Reference, manifest: Manifest
+    found: Inspection, reader: ManifestReader, reference: Reference, manifest: Manifest
 ) -> Inspection:
     """Return the inspection with the images of an index, or with a single image and its config."""
     document = manifest.document
     if isinstance(document, ImageIndex):
-        entries = (_inspect_entry(registry, reference, entry) for entry in document.manifests)
+        _check_entries(document, reference)
+        reader.reserve(reference, document.manifests)
+        entries = (_inspect_entry(reader, reference, entry) for entry in document.manifests)
         return replace(found, images=tuple(await gather(entries)))
-    config = await _config(registry, reference, document)
+    config = await _config(reader, reference, document)
     image = InspectedImage(
         digest=manifest.digest,
         size=manifest.size,
@@ -180,33 +189,53 @@ async def _add_images(
     return replace(found, images=(image,), config=config)
 
 
+def _check_entries(index: ImageIndex, reference: Reference) -> None:
+    if len(index.manifests) > MAX_ENTRIES:
+        raise ManifestError(
+            f"{reference} is an index with more than {MAX_ENTRIES} entries",
+            hint="look at the index alone, with --output manifest",
+        )
+
+
 async def _inspect_entry(
-    registry: RegistryClient, index: Reference, entry: Descriptor
+    reader: ManifestReader, index: Reference, entry: Descriptor
 ) -> InspectedImage:
-    reference = Reference(index.registry, index.repository, digest=entry.digest)
-    manifest = await ManifestClient(registry).get(reference)
-    document = manifest.document
+    reference = listed_at(index, entry)
     platform = entry.platform.to_platform() if entry.platform else Platform("", "")
-    # The platform of a descriptor is optional.
-    if isinstance(document, ImageManifest) and not platform.is_known:
-        platform = _platform(await _config(registry, reference, document), reference)
-    return InspectedImage(
+    found = InspectedImage(
         digest=entry.digest,
         size=entry.size,
-        media_type=entry.media_type or manifest.media_type,
-        content=manifest.content,
+        media_type=entry.media_type,
+        content=b"",
         platform=platform,
-        layers=_layers(document) if isinstance(document, ImageManifest) else (),
         is_attestation=entry.is_attestation,
         attests=entry.attests,
     )
+    try:
+        manifest = await reader.get_listed(index, entry)
+    except NotFoundError:
+        return replace(found, is_missing=True)
+    document = manifest.document
+    layers: tuple[InspectedLayer, ...] = ()
+    if isinstance(document, ImageManifest):
+        layers = _layers(document)
+        # The platform of a descriptor is optional.
+        if not platform.is_known and not entry.is_companion:
+            platform = _platform(await _config(reader, reference, document), reference)
+    return replace(
+        found,
+        media_type=entry.media_type or manifest.media_type,
+        content=manifest.content,
+        platform=platform,
+        layers=layers,
+    )
 
 
-async def _config(registry: RegistryClient, reference: Reference, document: ImageManifest) -> bytes:
+async def _config(reader: ManifestReader, reference: Reference, document: ImageManifest) -> bytes:
     """Return the bytes of a container image's config; empty for anything else."""
     if document.config.media_type not in media_types.IMAGE_CONFIGS:
         return b""
-    blobs = BlobClient(registry, reference.repository)
+    blobs = BlobClient(reader.registries[reference.registry], reference.repository)
     return await blobs.get_config(document.config, what=str(reference))
 
 

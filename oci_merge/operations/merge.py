@@ -16,9 +16,10 @@ from oci_merge.model.index import IndexDocument
 from oci_merge.model.platform import Platform
 from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import Publisher
-from oci_merge.operations.resolve import fetch_components, probe
+from oci_merge.operations.resolve import Components, fetch_components, probe
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
+from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.request import moved_sources
@@ -69,14 +70,15 @@ class Merge:
         for warning in job.warnings:
             self.warn(warning)
         try:
-            components, found, target_state = await self._read(registries, dry_run=dry_run)
+            read, found, target_state = await self._read(registries, dry_run=dry_run)
+            components = read.listed
             # What the target's present index lists is taken to be there, blobs included, so that
             # an unchanged rerun ends after the reads. It is checked beside the next step.
             transfers, expected = self._transfers(components, target_state.children)
             # The index needs the platforms, the transfers only the manifests: so the configs are
             # read while blobs are mounted.
             (platforms, index), missing_children = await gather_two(
-                self._index(registries, components, found),
+                self._index(registries, read, found),
                 publisher.find_missing_children(expected)
                 if dry_run
                 else publisher.transfer(transfers, expected),
@@ -93,7 +95,7 @@ class Merge:
 
     async def _read(
         self, registries: Registries, *, dry_run: bool
-    ) -> tuple[Sequence[Component], Sequence[Candidate], TargetState]:
+    ) -> tuple[Components, Sequence[Candidate], TargetState]:
         """Read the manifests of the images and the state of the target, side by side."""
         target = self._job.target
         target_registry = registries[target.registry]
@@ -118,9 +120,7 @@ class Merge:
         """Emit a warning; it is part of the result, too."""
         self._emit(Warned(message))
 
-    async def _components(
-        self, registries: Registries
-    ) -> tuple[tuple[Component, ...], tuple[Candidate, ...]]:
+    async def _components(self, registries: Registries) -> tuple[Components, tuple[Candidate, ...]]:
         """Return the components, and the candidates that exist if images had to be looked for."""
         found: tuple[Candidate, ...] = ()
         sources = self._job.sources
@@ -137,16 +137,26 @@ class Merge:
     async def _index(
         self,
         registries: Registries,
-        components: Sequence[Component],
+        components: Components,
         found: Sequence[Candidate],
     ) -> tuple[_PlatformChoices, IndexDocument]:
         """Read the platforms and make the index; names the images that were looked for."""
-        platforms = await read_platforms(registries, components, self._job, self._emit)
+        platforms = await read_platforms(registries, components.listed, self._job, self._emit)
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
             self._emit(ComponentsFound(references, pinning_platforms(found, platforms)))
+        annotations, warning = keep_annotations(self._job, components.annotations)
+        if warning:
+            self.warn(warning)
+        list_format = self._job.format
+        # A source index that has annotations is an OCI index, whatever it lists.
+        if list_format == "auto" and annotations != self._job.annotations:
+            list_format = "oci"
         index = plan_index(
-            platforms, list_format=self._job.format, annotations=self._job.annotations
+            platforms,
+            list_format=list_format,
+            annotations=annotations,
+            as_written=self._job.as_written,
         )
         return platforms, index
 

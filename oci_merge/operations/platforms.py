@@ -52,7 +52,7 @@ async def read_platforms(
     platforms = []
     for component in components:
         platform = component.declared or declared.get(component, Platform("", ""))
-        if not component.is_attestation:
+        if component.is_image:
             platform, warning = decide_platform(
                 component, platform, job.platform_check, as_written=job.as_written
             )
@@ -79,7 +79,7 @@ def pinning_platforms(
         published = [
             platform
             for component, platform in platforms
-            if component.source.reference == candidate.reference and not component.is_attestation
+            if component.source.reference == candidate.reference and component.is_image
         ]
         # A template without VARIANT gives one reference for v5, v6 and v7: the image says which.
         matching = [

@@ -13,26 +13,32 @@ from oci_merge._text import listed
 from oci_merge.errors import (
     AccessDeniedError,
     AuthenticationError,
-    ManifestError,
     MissingComponentError,
     NotFoundError,
     OciMergeError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
-from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest
-from oci_merge.model.platform import Platform
+from oci_merge.model.manifest import ImageIndex, Manifest
 from oci_merge.model.reference import Reference
-from oci_merge.operations.platforms import read_config
+from oci_merge.operations.manifest_reader import ManifestReader
+from oci_merge.operations.source_index import SourceReader
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Source, spelling_hint
-from oci_merge.planning.platform_selection import select
-from oci_merge.registry.client import Registries, RegistryClient
+from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
-#: Limits for one source: how deep indexes may be nested, and how many entries they may have in all.
-#: An index is untrusted; without limits a small one could ask for millions of requests.
-_MAX_DEPTH = 4
-_MAX_ENTRIES = 1000
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What the sources hold.
+
+    Attributes:
+        listed: the images and their companions, in the order of the sources.
+        annotations: the annotations of each source that is an index.
+    """
+
+    listed: tuple[Component, ...]
+    annotations: tuple[Mapping[str, str], ...] = ()
 
 
 async def probe(
@@ -92,7 +98,7 @@ async def fetch_components(
     emit: OnEvent,
     *,
     ignore_missing: bool = False,
-) -> tuple[Component, ...]:
+) -> Components:
     """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
     Args:
@@ -103,7 +109,7 @@ async def fetch_components(
             credentials may not read, if they may read another one.
 
     Returns:
-        All images and attestations, in the order of the sources.
+        The images and their companions, in the order of the sources.
 
     Raises:
         MissingComponentError: sources do not exist; the message names all of them.
@@ -113,24 +119,48 @@ async def fetch_components(
     # Two sources may be one index with two platforms: it is fetched once.
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
-    outcomes = await gather_settled(_fetch(registries, reference, emit) for reference in references)
+    reader = ManifestReader(registries)
+    outcomes = await gather_settled(_fetch(reader, reference, emit) for reference in references)
     fetched = dict(zip(references, outcomes, strict=True))
     if ignore_missing:
         _leave_out_missing(fetched, emit)
     else:
         _check_all_found(fetched, sources)
-    flattened = await gather(
-        _flatten(registries[source.reference.registry], source, manifest)
-        for source in sources
-        if isinstance(manifest := fetched[source.reference], Manifest)
+    return await _components(
+        [
+            SourceReader(source, manifest, reader, emit, ignore_missing=ignore_missing)
+            for source in sources
+            if isinstance(manifest := fetched[source.reference], Manifest)
+        ]
     )
-    return tuple(component for components in flattened for component in components)
 
 
-async def _fetch(registries: Registries, reference: Reference, emit: OnEvent) -> Manifest:
-    manifest = await ManifestClient(registries[reference.registry]).get(reference)
+async def _fetch(reader: ManifestReader, reference: Reference, emit: OnEvent) -> Manifest:
+    manifest = await reader.get(reference)
     emit(StageAdvanced("manifests", str(reference)))
     return manifest
+
+
+async def _components(readers: Sequence[SourceReader]) -> Components:
+    """Return the components of all sources; a companion follows its image into any of them."""
+    images: frozenset[str] = frozenset().union(*await gather(one.expand() for one in readers))
+    await gather(one.read(images) for one in readers)
+    # Only now is it known of every image whether it is of the requested platform.
+    published = frozenset(
+        component.digest
+        for one in readers
+        for component in one.components(frozenset())
+        if component.is_image
+    )
+    indexes = {
+        one.manifest.digest: one.manifest.document.annotations
+        for one in readers
+        if isinstance(one.manifest.document, ImageIndex)
+    }
+    return Components(
+        tuple(component for one in readers for component in one.components(published)),
+        tuple(indexes.values()),
+    )
 
 
 def _check_all_found(
@@ -192,67 +222,3 @@ def _leave_out_missing(
             f"none of the images exists: {listed(names)}",
             hint="check their names and tags, and whether the build jobs pushed them",
         )
-
-
-async def _flatten(
-    registry: RegistryClient, source: Source, manifest: Manifest
-) -> tuple[Component, ...]:
-    """Return a source's components: the image itself, or the selected entries of its index."""
-    if not isinstance(manifest.document, ImageIndex):
-        return (Component(source, manifest),)
-    components = await _IndexReader(registry, source).read(manifest.document)
-    if not components:
-        raise ManifestError(
-            f"{source.reference} is an index that lists no image",
-            hint="push the image again, or leave it out",
-        )
-    return select(source, components)
-
-
-@dataclass(slots=True)
-class _IndexReader:
-    """Reads the images of one source that is an index, indexes within it included.
-
-    Attributes:
-        registry: the source's registry.
-        source: the source.
-        entries: how many entries the indexes read so far have together.
-    """
-
-    registry: RegistryClient
-    source: Source
-    entries: int = 0
-
-    async def read(self, index: ImageIndex, depth: int = 1) -> list[Component]:
-        """Fetch the manifests that an index lists, side by side.
-
-        Raises:
-            ManifestError: the indexes are nested too deeply, or have too many entries.
-            RegistryError, TransportError: a manifest or config could not be read.
-        """
-        self.entries += len(index.manifests)
-        if depth > _MAX_DEPTH or self.entries > _MAX_ENTRIES:
-            raise ManifestError(
-                f"{self.source.reference} is an index with more than {_MAX_ENTRIES} entries "
-                f"or {_MAX_DEPTH} levels",
-                hint="name its images one by one, with --source",
-            )
-        found = await gather(self._read_entry(descriptor, depth) for descriptor in index.manifests)
-        return [component for components in found for component in components]
-
-    async def _read_entry(self, descriptor: Descriptor, depth: int) -> list[Component]:
-        at = self.source.reference
-        manifest = await ManifestClient(self.registry).get(
-            Reference(at.registry, at.repository, digest=descriptor.digest)
-        )
-        if isinstance(manifest.document, ImageIndex):
-            return await self.read(manifest.document, depth + 1)
-        platform = descriptor.platform
-        declared = platform.to_platform() if platform else Platform("", "")
-        component = Component(self.source, manifest, descriptor, declared)
-        # The config is read at once, since the platform decides whether this image is selected.
-        if not declared.is_known and not component.is_attestation:
-            declared = await read_config(
-                self.registry, Component(self.source, manifest, descriptor)
-            )
-        return [Component(self.source, manifest, descriptor, declared)]

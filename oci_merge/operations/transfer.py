@@ -17,6 +17,7 @@ from oci_merge.errors import (
     AccessDeniedError,
     AuthenticationError,
     MountRefusedError,
+    NotFoundError,
     OciMergeError,
     RegistryError,
 )
@@ -162,8 +163,9 @@ class TransferRunner:
         # the upload session when it is cancelled itself.
         if refusal is not None and self._may_copy(mount):
             refusal = await self._copy_instead(mount, refusal)
-        elif refusal is not None and await self._blobs.exists(mount.digest):
-            refusal = None  # from an earlier copy or push
+        # An image does without a foreign layer: its clients fetch that from its URLs.
+        elif mount.is_foreign or (refusal is not None and await self._blobs.exists(mount.digest)):
+            refusal = None  # or it is there, from an earlier copy or push
         mounted[mount.digest].set_result(refusal)
         self._emit(StageAdvanced("mounts", mount.digest))
 
@@ -193,6 +195,8 @@ class TransferRunner:
         try:
             await self._copier.copy(mount.digest, mount.size, source, upload)
         except OciMergeError as error:
+            if mount.is_foreign and isinstance(error, NotFoundError):
+                return None
             if not self._copy_layers:
                 return _not_copied_either(refusal, error)
             if isinstance(error, RegistryError) and error.method != "GET":
@@ -208,6 +212,9 @@ class TransferRunner:
         try:
             await self._copier.copy(copy.digest, copy.size, source)
         except RegistryError as error:
+            if copy.is_foreign and isinstance(error, NotFoundError) and error.method == "GET":
+                mounted[copy.digest].set_result(None)
+                return
             # GETs went to the source's registry, for which the target's hints are wrong.
             if error.method != "GET":
                 add_hint(error, self._registry.name, self._repository)

@@ -1,30 +1,76 @@
-"""A component: one manifest that the index will list."""
+"""An entry of a source, and a component: a manifest that the index will list. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oci_merge.model.manifest import Descriptor, ImageManifest, Manifest
+from oci_merge.model.manifest import REFERENCE_TYPE, Descriptor, ImageManifest, Manifest
 from oci_merge.model.platform import Platform
 from oci_merge.planning.job import Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What an index of a source lists, before its manifest is read.
+
+    Attributes:
+        descriptor: its descriptor.
+        declared: the platform by that descriptor, or else by the descriptor of the index within
+            the index that lists it; empty if neither says one.
+    """
+
+    descriptor: Descriptor
+    declared: Platform
+
+    @property
+    def digest(self) -> str:
+        """The digest of its manifest."""
+        return self.descriptor.digest
+
+    @property
+    def is_image(self) -> bool:
+        """Whether its descriptor is an image's; only the manifest may tell that it is not."""
+        return not self.descriptor.is_companion
+
+    @property
+    def about(self) -> str:
+        """The digest of the manifest that it accompanies, or an empty string."""
+        return self.descriptor.about
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a few words for messages."""
+        if self.is_image:
+            return str(self.declared) if self.declared.is_known else "an image"
+        reference_type = self.descriptor.annotations.get(REFERENCE_TYPE, "")
+        named = "attestation" if self.descriptor.is_attestation else reference_type
+        return named or self.descriptor.artifact_type or "artifact"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Component:
-    """One manifest that the index will list: an image, or the attestation of an image.
+    """One manifest that the index will list: an image, or a companion such as an attestation.
 
     Attributes:
         source: the source that it was found in.
         manifest: the manifest, with its exact bytes.
         descriptor: its descriptor in the source index; None if the source is a single image.
-        declared: the platform by that descriptor, or by the image's config where the descriptor
-            has none; None if the source is a single image, whose config is read later.
+        declared: the platform by that descriptor, or by the image's config where the platform had
+            to be known early; None if the image's config is read later.
+        is_artifact: whether the manifest says that this is no image although its descriptor
+            does not.
     """
 
     source: Source
     manifest: Manifest
     descriptor: Descriptor | None = None
     declared: Platform | None = None
+    is_artifact: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The digest of its manifest."""
+        return self.manifest.digest
 
     @property
     def document(self) -> ImageManifest:
@@ -39,10 +85,17 @@ class Component:
         return self.source.platform
 
     @property
-    def is_attestation(self) -> bool:
-        """Whether this is an attestation and no image."""
-        # Only the descriptor tells: the manifest of an attestation looks like an image's.
-        return self.descriptor is not None and self.descriptor.is_attestation
+    def is_image(self) -> bool:
+        """Whether this is an image, which runs on a platform, and no companion of one."""
+        # The descriptor tells first: the manifest of an attestation looks like an image's.
+        if self.descriptor is None:
+            return True
+        return not (self.is_artifact or self.descriptor.is_companion)
+
+    @property
+    def about(self) -> str:
+        """The digest of the manifest that it accompanies, or an empty string."""
+        return self.descriptor.about if self.descriptor else ""
 
     @property
     def name(self) -> str:

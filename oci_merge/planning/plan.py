@@ -96,51 +96,99 @@ def plan_index(
     *,
     list_format: ListFormat,
     annotations: Mapping[str, str],
+    as_written: bool = False,
 ) -> IndexDocument:
     """Make the index (OCI image spec, "Image Index").
 
     Args:
-        components: the components in order, each with the platform to publish. Attestations are
-            moved behind the images.
+        components: the components in order, each with the platform to publish. Companions, such
+            as attestations, are moved behind the images.
         list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
             if all components are Docker manifests, else an OCI index.
         annotations: annotations of the index.
+        as_written: refuse one image that is asked for twice as one platform, as manifest-tool
+            does.
 
     Returns:
         The encoded index.
 
     Raises:
-        DuplicatePlatformError: two different images have the same platform.
+        DuplicatePlatformError: two different images of different sources have the same platform.
         PlanError: there are annotations, and the index would be a Docker list.
     """
-    images = [pair for pair in components if not pair[0].is_attestation]
-    attestations = [
-        (component, platform if platform.is_known else _UNKNOWN)
-        for component, platform in components
-        if component.is_attestation
-    ]
-    _check_duplicates(images)
+    images = [pair for pair in components if pair[0].is_image]
+    listings = _unique(images)
+    if as_written:
+        _check_asked_once([component for component, _ in images])
+    _check_duplicates(listings)
+    companions = _unique([pair for pair in components if not pair[0].is_image])
     media_type = _index_type([component for component, _ in components], list_format)
     if annotations and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
-    # Two sources may lead to the same image, by two names or out of two indexes: it is listed once.
-    entries: dict[tuple[str, Platform], IndexEntry] = {}
-    for component, platform in images + attestations:
-        entries.setdefault((component.manifest.digest, platform), _entry(component, platform))
-    return encode_index(tuple(entries.values()), media_type, annotations)
+    entries = tuple(_entry(listing) for listing in (*listings, *companions))
+    return encode_index(entries, media_type, annotations)
 
 
-def _check_duplicates(images: Sequence[tuple[Component, Platform]]) -> None:
-    # A runtime would take the first of the two, and the other one would never run.
-    first: dict[Platform, Component] = {}
-    for component, platform in images:
-        other = first.setdefault(platform, component)
-        if other is not component:
+@dataclass(slots=True)
+class _Listing:
+    """One entry of the index.
+
+    Attributes:
+        component: what it lists.
+        platform: the platform to publish.
+        sources: the sources that give it.
+    """
+
+    component: Component
+    platform: Platform
+    sources: set[Reference]
+
+
+def _unique(components: Sequence[tuple[Component, Platform]]) -> list[_Listing]:
+    """Return one listing for each digest of a platform, however many sources give it."""
+    listings: dict[object, _Listing] = {}
+    for component, platform in components:
+        key = (component.digest, platform, _features(component))
+        new = _Listing(component, platform, set())
+        listing = listings.setdefault(key, new)
+        listing.sources.add(component.source.reference)
+        # What an index says of an image would be lost where the image is also named by itself.
+        if listing.component.descriptor is None:
+            listing.component = component
+    return list(listings.values())
+
+
+def _check_asked_once(images: Sequence[Component]) -> None:
+    # Who asks for one platform twice has most likely mistyped the other one.
+    asked: set[tuple[Reference, Platform, str]] = set()
+    for image in images:
+        if image.requested is None:
+            continue
+        key = (image.source.reference, image.requested, image.digest)
+        if key in asked:
             raise DuplicatePlatformError(
-                f"{other.name} and {component.name} are both {printable(str(platform))}",
-                hint="leave one of them out, or rebuild the wrong one: the platform is read from "
-                "the image's config",
+                f"{image.name} is asked for twice as {image.requested}",
+                hint="leave one of them out, or correct it",
             )
+        asked.add(key)
+
+
+def _check_duplicates(images: Sequence[_Listing]) -> None:
+    # A runtime would take the first of the two, and the other one would never run. What one index
+    # lists side by side, such as gzip and zstd, was put there on purpose.
+    by_platform: dict[Platform, list[_Listing]] = {}
+    for image in images:
+        for other in by_platform.setdefault(image.platform, []):
+            if other.component.digest != image.component.digest and not (
+                other.sources & image.sources
+            ):
+                raise DuplicatePlatformError(
+                    f"{other.component.name} and {image.component.name} "
+                    f"are both {printable(str(image.platform))}",
+                    hint="leave one of them out, or rebuild the wrong one: the platform is read "
+                    "from the image's config",
+                )
+        by_platform[image.platform].append(image)
 
 
 def _index_type(components: Sequence[Component], list_format: ListFormat) -> str:
@@ -159,14 +207,30 @@ def _index_type(components: Sequence[Component], list_format: ListFormat) -> str
     )
 
 
-def _entry(component: Component, platform: Platform) -> IndexEntry:
-    # Annotations and artifact type stand in the source index alone; they would be lost otherwise.
-    descriptor = component.descriptor
+def _entry(listing: _Listing) -> IndexEntry:
+    # What the source index alone says, such as annotations, would be lost otherwise.
+    component, descriptor = listing.component, listing.component.descriptor
     return IndexEntry(
         media_type=component.manifest.media_type,
-        digest=component.manifest.digest,
+        digest=component.digest,
         size=component.manifest.size,
-        platform=platform,
-        annotations=(descriptor.annotations or {}) if descriptor else {},
-        artifact_type=(descriptor.artifact_type or "") if descriptor else "",
+        platform=_platform(component, listing.platform),
+        annotations=descriptor.annotations if descriptor else {},
+        artifact_type=descriptor.artifact_type if descriptor else "",
+        features=_features(component),
+        urls=tuple(descriptor.urls) if descriptor else (),
+        data=descriptor.data if descriptor else "",
     )
+
+
+def _platform(component: Component, platform: Platform) -> Platform | None:
+    """Return the platform to write; a companion may have none, as its author left it."""
+    if component.is_image or platform.is_known:
+        return platform
+    is_attestation = component.descriptor is not None and component.descriptor.is_attestation
+    return _UNKNOWN if is_attestation else None
+
+
+def _features(component: Component) -> tuple[str, ...]:
+    descriptor = component.descriptor
+    return tuple(descriptor.platform.features) if descriptor and descriptor.platform else ()

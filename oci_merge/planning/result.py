@@ -24,7 +24,7 @@ class PlatformResult:
         size: its manifest's size in bytes.
         media_type: its manifest's media type.
         source: the reference that it came from.
-        attestations: the digests of its attestation manifests.
+        attestations: the digests of what accompanies it: attestations, SOCI indexes and others.
     """
 
     platform: Platform
@@ -121,7 +121,15 @@ def _shortened(words: list[str]) -> str:
 def platform_results(
     decided: Sequence[tuple[Component, Platform]],
 ) -> tuple[PlatformResult, ...]:
-    """Return the images among the components, each with its attestations."""
+    """Return the images among the components, each once, with what accompanies it."""
+    images = {
+        (component.digest, platform): component
+        for component, platform in reversed(decided)
+        if component.is_image
+    }
+    chosen = dict.fromkeys(
+        (component.digest, platform) for component, platform in decided if component.is_image
+    )
     return tuple(
         PlatformResult(
             platform=platform,
@@ -131,8 +139,8 @@ def platform_results(
             source=str(component.source.reference),
             attestations=_attestations(decided, component.manifest.digest),
         )
-        for component, platform in decided
-        if not component.is_attestation
+        for digest, platform in chosen
+        for component in (images[digest, platform],)
     )
 
 
@@ -140,6 +148,6 @@ def _attestations(decided: Sequence[tuple[Component, Platform]], digest: str) ->
     found = (
         component.manifest.digest
         for component, _ in decided
-        if component.descriptor is not None and component.descriptor.attests == digest
+        if not component.is_image and component.about == digest
     )
     return tuple(dict.fromkeys(found))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oci_merge.model import media_types
-from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor, Manifest
+from oci_merge.model.manifest import MAX_DOCUMENT, Blob, Manifest
 from oci_merge.planning.component import Component
 
 #: The role of a blob in its manifest; ``attestation`` is an in-toto statement.
@@ -25,6 +25,8 @@ class Mount:
         media_type: its media type.
         source: the repository to mount it from, in the target's registry.
         role: its role in its manifest.
+        is_foreign: whether its image may do without it in a registry (foreign layers of Windows);
+            it is left out where the source repository does not hold it.
     """
 
     digest: str
@@ -32,6 +34,7 @@ class Mount:
     media_type: str
     source: str
     role: BlobRole = "layer"
+    is_foreign: bool = False
 
     @property
     def is_document(self) -> bool:
@@ -51,6 +54,7 @@ class Copy:
         media_type: its media type.
         registry: the registry to copy it from.
         source: the repository in that registry.
+        is_foreign: as for ``Mount``.
     """
 
     digest: str
@@ -58,6 +62,7 @@ class Copy:
     media_type: str
     registry: str
     source: str
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +123,8 @@ def plan_transfers(
     Returns:
         Each blob and each manifest once, in the order of the components; none for components of
         the target's own repository. Blobs are mounted if a component in the target's registry has
-        them, and copied otherwise. Foreign layers are skipped.
+        them, and copied otherwise; foreign layers only where the source holds them, which the
+        transfer finds out.
     """
     in_registry = [component for component in components if _is_in_registry(component, registry)]
     in_target = [component for component in in_registry if _repository(component) == repository]
@@ -158,13 +164,17 @@ def _missing(
     return [chosen[digest] for digest in digests if digest not in present]
 
 
-def _mount(component: Component, blob: Descriptor, role: BlobRole) -> Mount:
-    return Mount(blob.digest, blob.size, blob.media_type, _repository(component), role)
+def _mount(component: Component, blob: Blob, role: BlobRole) -> Mount:
+    return Mount(
+        blob.digest, blob.size, blob.media_type, _repository(component), role, blob.is_foreign
+    )
 
 
-def _copy(component: Component, blob: Descriptor) -> Copy:
+def _copy(component: Component, blob: Blob) -> Copy:
     at = component.source.reference
-    return Copy(blob.digest, blob.size, blob.media_type, at.registry, at.repository)
+    return Copy(
+        blob.digest, blob.size, blob.media_type, at.registry, at.repository, blob.is_foreign
+    )
 
 
 def _child(component: Component, registry: str | None, blobs_in_target: AbstractSet[str]) -> Child:
@@ -184,12 +194,11 @@ def _is_in_registry(component: Component, registry: str | None) -> bool:
     return registry is None or component.source.reference.registry == registry
 
 
-def _blobs(component: Component) -> list[tuple[Descriptor, BlobRole]]:
-    """Return the blobs of a component with their roles; foreign layers are left out."""
+def _blobs(component: Component) -> list[tuple[Blob, BlobRole]]:
+    """Return the blobs of a component with their roles."""
     document = component.document
-    found: list[tuple[Descriptor, BlobRole]] = [(document.config, "config")]
+    found: list[tuple[Blob, BlobRole]] = [(document.config, "config")]
     for layer in document.layers:
-        if not layer.is_foreign:
-            is_statement = component.is_attestation and layer.media_type == media_types.IN_TOTO
-            found.append((layer, "attestation" if is_statement else "layer"))
+        is_statement = not component.is_image and layer.media_type == media_types.IN_TOTO
+        found.append((layer, "attestation" if is_statement else "layer"))
     return found

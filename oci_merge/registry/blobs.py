@@ -14,7 +14,7 @@ from oci_merge.http.response_errors import reason_of
 from oci_merge.http.retry import is_busy
 from oci_merge.http.url_policy import check_upload_url
 from oci_merge.model.digest import verify_digest
-from oci_merge.model.manifest import MAX_DOCUMENT, Descriptor
+from oci_merge.model.manifest import MAX_DOCUMENT, Blob
 from oci_merge.registry.client import Purpose, RegistryClient
 from oci_merge.registry.types import RefusedMount, Upload, chunk_length, located
 
@@ -67,7 +67,7 @@ class BlobClient:
             return False
         return True
 
-    async def get_config(self, config: Descriptor, *, what: str) -> bytes:
+    async def get_config(self, config: Blob, *, what: str) -> bytes:
         """Fetch an image's config; the registry may redirect to an object store.
 
         Args:

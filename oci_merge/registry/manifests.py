@@ -38,8 +38,12 @@ class ManifestClient:
     def __init__(self, registry: RegistryClient) -> None:
         self._registry = registry
 
-    async def get(self, reference: Reference) -> Manifest:
+    async def get(self, reference: Reference, *, limit: int = MAX_DOCUMENT) -> Manifest:
         """Fetch a manifest or an index ("Pulling manifests").
+
+        Args:
+            reference: the tag or digest.
+            limit: how many bytes it may have.
 
         Raises:
             NotFoundError: it is not there.
@@ -48,7 +52,8 @@ class ManifestClient:
             RegistryError: the registry refused.
             TransportError: it did not answer.
         """
-        response = await self._registry.request(_get(reference), _read(reference), expect={200})
+        request = _get(reference, limit)
+        response = await self._registry.request(request, _read(reference), expect={200})
         raw = _raw(reference, response)
         return parse_manifest(
             raw.content, content_type=raw.media_type, digest=raw.digest, what=str(reference)
@@ -188,8 +193,8 @@ class ManifestClient:
         return await self._registry.request(request, purpose, expect=_STORED)
 
 
-def _get(reference: Reference) -> Request:
-    return Request("GET", _path(reference), headers=_ACCEPT, limit=MAX_DOCUMENT)
+def _get(reference: Reference, limit: int = MAX_DOCUMENT) -> Request:
+    return Request("GET", _path(reference), headers=_ACCEPT, limit=limit)
 
 
 def _read(reference: Reference, *, may_be_missing: bool = False) -> Purpose:

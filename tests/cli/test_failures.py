@@ -115,7 +115,7 @@ GARBAGE: list[tuple[int, str, bytes]] = [
     (200, IMAGE, b'{"schemaVersion": 1e999, "config": [], "layers": 3}'),
     (200, "text/html", b"<html>Log in</html>"),
     (200, "", b"{}"),
-    (200, INDEX, b'{"schemaVersion": 2, "manifests": null}'),
+    (200, INDEX, b'{"schemaVersion": 2, "manifests": {}}'),
     (200, INDEX, b'{"schemaVersion": 2, "manifests": [null]}'),
     (200, INDEX, b'{"schemaVersion": 2, "manifests": [{"digest": "x", "size": -1}]}'),
     (

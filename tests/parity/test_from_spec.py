@@ -140,7 +140,7 @@ PLATFORMS = [
             )
         },
         exit=1,
-        says=("are both unknown/unknown",),
+        says=("is an index that lists no image",),
     ),
 ]
 

@@ -127,6 +127,12 @@ def _index(found: Inspection, index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _child(found: Inspection, image: InspectedImage) -> Any:
+    if image.is_missing:
+        raise ManifestError(
+            f"--raw cannot show {found.reference}: it lists {image.digest}, "
+            "which the registry does not have",
+            hint=_HINT,
+        )
     if image.media_type not in IMAGE_TYPES:
         raise ManifestError(
             f"--raw cannot show {found.reference}: it lists {image.digest}, which is "

@@ -12,6 +12,8 @@ IMAGE_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+#: Behind the type of an entry that the registry does not have.
+_MISSING_MARK = " (missing)"
 _ATTESTATION_MARK = " (vnd.docker.reference.type=attestation-manifest)"
 
 
@@ -81,7 +83,7 @@ def inspection_table(found: Inspection) -> str:
             str(image.platform) or "-",
             image.digest,
             str(image.size),
-            image.media_type,
+            image.media_type + (_MISSING_MARK if image.is_missing else ""),
             image.attests,
         )
         for image in found.images
@@ -122,6 +124,7 @@ def _index_lines(found: Inspection) -> Iterator[str]:
 
 def _entry_lines(label: str, image: InspectedImage) -> Iterator[str]:
     mark = _ATTESTATION_MARK if image.is_attestation else ""
+    mark += _MISSING_MARK if image.is_missing else ""
     yield f"{label}     Type: {printable(image.media_type)}{mark}"
     yield f"{label}   Digest: {printable(image.digest)}"
     yield f"{label}   Length: {image.size}"
@@ -133,7 +136,8 @@ def _entry_lines(label: str, image: InspectedImage) -> Iterator[str]:
     else:
         yield f"{label} Platform:"
         yield from (f"{label}    - {line}" for line in _platform_lines(image.platform))
-        yield f"{label} # Layers: {len(image.layers)}"
+        if not image.is_missing:
+            yield f"{label} # Layers: {len(image.layers)}"
         for number, layer in enumerate(image.layers, 1):
             yield f"     layer {number:02}: digest = {printable(layer.digest)}"
             yield f"                 type = {printable(layer.media_type)}"

@@ -450,18 +450,22 @@ def test_layers_are_copied_with_the_registry_s_own_certificates(tmp_path: Path) 
     assert_published(registry, result)
 
 
-def test_foreign_layers_are_not_copied() -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_foreign_layers_are_copied_where_the_source_holds_them(held: bool) -> None:
     image = build_image("linux", "amd64", foreign_layer=True)
+    foreign = image.layers[0]
     registry = EmbeddedRegistry(Settings(refuse_mounts=True))
     registry.add_image("team/app-amd64", "1.0", image)
+    if held:
+        registry.storage.put_blob("team/app-amd64", foreign.digest, foreign.content)
     with serve(registry.app) as server:
         oci_merge.merge(
             f"{server.host}/team/app:1.0",
             sources=[f"{server.host}/team/app-amd64:1.0"],
             copy_layers=True,
         )
-    foreign = image.layers[0].digest
-    assert not [request for request in registry.requests if foreign in request.path]
+    assert (foreign.digest in registry.storage.repositories["team/app"].blobs) == held
+    assert registry.open_uploads == []
 
 
 @contextlib.contextmanager

@@ -152,15 +152,26 @@ def test_images_of_the_target_s_own_repository_are_neither_mounted_nor_pushed(
     ]
 
 
-def test_a_foreign_layer_is_neither_mounted_nor_waited_for(
+def test_a_foreign_layer_that_the_source_does_not_hold_is_done_without(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     image = build_image("windows", "amd64", docker=True, foreign_layer=True)
     registry.add_image("team/win", "1", image)
     result = merge(server.host, sources=[f"{server.host}/team/win:1"])
-    foreign = image.layers[0].digest.removeprefix("sha256:")
-    assert not paths(registry.requests, "POST", foreign)
     assert tags(registry) == {"latest": result.digest}
+    assert image.layers[0].digest not in registry.storage.repositories[REPOSITORY].blobs
+    assert registry.open_uploads == []
+
+
+def test_a_foreign_layer_that_the_source_holds_is_mounted(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    image = build_image("windows", "amd64", docker=True, foreign_layer=True)
+    registry.add_image("team/win", "1", image)
+    foreign = image.layers[0]
+    registry.storage.put_blob("team/win", foreign.digest, foreign.content)
+    merge(server.host, sources=[f"{server.host}/team/win:1"])
+    assert foreign.digest in registry.storage.repositories[REPOSITORY].blobs
 
 
 def test_an_unchanged_rerun_only_reads(server: RunningServer, registry: EmbeddedRegistry) -> None:

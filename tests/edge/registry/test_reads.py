@@ -20,7 +20,7 @@ from oci_merge import (
     ServerError,
     UnsupportedMediaTypeError,
 )
-from oci_merge.model.manifest import Descriptor, ImageIndex, Manifest
+from oci_merge.model.manifest import Blob, ImageIndex, Manifest
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.manifests import ManifestClient
 from tests.edge.support import AMD64, ARM64, found, opened, reference
@@ -43,8 +43,8 @@ async def _head(name: str = "team/app:1.0") -> str:
 
 
 async def _config(image: BuiltImage, size: int | None = None) -> bytes:
-    config = Descriptor(
-        media_type=image.config.media_type,
+    config = Blob(
+        mediaType=image.config.media_type,
         digest=image.config.digest,
         size=image.config.size if size is None else size,
     )

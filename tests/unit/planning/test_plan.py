@@ -101,12 +101,15 @@ def test_for_a_child_that_is_present_nothing_is_mounted_or_pushed() -> None:
     assert plan_transfers(parts, "app", {_AMD64.digest, _ARM64.digest}) == Transfers()
 
 
-def test_foreign_layers_are_neither_mounted_nor_copied() -> None:
-    transfers = plan_transfers([component(_FOREIGN, "app-win:1")], "app", frozenset())
+def test_foreign_layers_are_mounted_or_copied_if_the_source_holds_them() -> None:
+    part = component(_FOREIGN, "app-win:1")
     foreign = _FOREIGN.layers[0]
     assert foreign.urls
-    assert foreign.digest not in _blobs(transfers)
-    assert _blobs(transfers) == [blob.digest for blob in (_FOREIGN.config, *_FOREIGN.layers[1:])]
+    mounted = plan_transfers([part], "app", frozenset())
+    copied = plan_transfers([part], "app", frozenset(), registry="other.example")
+    for blobs in (mounted.mounts, copied.copies):
+        assert [blob.digest for blob in blobs if blob.is_foreign] == [foreign.digest]
+    assert _blobs(mounted) == [blob.digest for blob in (_FOREIGN.config, *_FOREIGN.layers)]
 
 
 def test_an_attestation_is_transferred_as_an_image_is() -> None:

@@ -134,10 +134,20 @@ def test_attestations_follow_their_images_and_go_with_them(requested: str) -> No
     assert [part.manifest.digest for part in select(where, parts)] == expected
 
 
-def test_an_attestation_of_an_image_that_is_not_listed_is_left_out() -> None:
-    where = source("app:1")
+def test_an_attestation_of_an_image_that_is_not_listed_stays_in_the_whole_index_alone() -> None:
+    where, picked = source("app:1"), source("app:1", "linux/amd64")
     parts = [listed(_AMD64, where, "linux/amd64"), attestation(_ARM64, where)]
-    assert list(select(where, parts)) == parts[:1]
+    assert list(select(where, parts)) == parts
+    parts.append(listed(_ARMV7, where, "linux/arm/v7"))
+    assert list(select(picked, parts)) == parts[:1]
+
+
+def test_a_companion_follows_its_image_into_the_index_of_another_source() -> None:
+    where = source("app:1", "linux/amd64")
+    proof = attestation(_ARM64, where)
+    parts = [listed(_AMD64, where, "linux/amd64"), listed(_ARMV7, where, "linux/arm/v7"), proof]
+    assert proof not in select(where, parts)
+    assert select(where, parts, published={_ARM64.digest}) == (parts[0], proof)
 
 
 @pytest.mark.parametrize("requested", ["", "linux/amd64"])
