@@ -248,6 +248,16 @@ def platform(name: str, value: object) -> str | Platform:
     return value
 
 
+def source(name: str, value: object) -> tuple[str, str | Platform | None]:
+    """Take a reference, or a pair of a reference and a platform; without one, that is None."""
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            hint = 'write it like ("reg.example/app:1.0", "linux/arm64")'
+            raise mistyped(name, "a reference, or one with its platform", value, hint)
+        return reference(name, value[0]), platform(name, value[1])
+    return reference(name, value), None
+
+
 def several(take_each: Take) -> Take:
     """Return a taker of several values; it returns them in a tuple.
 

@@ -125,7 +125,9 @@ class Merge:
         sources = self._job.sources
         if self._job.candidates:
             found = await probe(registries, self._job.candidates, self._emit)
-            sources = tuple(Source(candidate.reference) for candidate in found)
+            sources = tuple(
+                Source(candidate.reference, named=candidate.named) for candidate in found
+            )
         components = await fetch_components(
             registries, sources, self._emit, ignore_missing=self._job.ignore_missing
         )

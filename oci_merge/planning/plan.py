@@ -103,7 +103,7 @@ def plan_index(
         components: the components in order, each with the platform to publish. Attestations are
             moved behind the images.
         list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
-            if all components are Docker manifests, else an OCI index.
+            if all components are Docker manifests and there are no annotations, else an OCI index.
         annotations: annotations of the index.
 
     Returns:
@@ -120,7 +120,9 @@ def plan_index(
         if component.is_attestation
     ]
     _check_duplicates(images)
-    media_type = _index_type([component for component, _ in components], list_format)
+    # Only an OCI index has room for annotations.
+    kind: ListFormat = "oci" if annotations and list_format == "auto" else list_format
+    media_type = _index_type([component for component, _ in components], kind)
     if annotations and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     # Two sources may lead to the same image, by two names or out of two indexes: it is listed once.

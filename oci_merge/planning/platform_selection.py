@@ -42,6 +42,8 @@ def select(source: Source, components: Sequence[Component]) -> tuple[Component, 
     # with the request like any single image, in decide_platform, instead of not being found here.
     if requested is not None and requested.is_known and len(images) > 1:
         images = _matching(requested, source.reference, images)
+    if source.among and len(images) > 1:
+        images = _among(source.among, images)
     selected = {component.manifest.digest for component in images}
     attestations = [
         component
@@ -53,19 +55,18 @@ def select(source: Source, components: Sequence[Component]) -> tuple[Component, 
     return (*images, *attestations)
 
 
+def _among(platforms: Sequence[Platform], images: Sequence[Component]) -> list[Component]:
+    """Return the images of any of the platforms, in the index's order; perhaps none."""
+    chosen = {image for platform in platforms for image in _fitting(platform, images)}
+    return [image for image in images if image in chosen]
+
+
 def _matching(
     requested: Platform, reference: Reference, images: Sequence[Component]
 ) -> list[Component]:
     """Return the images of a platform: those of the exact variant if there are any, else all."""
-    matching = [image for image in images if image.declared and agrees(requested, image.declared)]
-    # linux/arm agrees with every variant; an image for its usual variant, v7, is preferred.
-    exact = [
-        image
-        for image in matching
-        if image.declared and normalize(image.declared).variant == normalize(requested).variant
-    ]
-    if exact or matching:
-        return exact or matching
+    if fitting := _fitting(requested, images):
+        return fitting
     declared = [
         printable(str(image.declared))
         for image in images
@@ -75,3 +76,14 @@ def _matching(
         f"{reference} is an index without {requested}; it has {listed(declared)}",
         hint="ask for a platform that it has, or leave this one out",
     )
+
+
+def _fitting(requested: Platform, images: Sequence[Component]) -> list[Component]:
+    matching = [image for image in images if image.declared and agrees(requested, image.declared)]
+    # linux/arm agrees with every variant; an image for its usual variant, v7, is preferred.
+    exact = [
+        image
+        for image in matching
+        if image.declared and normalize(image.declared).variant == normalize(requested).variant
+    ]
+    return exact or matching
