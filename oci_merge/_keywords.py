@@ -233,6 +233,11 @@ def reference(name: str, value: object) -> str:
     raise mistyped(name, "text or a Reference", value, 'write it like "reg.example/app:1.0"')
 
 
+def tag(name: str, value: object) -> str:
+    """Take a tag as text, or as a reference, and return it as text."""
+    return str(value) if isinstance(value, Reference) else text(name, value)
+
+
 def platform(name: str, value: object) -> str | Platform:
     """Take a platform, as text or as a value."""
     if isinstance(value, str):

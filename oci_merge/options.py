@@ -277,7 +277,7 @@ class ImageKeywords(TypedDict, total=False):
     tags: Annotated[
         Iterable[str | Reference],
         Keyword(
-            take.several(take.reference),
+            take.several(take.tag),
             "more tags for the index, as names or as references with the target's repository.",
             (),
         ),

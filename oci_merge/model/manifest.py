@@ -99,7 +99,8 @@ class ImageManifest(_Document):
 
     media_type: str | None = Field(None, alias="mediaType")
     artifact_type: str | None = Field(None, alias="artifactType")
-    config: Descriptor
+    # Artifacts without a config exist, and the user may say for which platform they are.
+    config: Descriptor | None = None
     layers: list[Descriptor]
     annotations: dict[str, str] | None = None
 
@@ -172,6 +173,10 @@ def parse_manifest(content: bytes, *, content_type: str, digest: str, what: str)
     model: type[ImageIndex] | type[ImageManifest] = (
         ImageIndex if media_type in media_types.INDEXES else ImageManifest
     )
+    if model is ImageManifest and shape.config is None and shape.layers is None:
+        raise ManifestError(
+            f"the manifest of {what} cannot be read at config: it has neither config nor layers"
+        )
     return Manifest(
         media_type, digest, content, _validate(model, content, f"the manifest of {what}")
     )

@@ -1,8 +1,8 @@
 """The names of systems, architectures and variants, and how else people write them. Pure.
 
-The names are Go's (``go tool dist list``), and the variants those of the OCI image spec, "Platform
-Variants", and of Go (GOAMD64, GOARM, GOARM64, GO386, GOMIPS, GOPPC64, GORISCV64, GOWASM). Containerd's
-own aliases are among the other spellings (containerd/platforms, ``normalizeArch``).
+The names are Go's (``go tool dist list``). The variants are those of the OCI image spec, "Platform
+Variants", and of Go (GOAMD64, GOARM, GOARM64, GO386, GOMIPS, GOPPC64, GORISCV64, GOWASM). The other
+spellings include containerd's aliases (containerd/platforms, ``normalizeArch``).
 """
 
 from __future__ import annotations

@@ -158,9 +158,12 @@ async def read_config(
     content = await image_config(registry, repository, document, what=component.name)
     if not content:
         if component.requested is None:
+            kind = printable(document.config.media_type) if document.config else ""
+            has = (
+                f"a config of type {kind!r}, which" if document.config else "no config, so that it"
+            )
             raise UnsupportedMediaTypeError(
-                f"{component.name} has a config of type {printable(document.config.media_type)!r}, "
-                "which does not declare a platform",
+                f"{component.name} has {has} does not declare a platform",
                 hint="name container images, or give its platform with --template and "
                 "--platforms, with --source REF=PLATFORM or in a spec",
             )
@@ -188,6 +191,8 @@ async def image_config(
         ManifestError, RegistryError, TransportError: the config could not be read.
     """
     config = document.config
+    if config is None:
+        return b""
     blobs = BlobClient(registry, repository)
     if config.media_type in media_types.IMAGE_CONFIGS:
         return await blobs.get_config(config, what=what)

@@ -122,7 +122,7 @@ def _spec_platform(name: str, value: object) -> Platform | None:
     return value
 
 
-_TAGS = take.several(take.reference)
+_TAGS = take.several(take.tag)
 _SPEC_IMAGES = take.several(_spec_image)
 _ANNOTATIONS = take.pairs("annotation")
 
@@ -152,13 +152,14 @@ def _own_tag(tag: str, target: Reference) -> str:
     reference = parse_reference(tag)
     if reference.digest or not reference.tag:
         raise InvalidReferenceError(
-            f"{printable(tag)!r} among the tags has {'a digest' if reference.digest else 'no tag'}",
+            f"{printable(tag)!r} is not a tag: "
+            f"it has {'a digest' if reference.digest else 'no tag behind the name'}",
             hint=f"give tags, such as 1.0 or {target.name}:1.0",
         )
     if reference.name != target.name:
         raise InvalidReferenceError(
-            f"the tag {reference} is in {reference.name}, but the target is in {target.name}",
-            hint="give the tags of the target's repository, and merge once for each other target",
+            f"{printable(tag)!r} is not a tag of {target.name}, but of {reference.name}",
+            hint="give tags of the target's repository, and merge once for each other target",
         )
     return reference.tag
 

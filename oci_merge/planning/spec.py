@@ -17,7 +17,7 @@ from oci_merge.model.reference import Reference
 _PLACEHOLDERS = ("ARCH", "OS", "VARIANT")
 
 _PLATFORMS = take.several(take.platform)
-_TAGS = take.several(take.reference)
+_TAGS = take.several(take.tag)
 _ANNOTATIONS = take.pairs("annotation")
 
 

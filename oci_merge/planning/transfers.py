@@ -187,7 +187,9 @@ def _is_in_registry(component: Component, registry: str | None) -> bool:
 def _blobs(component: Component) -> list[tuple[Descriptor, BlobRole]]:
     """Return the blobs of a component with their roles; foreign layers are left out."""
     document = component.document
-    found: list[tuple[Descriptor, BlobRole]] = [(document.config, "config")]
+    found: list[tuple[Descriptor, BlobRole]] = []
+    if document.config:
+        found.append((document.config, "config"))
     for layer in document.layers:
         if not layer.is_foreign:
             is_statement = component.is_attestation and layer.media_type == media_types.IN_TOTO
