@@ -233,6 +233,11 @@ def reference(name: str, value: object) -> str:
     raise mistyped(name, "text or a Reference", value, 'write it like "reg.example/app:1.0"')
 
 
+def tag(name: str, value: object) -> str:
+    """Take a tag as text, or as a reference, and return it as text."""
+    return str(value) if isinstance(value, Reference) else text(name, value)
+
+
 def platform(name: str, value: object) -> str | Platform:
     """Take a platform, as text or as a value."""
     if isinstance(value, str):
@@ -246,6 +251,16 @@ def platform(name: str, value: object) -> str | Platform:
             f"{name} has a Platform whose fields are not text", hint='write it like "linux/arm64"'
         )
     return value
+
+
+def source(name: str, value: object) -> tuple[str, str | Platform | None]:
+    """Take a reference, or a pair of a reference and a platform; without one, that is None."""
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            hint = 'write it like ("reg.example/app:1.0", "linux/arm64")'
+            raise mistyped(name, "a reference, or one with its platform", value, hint)
+        return reference(name, value[0]), platform(name, value[1])
+    return reference(name, value), None
 
 
 def several(take_each: Take) -> Take:

@@ -46,7 +46,7 @@ class ComponentsFound(Event):
 
     Attributes:
         references: where images were found.
-        platforms: the value of ``--platforms`` that names the same images.
+        platforms: the value of ``--platforms`` that names the same images; empty if none does.
     """
 
     references: tuple[str, ...]

@@ -256,10 +256,12 @@ class ImageKeywords(TypedDict, total=False):
         ),
     ]
     sources: Annotated[
-        Iterable[str | Reference],
+        Iterable[str | Reference | tuple[str | Reference, str | Platform]],
         Keyword(
-            take.several(take.reference),
-            "instead of a template, the images themselves, by tag or digest.",
+            take.several(take.source),
+            """instead of a template, the images themselves, by tag or digest; with its platform as
+            ``"reg.example/app:1.0=linux/arm64"`` or ``("reg.example/app:1.0", "linux/arm64")``,
+            where the image does not say it, or a wrong one.""",
             (),
         ),
     ]
@@ -268,13 +270,17 @@ class ImageKeywords(TypedDict, total=False):
         Keyword(
             take.several(take.platform),
             """the platforms to put into the template, for example ``linux/arm/v7``; by default
-            the known platforms are looked for.""",
+            the known platforms are looked for. With ``sources``, those to select from indexes.""",
             (),
         ),
     ]
     tags: Annotated[
-        Iterable[str],
-        Keyword(take.several(take.text), "more tags for the index, as bare names.", ()),
+        Iterable[str | Reference],
+        Keyword(
+            take.several(take.tag),
+            "more tags for the index, as names or as references with the target's repository.",
+            (),
+        ),
     ]
     arch_aliases: Annotated[
         Mapping[str, str] | None,
@@ -286,13 +292,18 @@ class ImageKeywords(TypedDict, total=False):
     ]
     annotations: Annotated[
         Mapping[str, str] | None,
-        Keyword(take.pairs("annotation"), "annotations of the index (an OCI index only)."),
+        Keyword(
+            take.pairs("annotation"),
+            """annotations of the index, an OCI index only; a key may have buildx's prefix
+            ``index:``.""",
+        ),
     ]
     format: Annotated[
         ListFormat,
         Keyword(
             take.choice(ListFormat, "format"),
-            "``oci``, ``docker``, or ``auto``: a Docker list if every image is Docker's, else OCI.",
+            """``oci``, ``docker``, or ``auto``: a Docker list if every image is Docker's and there
+            are no annotations, else OCI.""",
             "auto",
         ),
     ]

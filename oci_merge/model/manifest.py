@@ -180,7 +180,8 @@ class ImageManifest(_Document):
     """An image manifest (OCI image spec, "Image Manifest"; Docker schema 2)."""
 
     artifact_type: _Text = Field("", alias="artifactType")
-    config: Blob
+    # Artifacts without a config exist, and the user may say for which platform they are.
+    config: Blob | None = None
     # An artifact manifest may have none.
     layers: Annotated[list[Blob], _Null(list)] = Field(default_factory=list)
     has_annotations: _HasAnnotations = Field(False, alias="annotations")
@@ -266,6 +267,10 @@ def parse_manifest(content: bytes, *, content_type: str, digest: str, what: str)
     model: type[ImageIndex] | type[ImageManifest] = (
         ImageIndex if media_type in media_types.INDEXES else ImageManifest
     )
+    if model is ImageManifest and shape.config is None and shape.layers is None:
+        raise ManifestError(
+            f"the manifest of {what} cannot be read at config: it has neither config nor layers"
+        )
     return Manifest(
         media_type, digest, content, _validate(model, content, f"the manifest of {what}")
     )

@@ -10,37 +10,18 @@ from dataclasses import dataclass, replace
 
 from oci_merge._text import printable
 from oci_merge.errors import InvalidPlatformError
+from oci_merge.model.platform_names import (
+    ARCHITECTURES,
+    SYSTEMS,
+    has_variant,
+    misplaced,
+    names_variant,
+    normal_names,
+    plain_variant,
+)
 from oci_merge.model.slips import platform_hint
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-# The aliases are those of containerd's platforms package.
-_OS_ALIASES = {"macos": "darwin"}
-_ARCHITECTURE_ALIASES = {
-    "i386": "386",
-    "x86_64": "amd64",
-    "x86-64": "amd64",
-    "aarch64": "arm64",
-}
-#: Architectures that name a variant of ``arm``.
-_ARM_ALIASES = {"armhf": "v7", "armel": "v6"}
-#: By architecture. ``v8`` is the base of arm64 and is left out; a plain ``arm`` means v7.
-_VARIANT_ALIASES = {
-    "amd64": {"v1": ""},
-    "arm64": {"8": "", "v8": "", "v8.0": "", "9": "v9", "9.0": "v9", "v9.0": "v9"},
-    "arm": {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"},
-}
-
-
-#: GOOS and GOARCH: the names that Go, and so every container tool, uses.
-_KNOWN_SYSTEMS = [
-    *("aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux"),
-    *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "wasi", "windows"),
-]
-_KNOWN_ARCHITECTURES = [
-    *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
-    *("ppc64", "ppc64le", "riscv64", "s390x", "wasm"),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +80,55 @@ def normalize(platform: Platform) -> Platform:
     ``linux/x86_64`` becomes ``linux/amd64``, ``linux/arm64/v8`` becomes ``linux/arm64``, and
     ``linux/arm`` becomes ``linux/arm/v7``. Version and features of the system are kept.
     """
-    os = platform.os.lower()
-    architecture = platform.architecture.lower()
-    variant = platform.variant.lower()
-    if architecture in _ARM_ALIASES:
-        architecture, variant = "arm", _ARM_ALIASES[architecture]
-    elif architecture == "i386":
-        variant = ""
-    architecture = _ARCHITECTURE_ALIASES.get(architecture, architecture)
-    aliases = _VARIANT_ALIASES.get(architecture, {})
-    return replace(
-        platform,
-        os=_OS_ALIASES.get(os, os),
-        architecture=architecture,
-        variant=aliases.get(variant, variant),
-    )
+    os, architecture, variant = normal_names(platform.os, platform.architecture, platform.variant)
+    return replace(platform, os=os, architecture=architecture, variant=variant)
+
+
+def possible(platform: Platform) -> Platform:
+    """Return the platform in normal form, without a variant that its architecture does not have.
+
+    ``linux/amd64/v8`` becomes ``linux/amd64``: no client looks for it.
+    """
+    normal = normalize(platform)
+    if has_variant(normal.architecture, normal.variant):
+        return normal
+    return normalize(replace(normal, variant=""))
+
+
+def findable(platform: Platform) -> Platform:
+    """Return the platform as it is written, as far as clients find that; else the normal form.
+
+    ``linux/arm64/v8`` and ``linux/arm`` stay, since every client finds them; ``linux/x86_64`` and
+    ``linux/arm/7`` do not. A name that is not known stays, too.
+    """
+    normal = possible(platform)
+    if normal.os not in SYSTEMS:
+        normal = replace(normal, os=platform.os)
+    if normal.architecture not in ARCHITECTURES:
+        return replace(normal, architecture=platform.architecture, variant=platform.variant)
+    if normal.architecture == "arm64" and not normal.variant and platform.variant.lower() == "v8":
+        return replace(normal, variant="v8")
+    if normal.architecture == "arm" and not says_variant(platform):
+        return replace(normal, variant="")
+    return normal
+
+
+def impossible_part(platform: Platform) -> str:
+    """Return what of a platform no platform is called, in words; an empty string if it is fine.
+
+    Other spellings of a name, such as ``x86_64`` or variant ``7``, are fine.
+    """
+    if misplaced(platform.architecture):
+        return f"architecture {printable(platform.architecture)!r}"
+    if not platform.variant or names_variant(platform.architecture):
+        return ""
+    normal = normalize(platform)
+    plain = plain_variant(platform.variant, normal.variant)
+    # Containerd drops whatever variant an i386 has.
+    dropped = normal.architecture == "386" and not normal.variant
+    if plain and has_variant(normal.architecture, normal.variant) and not dropped:
+        return ""
+    return f"variant {printable(platform.variant)!r}"
 
 
 def agrees(requested: Platform, found: Platform) -> bool:
@@ -154,6 +169,40 @@ def resolve_platform(requested: Platform, found: Platform) -> Platform:
     )
 
 
+def has_gap(platform: Platform) -> bool:
+    """Say whether an entry of an index leaves out what its image's config may say.
+
+    That is an arm's variant, and the version and features of Windows (OCI image spec, "Image
+    Index"). An amd64 or arm64 without a variant has none: it is the base, which every client finds.
+    """
+    normal = normalize(platform)
+    if normal.os == "windows":
+        return not (platform.os_version and platform.os_features)
+    return normal.architecture == "arm" and not says_variant(platform)
+
+
+def fill_gaps(entry: Platform, config: Platform) -> Platform:
+    """Return the platform of an index's entry, with its gaps filled from the image's config.
+
+    Nothing that the entry says is replaced, and nothing is taken from a config of another system
+    or, for the variant, another architecture. The names are kept as they are written.
+    """
+    normal, found = normalize(entry), normalize(config)
+    if normal.os != found.os:
+        return entry
+    takes_variant = (
+        normal.architecture == found.architecture == "arm"
+        and not says_variant(entry)
+        and says_variant(config)
+    )
+    return replace(
+        entry,
+        variant=(config.variant or found.variant) if takes_variant else entry.variant,
+        os_version=entry.os_version or config.os_version,
+        os_features=entry.os_features or config.os_features,
+    )
+
+
 def resolve_platform_as_written(requested: Platform, found: Platform) -> Platform:
     """Return the platform that manifest-tool publishes: as ``resolve_platform``, not normalized.
 
@@ -181,7 +230,7 @@ def unknown_platform(platform: Platform) -> str:
     warning suggests a known name that is spelt alike.
     """
     normal = normalize(platform)
-    checked = ((normal.os, _KNOWN_SYSTEMS), (normal.architecture, _KNOWN_ARCHITECTURES))
+    checked = ((normal.os, SYSTEMS), (normal.architecture, ARCHITECTURES))
     unknown = [(name, known) for name, known in checked if name and name not in known]
     # unknown/unknown is what attestations declare.
     if not unknown or normal.os == normal.architecture == "unknown":
@@ -196,4 +245,4 @@ def unknown_platform(platform: Platform) -> str:
 
 def says_variant(platform: Platform) -> bool:
     """Say whether a platform names a variant, by itself or by an architecture such as ``armhf``."""
-    return bool(platform.variant) or platform.architecture.lower() in _ARM_ALIASES
+    return bool(platform.variant) or names_variant(platform.architecture)

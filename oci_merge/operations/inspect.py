@@ -10,12 +10,11 @@ from typing import Any
 
 from oci_merge._concurrency import gather
 from oci_merge.errors import InvalidReferenceError, ManifestError, NotFoundError
-from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader, listed_at
-from oci_merge.registry.blobs import BlobClient
+from oci_merge.operations.platforms import image_config
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 
@@ -233,10 +232,8 @@ async def _inspect_entry(
 
 async def _config(reader: ManifestReader, reference: Reference, document: ImageManifest) -> bytes:
     """Return the bytes of a container image's config; empty for anything else."""
-    if document.config.media_type not in media_types.IMAGE_CONFIGS:
-        return b""
-    blobs = BlobClient(reader.registries[reference.registry], reference.repository)
-    return await blobs.get_config(document.config, what=str(reference))
+    registry = reader.registries[reference.registry]
+    return await image_config(registry, reference.repository, document, what=str(reference))
 
 
 def _platform(config: bytes, reference: Reference) -> Platform:

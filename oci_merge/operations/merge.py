@@ -126,7 +126,9 @@ class Merge:
         sources = self._job.sources
         if self._job.candidates:
             found = await probe(registries, self._job.candidates, self._emit)
-            sources = tuple(Source(candidate.reference) for candidate in found)
+            sources = tuple(
+                Source(candidate.reference, named=candidate.named) for candidate in found
+            )
             for moved in moved_sources(self._job, [source.reference for source in sources]):
                 self.warn(moved)
         components = await fetch_components(

@@ -5,22 +5,29 @@ OCI distribution spec, "Pulling blobs"; OCI image spec, "Image Configuration".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from oci_merge._concurrency import gather
 from oci_merge._text import printable
 from oci_merge.errors import (
+    DigestMismatchError,
+    ManifestError,
+    NotFoundError,
     UnsupportedMediaTypeError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
 from oci_merge.model import media_types
-from oci_merge.model.manifest import parse_config
-from oci_merge.model.platform import Platform, agrees
+from oci_merge.model.manifest import MAX_DOCUMENT, ImageManifest, parse_config
+from oci_merge.model.platform import Platform, agrees, fill_gaps, has_gap, normalize
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Candidate, Job
-from oci_merge.planning.platform_decision import decide_platform
+from oci_merge.planning.platform_decision import check_selected, decide_platform
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import Registries, RegistryClient
+
+#: A config that says os and architecture has more bytes than this.
+_SMALLEST_CONFIG = len('{"os":"","architecture":""}')
 
 
 async def read_platforms(
@@ -42,24 +49,61 @@ async def read_platforms(
             job says that this is an error.
         ManifestError, RegistryError, TransportError: a config could not be read.
     """
-    unread = [component for component in components if component.declared is None]
+    # The config of an entry of an index is read where it may fill a gap, beside those of images.
+    unread = [component for component in components if _is_read(component)]
     emit(StageStarted("configs", len(unread)))
     read = await gather(
-        read_config(registries[component.source.reference.registry], component, emit)
+        _read_declared(registries[component.source.reference.registry], component, emit)
         for component in unread
     )
     declared = dict(zip(unread, read, strict=True))
+    images = Counter(component.source for component in components if component.is_image)
     platforms = []
     for component in components:
-        platform = component.declared or declared.get(component, Platform("", ""))
+        platform = declared.get(component) or component.declared or Platform("", "")
         if component.is_image:
+            # A name says what one image is, and not what an index of several holds.
+            alone = images[component.source] == 1
             platform, warning = decide_platform(
-                component, platform, job.platform_check, as_written=job.as_written
+                component,
+                platform,
+                job.platform_check,
+                found_as=component.source.named if alone else None,
+                as_written=job.as_written,
             )
             if warning:
                 emit(Warned(warning))
         platforms.append((component, platform))
+    for warning in check_selected(job, platforms):
+        emit(Warned(warning))
     return platforms
+
+
+def _is_read(component: Component) -> bool:
+    """Say whether the config of a component is read for its platform."""
+    if component.declared is None:
+        return True
+    return component.is_image and has_gap(component.declared)
+
+
+async def _read_declared(registry: RegistryClient, component: Component, emit: OnEvent) -> Platform:
+    """Return what an image declares: an entry of an index, with its gaps filled from its config."""
+    entry = component.declared
+    if entry is None:
+        return await read_config(registry, component, emit)
+    reference = component.source.reference
+    try:
+        config = await image_config(
+            registry, reference.repository, component.document, what=component.name
+        )
+        found = parse_config(config, what=component.name) if config else Platform("", "")
+    except DigestMismatchError:
+        raise
+    except (ManifestError, NotFoundError):
+        # The entry stays as its author wrote it.
+        return entry
+    emit(StageAdvanced("configs", component.name))
+    return fill_gaps(entry, found)
 
 
 def pinning_platforms(
@@ -72,7 +116,8 @@ def pinning_platforms(
         platforms: their components, with the platforms under which they are published.
 
     Returns:
-        Platforms, separated by commas, such as ``linux/amd64,linux/arm64``.
+        Platforms, separated by commas, such as ``linux/amd64,linux/arm64``; an empty string if
+        there is no such value.
     """
     names = []
     for candidate in found:
@@ -87,7 +132,11 @@ def pinning_platforms(
             for platform in candidate.platforms
             if any(agrees(platform, other) for other in published)
         ]
-        names += [str(platform) for platform in matching or candidate.platforms[:1]]
+        # Each image has to be among them, and each of them has to be an image.
+        named = [other for other in published if any(agrees(it, other) for it in matching)]
+        if not published or len(named) != len(published):
+            return ""
+        names += [str(platform) for platform in matching]
     return ",".join(names)
 
 
@@ -104,18 +153,56 @@ async def read_config(
         UnsupportedMediaTypeError: it is no container image, and no platform was requested.
         ManifestError, RegistryError, TransportError: the config could not be read.
     """
-    config = component.document.config
-    if config.media_type not in media_types.IMAGE_CONFIGS:
+    document = component.document
+    repository = component.source.reference.repository
+    content = await image_config(registry, repository, document, what=component.name)
+    if not content:
         if component.requested is None:
+            kind = printable(document.config.media_type) if document.config else ""
+            has = (
+                f"a config of type {kind!r}, which" if document.config else "no config, so that it"
+            )
             raise UnsupportedMediaTypeError(
-                f"{component.name} has a config of type {printable(config.media_type)!r}, "
-                "which does not declare a platform",
+                f"{component.name} has {has} does not declare a platform",
                 hint="name container images, or give its platform with --template and "
-                "--platforms or in a spec",
+                "--platforms, with --source REF=PLATFORM or in a spec",
             )
         return Platform("", "")
-    blobs = BlobClient(registry, component.source.reference.repository)
-    content = await blobs.get_config(config, what=component.name)
     if emit:
         emit(StageAdvanced("configs", component.name))
     return parse_config(content, what=component.name)
+
+
+async def image_config(
+    registry: RegistryClient, repository: str, document: ImageManifest, *, what: str
+) -> bytes:
+    """Return the bytes of a container image's config; empty for anything else.
+
+    Some builders give the config another media type than the image spec does, or none. Such a
+    config is an image's if it is JSON with os and architecture.
+
+    Args:
+        registry: the image's registry.
+        repository: the image's repository.
+        document: its manifest.
+        what: names the image in errors.
+
+    Raises:
+        ManifestError, RegistryError, TransportError: the config could not be read.
+    """
+    config = document.config
+    if config is None:
+        return b""
+    blobs = BlobClient(registry, repository)
+    if config.media_type in media_types.IMAGE_CONFIGS:
+        return await blobs.get_config(config, what=what)
+    # An artifact's config may be empty, or a model of gigabytes: neither is fetched.
+    if not _SMALLEST_CONFIG <= config.size <= MAX_DOCUMENT:
+        return b""
+    try:
+        content = await blobs.get_config(config, what=what)
+        return content if normalize(parse_config(content, what=what)).is_known else b""
+    except DigestMismatchError:
+        raise
+    except (ManifestError, NotFoundError):
+        return b""

@@ -14,7 +14,7 @@ from oci_merge.errors import ManifestError, NotFoundError, UnsupportedMediaTypeE
 from oci_merge.events import OnEvent, Warned
 from oci_merge.model import media_types
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest
-from oci_merge.model.platform import Platform, resolve_platform_as_written
+from oci_merge.model.platform import Platform, fill_gaps
 from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader
 from oci_merge.operations.platforms import read_config
 from oci_merge.planning.component import Component, Entry
@@ -179,11 +179,12 @@ class SourceReader:
         registry = self.reader.registries[self.source.reference.registry]
         found = await read_config(registry, component)
         declared = component.declared or Platform("", "")
-        return resolve_platform_as_written(declared, found) if declared.is_known else found
+        return fill_gaps(declared, found) if declared.is_known else found
 
     def _is_artifact(self, document: ImageManifest, entry: Entry) -> bool:
         """Say whether an entry's manifest is no image's, by its artifact type or config."""
-        kind = (document.artifact_type or document.config.media_type).lower()
+        config_type = document.config.media_type if document.config else ""
+        kind = (document.artifact_type or config_type).lower()
         if not media_types.is_artifact(kind):
             return False
         # A WebAssembly module, say, is run for a platform of its own; whatever has the platform of

@@ -34,10 +34,14 @@ class Source:
     Attributes:
         reference: where it is.
         platform: the platform asked for, or None where the image itself says it.
+        named: what its name says of its platform, where it was found by that; see ``Candidate``.
+        among: the platforms to select from an index; empty for all that it lists.
     """
 
     reference: Reference
     platform: Platform | None = None
+    named: Platform | None = None
+    among: tuple[Platform, ...] = ()
 
 
 def spelling_hint(missing: Iterable[Source]) -> str:
@@ -117,7 +121,10 @@ class Candidate:
     Attributes:
         reference: where an image may be.
         platforms: one or more; several where the template leaves a part of them out.
+        named: the parts of the platform that the template puts into the reference, such as the
+            architecture alone; None where that is not among them.
     """
 
     reference: Reference
     platforms: tuple[Platform, ...]
+    named: Platform | None = None

@@ -104,7 +104,7 @@ def plan_index(
         components: the components in order, each with the platform to publish. Companions, such
             as attestations, are moved behind the images.
         list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
-            if all components are Docker manifests, else an OCI index.
+            if all components are Docker manifests and there are no annotations, else an OCI index.
         annotations: annotations of the index.
         as_written: refuse one image that is asked for twice as one platform, as manifest-tool
             does.
@@ -122,7 +122,9 @@ def plan_index(
         _check_asked_once([component for component, _ in images])
     _check_duplicates(listings)
     companions = _unique([pair for pair in components if not pair[0].is_image])
-    media_type = _index_type([component for component, _ in components], list_format)
+    # Only an OCI index has room for annotations.
+    kind: ListFormat = "oci" if annotations and list_format == "auto" else list_format
+    media_type = _index_type([component for component, _ in components], kind)
     if annotations and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     entries = tuple(_entry(listing) for listing in (*listings, *companions))

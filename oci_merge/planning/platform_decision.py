@@ -6,12 +6,18 @@ one is an error, a warning or neither.
 
 from __future__ import annotations
 
-from oci_merge._text import printable
-from oci_merge.errors import ManifestError, PlatformMismatchError
+from collections.abc import Sequence
+from dataclasses import replace
+
+from oci_merge._text import listed, printable
+from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFoundError
 from oci_merge.model.platform import (
     Platform,
     agrees,
+    findable,
+    impossible_part,
     normalize,
+    possible,
     resolve_platform,
     resolve_platform_as_written,
     says_variant,
@@ -19,10 +25,16 @@ from oci_merge.model.platform import (
 )
 from oci_merge.options import PlatformCheck
 from oci_merge.planning.component import Component
+from oci_merge.planning.job import Job
 
 
 def decide_platform(
-    component: Component, declared: Platform, check: PlatformCheck, *, as_written: bool = False
+    component: Component,
+    declared: Platform,
+    check: PlatformCheck,
+    *,
+    found_as: Platform | None = None,
+    as_written: bool = False,
 ) -> tuple[Platform, str]:
     """Decide under which platform an image is published.
 
@@ -31,52 +43,153 @@ def decide_platform(
         declared: the platform that its config, or the source index, declares.
         check: ``error``, ``warn`` or ``off``: what happens if the image declares another platform
             than the requested one.
+        found_as: what the name says by which the image was found, see ``job.Candidate.named``.
         as_written: publish platforms as they are written, as manifest-tool does, and not in normal
-            form.
+            form, as far as clients find them so.
 
     Returns:
         The platform, and a warning or an empty string.
 
     Raises:
-        PlatformMismatchError: the platforms differ, and ``check`` is ``error``.
+        PlatformMismatchError: the platforms differ, or one has a part that no platform has, and
+            ``check`` is ``error``.
         ManifestError: no platform was requested, and the image declares none.
     """
-    requested = component.requested
-    if not declared.is_known and not (requested and requested.is_known):
+    requested = component.requested or _named(found_as, declared)
+    if not normalize(declared).is_known and not (requested and normalize(requested).is_known):
         raise ManifestError(
             f"{component.name} does not say which os and architecture it is for",
-            hint="give its platform with --template and --platforms or in a spec, or rebuild it "
-            "with a builder that writes both into the config",
+            hint="give its platform with --template and --platforms, with --source REF=PLATFORM or "
+            "in a spec, or rebuild it with a builder that writes both into the config",
         )
     published = _published(requested, declared, as_written=as_written)
-    if (
-        requested is None
-        or not requested.is_known
-        or not declared.is_known
-        or agrees(requested, declared)
-    ):
-        silent = as_written or (requested is not None and says_variant(requested))
-        warning = "" if silent else _variant_warning(component, declared)
-        return published, warning or _unknown_warning(component, declared)
+    contradicts = (
+        requested is not None
+        and requested.is_known
+        and declared.is_known
+        and not agrees(requested, declared)
+    )
+    if contradicts:
+        manner = "as asked" if component.requested else "as it is named"
+        # Where a part of what was asked is dropped, it is not published as asked.
+        as_asked = possible(requested) == normalize(requested) if requested else False
+        shown = f"{requested}, {manner}" if as_asked else str(published)
+        warning = (
+            f"{component.name} says that it is {printable(str(declared))}; "
+            f"it is published as {shown}"
+        )
+        refusal = (
+            f"{component.name} was asked for as {requested}, "
+            f"but the image says that it is {printable(str(declared))}"
+        )
+        # Published as requested all the same: wrongly labelled configs are common, since builders
+        # copy the base image's, and pipelines rely on this.
+        return published, _checked(check, refusal, warning if check == "warn" else "")
+    if wrong := _impossible_warning(component, requested, declared):
+        return published, _checked(check, wrong, f"{wrong}; it is published as {published}")
+    if as_written and (warning := _spelling_warning(component, requested, declared, published)):
+        return published, warning
+    silent = as_written or (requested is not None and says_variant(requested))
+    warning = "" if silent else _variant_warning(component, declared)
+    return published, warning or _unknown_warning(component, declared)
+
+
+def check_selected(job: Job, platforms: Sequence[tuple[Component, Platform]]) -> list[str]:
+    """Check that what was selected from the sources is what was asked for.
+
+    Args:
+        job: the job; its sources say which platforms to select.
+        platforms: the components, with the platforms under which they are published.
+
+    Returns:
+        Warnings about sources that give nothing.
+
+    Raises:
+        PlatformMismatchError: a source is a single image of none of the platforms.
+        PlatformNotFoundError: a platform was not found in any source.
+    """
+    asked = dict.fromkeys(platform for source in job.sources for platform in source.among)
+    if not asked:
+        return []
+    images = [pair for pair in platforms if pair[0].is_image]
+    # Its blobs are mounted by now, so that it cannot be left out any more.
+    for component, platform in images:
+        if not any(agrees(wanted, platform) for wanted in asked):
+            raise PlatformMismatchError(
+                f"{component.name} is {printable(str(platform))}, which is not among the platforms "
+                f"asked for: {listed([str(wanted) for wanted in asked])}",
+                hint="leave the source out, or add its platform to --platforms",
+            )
+    missing = [
+        str(wanted)
+        for wanted in asked
+        if not any(agrees(wanted, platform) for _, platform in images)
+    ]
+    if missing:
+        raise PlatformNotFoundError(
+            f"none of the sources has {listed(missing)}",
+            hint="name a source that has it, or say it with --source REFERENCE=PLATFORM",
+        )
+    used = {component.source for component, _ in images}
+    return [
+        f"{source.reference} has none of the platforms asked for"
+        for source in job.sources
+        if source not in used
+    ]
+
+
+def _checked(check: PlatformCheck, refusal: str, warning: str) -> str:
+    """Return the warning.
+
+    Raises:
+        PlatformMismatchError: the check says that it is an error.
+    """
     if check == "error":
         raise PlatformMismatchError(
-            f"{component.name} was asked for as {requested}, "
-            f"but the image says that it is {printable(str(declared))}",
-            hint="build it for the right platform, or accept it with --platform-check=warn",
+            refusal, hint="build it for the right platform, or accept it with --platform-check=warn"
         )
-    # Published as requested all the same: wrongly labelled configs are common, since builders
-    # copy the base image's, and pipelines rely on this.
-    warning = (
-        f"{component.name} says that it is {printable(str(declared))}; "
-        f"it is published as {requested}, as asked"
-    )
-    return published, warning if check == "warn" else ""
+    return warning
+
+
+def _named(found_as: Platform | None, declared: Platform) -> Platform | None:
+    """Return what the name of an image asks for; a name without an os leaves that to the image."""
+    return replace(found_as, os=found_as.os or declared.os) if found_as else None
 
 
 def _published(requested: Platform | None, declared: Platform, *, as_written: bool) -> Platform:
     if as_written:
-        return resolve_platform_as_written(requested or Platform("", ""), declared)
-    return normalize(declared) if requested is None else resolve_platform(requested, declared)
+        return findable(resolve_platform_as_written(requested or Platform("", ""), declared))
+    if requested is None:
+        return possible(declared)
+    return possible(resolve_platform(requested, possible(declared)))
+
+
+def _impossible_warning(
+    component: Component, requested: Platform | None, declared: Platform
+) -> str:
+    """Say what is written as a part of the image's platform and is none, or return nothing."""
+    if requested is not None and (part := impossible_part(requested)):
+        return f"{component.name} was asked for with {part}, which no {_kind(requested)} has"
+    if part := impossible_part(declared):
+        where = "index" if component.descriptor else "config"
+        return f"the {where} of {component.name} says {part}, which no {_kind(declared)} has"
+    return ""
+
+
+def _kind(platform: Platform) -> str:
+    return printable(normalize(platform).architecture)
+
+
+def _spelling_warning(
+    component: Component, requested: Platform | None, declared: Platform, published: Platform
+) -> str:
+    written = resolve_platform_as_written(requested or Platform("", ""), declared)
+    if written == published:
+        return ""
+    return (
+        f"{component.name} is published as {published}, since as "
+        f"{printable(str(written))} no client finds it"
+    )
 
 
 def _unknown_warning(component: Component, declared: Platform) -> str:

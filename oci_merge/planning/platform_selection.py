@@ -18,7 +18,6 @@ from oci_merge.model.platform import (
     normalize,
     says_variant,
 )
-from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component, Entry
 from oci_merge.planning.job import Source
 
@@ -51,13 +50,12 @@ def select(
     everything: Sequence[Entry | Component] = entries if among is None else among
     _check_images(source, everything)
     images = _images(entries)
-    requested = source.platform
-    if requested is None or not _is_picked(source, everything):
+    if not _is_picked(source, everything):
         others = [entry for entry in entries if not any(entry is image for image in images)]
         return (*images, *others)
-    images = _matching(requested, images)
-    if not images:
-        raise _not_found(source.reference, requested, _images(everything))
+    images = _matching_any(_wanted(source), images)
+    if not images and not source.among:
+        raise _not_found(source, _images(everything))
     named = published | {image.digest for image in images}
     return (*images, *companions_of(named, entries))
 
@@ -87,25 +85,22 @@ def images_to_read(source: Source, entries: Sequence[Entry]) -> tuple[list[Entry
     """
     _check_images(source, entries)
     images = _images(entries)
-    requested = source.platform
-    if requested is None or not _is_picked(source, entries):
+    if not _is_picked(source, entries):
         return images, []
-    matching = _matching(requested, images)
-    unsure = [image for image in images if not image.declared.is_known]
-    if not any(_is_exact(requested, image.declared) for image in matching):
-        unsure += [image for image in images if _lacks_variant(requested, image.declared)]
-    if not matching and not unsure:
-        raise _not_found(source.reference, requested, images)
-    sure = {image.digest for image in (*matching, *unsure)}
-    return [image for image in images if image.digest in sure], unsure
+    matching = _matching_any(_wanted(source), images)
+    unsure = [image for image in images if _is_unsure(source, image, matching)]
+    if not matching and not unsure and not source.among:
+        raise _not_found(source, images)
+    needed = {image.digest for image in (*matching, *unsure)}
+    return [image for image in images if image.digest in needed], unsure
 
 
 def may_list(source: Source, platform: Platform) -> bool:
     """Say whether an index within an index may list the requested platform, by its own."""
-    requested = source.platform
-    if requested is None or not requested.is_known or not platform.is_known:
+    wanted = _wanted(source)
+    if not wanted or not platform.is_known:
         return True
-    return agrees(Platform(requested.os, requested.architecture), platform)
+    return any(agrees(Platform(each.os, each.architecture), platform) for each in wanted)
 
 
 def takes_whole(source: Source, entries: Sequence[Entry]) -> bool:
@@ -137,8 +132,30 @@ def _check_images(source: Source, entries: Sequence[Entry | Component]) -> None:
 def _is_picked(source: Source, entries: Sequence[Entry | Component]) -> bool:
     # buildx pushes a single image as an index, because of its provenance. Such an image is compared
     # with the request like any single image, in decide_platform, instead of not being found here.
+    return bool(_wanted(source)) and len(_images(entries)) > 1
+
+
+def _wanted(source: Source) -> tuple[Platform, ...]:
+    """Return the platforms that are picked from the source's index; none for all that it lists."""
     requested = source.platform
-    return requested is not None and requested.is_known and len(_images(entries)) > 1
+    return (requested,) if requested is not None and requested.is_known else source.among
+
+
+def _is_unsure(source: Source, image: Entry, matching: Sequence[Entry]) -> bool:
+    """Say whether only its config tells whether an image is of a wanted platform."""
+    if not image.declared.is_known:
+        return True
+    return any(
+        _lacks_variant(wanted, image.declared)
+        and not any(_is_exact(wanted, other.declared) for other in matching)
+        for wanted in _wanted(source)
+    )
+
+
+def _matching_any(wanted: Sequence[Platform], images: Sequence[_Listed]) -> list[_Listed]:
+    """Return the images of any of the platforms, in the index's order."""
+    found = {id(image) for platform in wanted for image in _matching(platform, images)}
+    return [image for image in images if id(image) in found]
 
 
 def _matching(requested: Platform, images: Sequence[_Listed]) -> list[_Listed]:
@@ -174,15 +191,24 @@ def _lacks_variant(requested: Platform, declared: Platform) -> bool:
     )
 
 
-def _not_found(
-    reference: Reference, requested: Platform, images: Sequence[Entry | Component]
-) -> PlatformNotFoundError:
+def _not_found(source: Source, images: Sequence[Entry | Component]) -> PlatformNotFoundError:
     declared = [
         printable(str(image.declared))
         for image in images
         if image.declared and image.declared.is_known
     ]
     return PlatformNotFoundError(
-        f"{reference} is an index without {requested}; it has {listed(declared)}",
+        f"{source.reference} is an index without {source.platform}; it has {listed(declared)}",
         hint="ask for a platform that it has, or leave this one out",
     )
+
+
+def _fitting(requested: Platform, images: Sequence[Component]) -> list[Component]:
+    matching = [image for image in images if image.declared and agrees(requested, image.declared)]
+    # linux/arm agrees with every variant; an image for its usual variant, v7, is preferred.
+    exact = [
+        image
+        for image in matching
+        if image.declared and normalize(image.declared).variant == normalize(requested).variant
+    ]
+    return exact or matching

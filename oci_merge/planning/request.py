@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from oci_merge import _keywords as take
 from oci_merge._text import has_controls, printable
@@ -15,6 +16,7 @@ from oci_merge.errors import (
 )
 from oci_merge.model.platform import (
     Platform,
+    agrees,
     normalize,
     parse_platform,
     says_variant,
@@ -22,6 +24,7 @@ from oci_merge.model.platform import (
 )
 from oci_merge.model.reference import Reference, check_tag, parse_reference
 from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
+from oci_merge.planning.annotations import index_annotations
 from oci_merge.planning.job import (
     NO_ANNOTATIONS,
     NO_ANNOTATIONS_HINT,
@@ -50,12 +53,12 @@ def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
     references += [candidate.reference for candidate in looked_for]
     job = Job(
         target=_check_target(take.reference("target", target)),
-        tags=tuple(asked["tags"]),
+        tags=tuple(str(tag) for tag in asked["tags"]),
         sources=tuple(
-            Source(_with_default_tag(source.reference), source.platform) for source in sources
+            replace(source, reference=_with_default_tag(source.reference)) for source in sources
         ),
         candidates=tuple(
-            Candidate(_with_default_tag(candidate.reference), candidate.platforms)
+            replace(candidate, reference=_with_default_tag(candidate.reference))
             for candidate in looked_for
         ),
         annotations=asked["annotations"] or {},
@@ -83,7 +86,7 @@ def spec_job(spec: Spec, asked: PushKeywords) -> Job:
     spec = _spec(spec)
     job = Job(
         target=_check_target(take.reference("spec.image", spec.image)),
-        tags=_TEXTS("spec.tags", spec.tags),
+        tags=_TAGS("spec.tags", spec.tags),
         sources=_SPEC_IMAGES("spec.manifests", spec.manifests),
         candidates=(),
         annotations=_ANNOTATIONS("spec.annotations", spec.annotations),
@@ -119,6 +122,7 @@ def _spec_platform(name: str, value: object) -> Platform | None:
     return value
 
 
+_TAGS = take.several(take.tag)
 _TEXTS = take.several(take.text)
 _SPEC_IMAGES = take.several(_spec_image)
 _ANNOTATIONS = take.pairs("annotation")
@@ -126,14 +130,17 @@ _ANNOTATIONS = take.pairs("annotation")
 
 def _checked(job: Job) -> Job:
     """Check what merges and specs have in common, and add the warnings about it."""
-    _check_annotations(job.annotations, job.format)
+    annotations = index_annotations(job.annotations)
+    _check_annotations(annotations, job.format)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
-    tags = dict.fromkeys([job.target.identifier, *(check_tag(tag) for tag in job.tags)])
+    tags = dict.fromkeys([job.target.identifier, *(_own_tag(tag, job.target) for tag in job.tags)])
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
-    job = replace(job, tags=tuple(tags), warnings=(*job.warnings, *unknown))
+    job = replace(
+        job, tags=tuple(tags), annotations=annotations, warnings=(*job.warnings, *unknown)
+    )
     moved = moved_sources(job, [source.reference for source in job.sources])
     return replace(job, warnings=(*job.warnings, *moved))
 
@@ -156,29 +163,78 @@ def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
     )
 
 
+def _own_tag(tag: str, target: Reference) -> str:
+    """Return a tag of the target, which may be given as a reference with the target's repository.
+
+    Raises:
+        InvalidReferenceError: it is not a tag, or of another repository.
+    """
+    if not set(tag) & set("/:@"):
+        return check_tag(tag)
+    reference = parse_reference(tag)
+    if reference.digest or not reference.tag:
+        raise InvalidReferenceError(
+            f"{printable(tag)!r} is not a tag: "
+            f"it has {'a digest' if reference.digest else 'no tag behind the name'}",
+            hint=f"give tags, such as 1.0 or {target.name}:1.0",
+        )
+    if reference.name != target.name:
+        raise InvalidReferenceError(
+            f"{printable(tag)!r} is not a tag of {target.name}, but of {reference.name}",
+            hint="give tags of the target's repository, and merge once for each other target",
+        )
+    return reference.tag
+
+
 def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
     """Return the images to join, or where to look for them."""
     template, aliases = asked["template"], asked["arch_aliases"] or {}
-    sources, platforms = tuple(asked["sources"]), tuple(asked["platforms"])
+    # What the check of the keyword makes of each: the reference, and the platform beside it.
+    sources = cast("tuple[tuple[str, str | Platform | None], ...]", asked["sources"])
+    platforms = tuple(asked["platforms"])
     _check_aliases(aliases)
     if (template is None) == (not sources):
         raise UsageError(
             "the images to join are named either by a template or by sources",
             hint="give --template reg.example/app-ARCH:1.0, or --source once for each image",
         )
-    if template is None:
-        if platforms or aliases:
-            raise UsageError(
-                "platforms and architecture aliases go with a template; "
-                "the platform of a source comes from the image itself",
-                hint="leave out --platforms and --arch-alias, or use --template",
-            )
-        return tuple(Source(parse_reference(str(source))) for source in sources), ()
     parsed = [_check_platform(platform) for platform in platforms]
     _check_distinct(parsed)
+    if template is None:
+        if aliases:
+            raise UsageError(
+                "architecture aliases go with a template",
+                hint="leave out --arch-alias, or use --template",
+            )
+        return tuple(_source(*source, among=tuple(parsed)) for source in sources), ()
     if not parsed:
         return (), candidates(template, aliases)
     return tuple(Source(expand(template, platform, aliases), platform) for platform in parsed), ()
+
+
+def _source(image: str, platform: str | Platform | None, *, among: tuple[Platform, ...]) -> Source:
+    """Return a source that was named, with the platform that was given for it.
+
+    Args:
+        image: its reference, perhaps with ``=PLATFORM``.
+        platform: the platform where it is given beside the reference.
+        among: the platforms that are selected.
+
+    Raises:
+        UsageError: a name or the platform is not valid, or not among those that are selected.
+    """
+    # Neither names nor digests have an equals sign.
+    name, equals, words = image.rpartition("=") if platform is None else (image, "", "")
+    if equals:
+        image, platform = name, words
+    reference = parse_reference(image)
+    asked = None if platform is None else _check_platform(platform)
+    if asked and among and not any(agrees(wanted, asked) for wanted in among):
+        raise UsageError(
+            f"the source {reference} is said to be {asked}, which is not among the platforms",
+            hint="leave the source out, or add its platform to --platforms",
+        )
+    return Source(reference, asked, among=among)
 
 
 def _check_platform(platform: str | Platform) -> Platform:

@@ -17,7 +17,7 @@ from oci_merge.model.reference import Reference
 _PLACEHOLDERS = ("ARCH", "OS", "VARIANT")
 
 _PLATFORMS = take.several(take.platform)
-_TAGS = take.several(take.text)
+_TAGS = take.several(take.tag)
 _ANNOTATIONS = take.pairs("annotation")
 
 
@@ -41,7 +41,7 @@ class Spec:
     Attributes:
         image: the target's reference, not checked yet.
         manifests: the images, in order.
-        tags: additional tags to publish, as bare names.
+        tags: additional tags to publish, as names or as references with the target's repository.
         annotations: annotations of the index.
         warnings: what was read otherwise than it is written; a push passes them on.
     """
@@ -58,7 +58,7 @@ def spec_from_template(
     platforms: Iterable[str | Platform],
     template: str,
     target: str | Reference,
-    tags: Iterable[str] = (),
+    tags: Iterable[str | Reference] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> Spec:
     """Make a spec of a template, by the rules of manifest-tool's ``push from-args``.
@@ -67,7 +67,7 @@ def spec_from_template(
         platforms: the platforms, as ``os/architecture[/variant]``.
         template: the reference of the images, with placeholders.
         target: the target's reference.
-        tags: additional tags, as bare names.
+        tags: additional tags, as names or as references with the target's repository.
         annotations: annotations of the index.
 
     Returns:

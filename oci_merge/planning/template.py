@@ -94,7 +94,22 @@ def candidates(template: str, aliases: Mapping[str, str]) -> tuple[Candidate, ..
     for platform in known:
         reference = expand(template, platform, aliases)
         found[reference] = (*found.get(reference, ()), platform)
-    return tuple(Candidate(reference, platforms) for reference, platforms in found.items())
+    return tuple(
+        Candidate(reference, platforms, _named(path, platforms[0]))
+        for reference, platforms in found.items()
+    )
+
+
+def _named(path: str, platform: Platform) -> Platform | None:
+    """Return the parts of a platform that a template puts into a reference."""
+    words = _PLACEHOLDER.findall(path)
+    if "ARCH" not in words:
+        return None
+    return Platform(
+        platform.os if "OS" in words else "",
+        platform.architecture,
+        platform.variant if "VARIANT" in words else "",
+    )
 
 
 def check_template(template: str) -> None:

@@ -197,7 +197,9 @@ def _is_in_registry(component: Component, registry: str | None) -> bool:
 def _blobs(component: Component) -> list[tuple[Blob, BlobRole]]:
     """Return the blobs of a component with their roles."""
     document = component.document
-    found: list[tuple[Blob, BlobRole]] = [(document.config, "config")]
+    found: list[tuple[Blob, BlobRole]] = []
+    if document.config:
+        found.append((document.config, "config"))
     for layer in document.layers:
         is_statement = not component.is_image and layer.media_type == media_types.IN_TOTO
         found.append((layer, "attestation" if is_statement else "layer"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_merge import UsageError
-from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
+from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
 
 
 def test_a_list_is_split_at_commas_and_may_be_given_in_several_values() -> None:
@@ -17,6 +17,26 @@ def test_a_list_is_split_at_commas_and_may_be_given_in_several_values() -> None:
 
 def test_an_empty_entry_of_a_list_stays_to_be_refused() -> None:
     assert split_list(["a,", ""]) == ["a", "", ""]
+
+
+def test_a_list_is_split_by_lines_whose_empty_ones_are_left_out() -> None:
+    assert split_list(["a\nb\r\n\n  c,d\n"]) == ["a", "b", "c", "d"]
+    assert split_list(["\n"]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("index:a=1\nindex:b=2\n", ["index:a=1", "index:b=2"]),
+        ("a=1\r\nb=x, y", ["a=1", "b=x, y"]),
+        ("a=1\n\nb=2", ["a=1", "b=2"]),
+        ("a=first line\nthe second = one", ["a=first line\nthe second = one"]),
+        ("a=first\nsecond\nb=2", ["a=first\nsecond", "b=2"]),
+        ("", [""]),
+    ],
+)
+def test_pairs_are_split_by_lines_where_a_key_follows(value: str, words: list[str]) -> None:
+    assert split_lines([value]) == words
 
 
 @pytest.mark.parametrize(
@@ -29,6 +49,8 @@ def test_an_empty_entry_of_a_list_stays_to_be_refused() -> None:
         ("a=1,,b=2", ["a=1,", "b=2"]),
         ("", [""]),
         ("x,a=1", ["x", "a=1"]),
+        ("index,manifest:a=1,b=2", ["index,manifest:a=1", "b=2"]),
+        ("index,manifest-descriptor[linux/arm]:a=1", ["index,manifest-descriptor[linux/arm]:a=1"]),
     ],
 )
 def test_a_comma_divides_only_where_a_pair_follows(text: str, words: list[str]) -> None:

@@ -9,7 +9,7 @@ from oci_merge import Event, MergeResult, UsageError, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.registry import SourcesAccess
-from oci_merge_cli.options.values import parse_pairs, split_list
+from oci_merge_cli.options.values import parse_pairs, split_lines, split_list
 from oci_merge_cli.output.digest_file import check_digest_file, write_digest_file
 from oci_merge_cli.output.lines import Progress
 from oci_merge_cli.output.progress import progress_on_stderr
@@ -57,7 +57,7 @@ def _merge(
         )
     target = options.target
     aliases = parse_pairs(split_list(options.arch_alias), what="architecture alias")
-    annotations = parse_pairs(options.annotation or (), what="annotation")
+    annotations = parse_pairs(split_lines(options.annotation), what="annotation")
 
     def note(event: Event) -> None:
         tags.note(event)

@@ -20,7 +20,7 @@ from oci_merge import (
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
 from oci_merge_cli.options.registry import SourcesAccess
-from oci_merge_cli.options.values import parse_pairs, split_list, split_pairs
+from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import digest_line
 from oci_merge_cli.output.stdout import write
@@ -40,7 +40,9 @@ def make_spec(arguments: FromArgsOptions) -> Spec:
     Raises:
         UsageError: an option has a wrong value.
     """
-    pairs = [pair.strip() for text in arguments.annotations or () for pair in split_pairs(text)]
+    pairs = [
+        pair.strip() for text in split_lines(arguments.annotations) for pair in split_pairs(text)
+    ]
     return spec_from_template(
         platforms=split_list(arguments.platforms),
         template=arguments.template or "",

@@ -22,7 +22,8 @@ TagsOption = Annotated[
     typer.Option(
         "--tags",
         metavar="LIST",
-        help="More tags for the index, as latest,1 or repeated.",
+        help="More tags for the index, as latest,1, repeated or by lines. References with the "
+        "target's repository work, too.",
         rich_help_panel=_RESULT,
     ),
 ]
@@ -82,7 +83,7 @@ class MergeOptions:
             "--platforms",
             metavar="LIST",
             help="The platforms to join, as linux/amd64,linux/arm/v7 or repeated. Default: every "
-            "known platform that has an image.",
+            "known platform that has an image; with --source, all that the images are for.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -100,8 +101,9 @@ class MergeOptions:
         list[str] | None,
         typer.Option(
             "--source",
-            metavar="REFERENCE",
-            help="An image by tag or digest, instead of a template. Repeat it for each image.",
+            metavar="REFERENCE[=PLATFORM]",
+            help="An image by tag or digest, instead of a template. Repeat it for each image. With "
+            "=linux/arm64 behind it, it is published as that, whatever the image says.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -120,7 +122,8 @@ class MergeOptions:
         typer.Option(
             "--annotation",
             metavar="KEY=VALUE",
-            help="An annotation of the index. Repeat it for each. Only an OCI index has any.",
+            help="An annotation of the index. Repeat it for each, or give them by lines. Only an "
+            "OCI index has any. buildx's prefix index: may stand before the key.",
             rich_help_panel=_RESULT,
         ),
     ] = None
@@ -129,7 +132,7 @@ class MergeOptions:
         typer.Option(
             "--format",
             help="The kind of index: OCI, Docker, or auto, which makes a Docker manifest list if "
-            "every image is Docker's, else an OCI index.",
+            "every image is Docker's and there are no annotations, else an OCI index.",
             rich_help_panel=_RESULT,
         ),
     ] = "auto"
@@ -186,8 +189,8 @@ class FromArgsOptions:
         typer.Option(
             "--annotations",
             metavar="LIST",
-            help="Annotations of the index, as key=value,key=value or repeated. A Docker list has "
-            "none.",
+            help="Annotations of the index, as key=value,key=value, repeated or by lines. A Docker "
+            "list has none.",
             rich_help_panel=_RESULT,
         ),
     ] = None

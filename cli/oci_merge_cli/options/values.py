@@ -1,35 +1,74 @@
-"""Parses option values: lists with commas, and key=value pairs. Pure."""
+"""Parses option values: lists with commas or by lines, and key=value pairs. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from oci_merge import UsageError
 from oci_merge_cli.output.escape import printable
 
+_PAIR = re.compile(r"\s*[^\s=]+=")
+# What buildx puts before a key for several kinds at once.
+_PREFIX = re.compile(r"\s*(?:(?:index|manifest)(?:-descriptor)?(?:\[[^\]]*\])?,?)+\s*")
+
 
 def split_list(values: Iterable[str] | None) -> list[str]:
-    """Split the values of a repeated option at their commas.
+    """Split the values of a repeated option at their commas and line breaks.
 
     Args:
         values: the values as given; None if the option is not.
 
     Returns:
-        The words, without spaces around them. Empty words are kept.
+        The words, without spaces around them. Empty lines are left out, other empty words are kept.
     """
     # An empty word often comes from a variable that is not set. The library refuses it; dropping
-    # it here would publish fewer platforms or tags than meant.
-    return [word.strip() for value in values or () for word in value.split(",")]
+    # it here would publish fewer platforms or tags than meant. An empty line is none: the last one
+    # of a list ends in a line break.
+    return [
+        word.strip()
+        for value in values or ()
+        for line in _lines(value) or [value]
+        for word in line.split(",")
+    ]
+
+
+def _lines(value: str) -> list[str]:
+    return [line for line in value.splitlines() if line.strip()]
+
+
+def split_lines(values: Iterable[str] | None) -> list[str]:
+    """Split the ``key=value`` words of a repeated option at line breaks.
+
+    A line break divides only if a ``key=`` without spaces follows it: a value may have several
+    lines.
+    """
+    words: list[str] = []
+    for value in values or ():
+        pieces: list[str] = []
+        for line in value.splitlines(keepends=True):
+            if pieces and not _PAIR.match(line):
+                pieces[-1] += line
+            elif line.strip() or not pieces:
+                pieces.append(line)
+        words += (_trimmed(piece) for piece in pieces or [value])
+    return words
+
+
+def _trimmed(piece: str) -> str:
+    """Return a word without the line breaks around it."""
+    return piece.strip("\r\n")
 
 
 def split_pairs(text: str) -> list[str]:
     """Split ``key=value`` words at commas; a comma divides only if a ``=`` follows it.
 
-    ``a=hello, world,b=2`` is ``a=hello, world`` and ``b=2``.
+    ``a=hello, world,b=2`` is ``a=hello, world`` and ``b=2``. In ``index,manifest:a=1`` the comma
+    is a part of buildx's prefix.
     """
     words: list[str] = []
     for piece in text.split(","):
-        if words and "=" not in piece:
+        if words and ("=" not in piece or _PREFIX.fullmatch(words[-1])):
             words[-1] += f",{piece}"
         else:
             words.append(piece)

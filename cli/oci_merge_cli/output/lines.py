@@ -34,10 +34,8 @@ class Lines(Progress):
         """Show found images, warnings, retries, copied blobs and tags."""
         match event:
             case ComponentsFound():
-                self.line(
-                    f"found {', '.join(event.references)}; "
-                    f"--platforms {event.platforms} selects the same images"
-                )
+                pin = f"; --platforms {event.platforms} selects the same images"
+                self.line(f"found {', '.join(event.references)}{pin if event.platforms else ''}")
             case Warned():
                 self.warn(event.message)
             case Retrying():

@@ -94,6 +94,7 @@ def test_a_manifest_is_its_exact_bytes_with_what_they_say() -> None:
     assert manifest.digest == image.digest
     assert manifest.size == image.size
     assert isinstance(manifest.document, ImageManifest)
+    assert manifest.document.config
     assert manifest.document.config.digest == image.config.digest
     assert [layer.digest for layer in manifest.document.layers] == [
         layer.digest for layer in image.layers
@@ -224,6 +225,7 @@ def test_a_size_that_is_not_a_63_bit_integer_is_refused(size: object) -> None:
 def test_the_smallest_and_the_largest_size_are_read(size: int) -> None:
     document = _parse({**_IMAGE, "config": {**_BLOB, "size": size}}).document
     assert isinstance(document, ImageManifest)
+    assert document.config
     assert document.config.size == size
 
 

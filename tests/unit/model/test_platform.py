@@ -12,8 +12,13 @@ from oci_merge.errors import InvalidPlatformError
 from oci_merge.model.platform import (
     Platform,
     agrees,
+    fill_gaps,
+    findable,
+    has_gap,
+    impossible_part,
     normalize,
     parse_platform,
+    possible,
     resolve_platform,
     resolve_platform_as_written,
     says_variant,
@@ -389,3 +394,133 @@ def test_an_unknown_name_is_warned_of_and_a_close_one_suggested(
     platform: Platform, warning: str
 ) -> None:
     assert unknown_platform(platform) == warning
+
+
+# Go's names and variants, with what uname, Debian, Docker's image names, goreleaser and the configs
+# of builders call the same; then whether a part of it is one that no platform has.
+_SPELLINGS = [
+    ("linux", "amd64", "v8", "linux/amd64", "variant 'v8'"),
+    ("linux", "arm64", "armv8", "linux/arm64", "variant 'armv8'"),
+    ("linux", "386", "v7", "linux/386", "variant 'v7'"),
+    ("linux", "i386", "v7", "linux/386", "variant 'v7'"),
+    ("linux", "s390x", "v8", "linux/s390x", "variant 'v8'"),
+    ("linux", "loong64", "v1", "linux/loong64", "variant 'v1'"),
+    ("linux", "ppc64le", "v8", "linux/ppc64le", "variant 'v8'"),
+    ("linux", "riscv64", "v1", "linux/riscv64", "variant 'v1'"),
+    ("linux", "arm", "v9", "linux/arm/v7", "variant 'v9'"),
+    ("linux", "arm64", "v7", "linux/arm64", "variant 'v7'"),
+    ("linux", "arm", "armv7hf", "linux/arm/v7", "variant 'armv7hf'"),
+    ("linux", "arm/v7", "", "linux/arm/v7", "architecture 'arm/v7'"),
+    ("linux", "arm64/v8", "", "linux/arm64", "architecture 'arm64/v8'"),
+    ("linux", "linux/amd64", "", "linux/amd64", "architecture 'linux/amd64'"),
+    ("", "linux/arm/v6", "", "linux/arm/v6", "architecture 'linux/arm/v6'"),
+    ("linux", "armv7hf", "", "linux/arm/v7", ""),
+    ("linux", "armv7l", "", "linux/arm/v7", ""),
+    ("linux", "armv6l", "", "linux/arm/v6", ""),
+    ("linux", "armv5tel", "", "linux/arm/v5", ""),
+    ("linux", "armv8l", "", "linux/arm/v8", ""),
+    ("linux", "arm32v7", "", "linux/arm/v7", ""),
+    ("linux", "arm64v8", "", "linux/arm64", ""),
+    ("linux", "aarch64", "v8", "linux/arm64", ""),
+    ("linux", "i686", "", "linux/386", ""),
+    ("linux", "x86", "", "linux/386", ""),
+    ("linux", "x64", "", "linux/amd64", ""),
+    ("linux", "amd64_v1", "", "linux/amd64", ""),
+    ("linux", "amd64v3", "", "linux/amd64/v3", ""),
+    ("linux", "ppc64el", "", "linux/ppc64le", ""),
+    ("linux", "mips64el", "", "linux/mips64le", ""),
+    ("linux", "loongarch64", "", "linux/loong64", ""),
+    ("Linux", "AMD64", "v1", "linux/amd64", ""),
+    ("linux", "amd64", "v4", "linux/amd64/v4", ""),
+    ("linux", "arm", "7", "linux/arm/v7", ""),
+    ("linux", "arm64", "v8.2", "linux/arm64/v8.2", ""),
+    ("linux", "arm64", "v9.0", "linux/arm64/v9", ""),
+    ("linux", "ppc64le", "power9", "linux/ppc64le/power9", ""),
+    ("linux", "riscv64", "rva22u64", "linux/riscv64/rva22u64", ""),
+    ("linux", "386", "softfloat", "linux/386/softfloat", ""),
+    ("linux", "mips", "hardfloat", "linux/mips/hardfloat", ""),
+    ("linux", "armv8", "", "linux/armv8", ""),
+    ("hurd", "lisp64", "v3", "hurd/lisp64/v3", ""),
+    ("windows", "linux/amd64", "", "windows/linux/amd64", "architecture 'linux/amd64'"),
+    ("unknown", "unknown", "", "unknown/unknown", ""),
+]
+
+
+@pytest.mark.parametrize(("os", "architecture", "variant", "expected", "wrong"), _SPELLINGS)
+def test_whatever_the_spelling_the_platform_is_one_that_clients_find(
+    os: str, architecture: str, variant: str, expected: str, wrong: str
+) -> None:
+    platform = Platform(os, architecture, variant)
+    assert str(possible(platform)) == expected
+    assert impossible_part(platform) == wrong
+
+
+@given(_PLATFORMS)
+def test_a_possible_platform_is_normal_and_has_no_impossible_part(platform: Platform) -> None:
+    made = possible(platform)
+    assert made == normalize(made) == possible(made)
+
+
+@pytest.mark.parametrize(
+    ("os", "architecture", "variant", "expected"),
+    [
+        ("linux", "arm64", "v8", "linux/arm64/v8"),
+        ("linux", "aarch64", "v8", "linux/arm64/v8"),
+        ("linux", "arm64", "8", "linux/arm64"),
+        ("linux", "arm", "", "linux/arm"),
+        ("linux", "arm", "7", "linux/arm/v7"),
+        ("linux", "armhf", "", "linux/arm/v7"),
+        ("Linux", "AMD64", "", "linux/amd64"),
+        ("linux", "amd64", "v1", "linux/amd64"),
+        ("linux", "amd64", "v8", "linux/amd64"),
+        ("linux", "OS", "", "linux/OS"),
+        ("Hurd", "amd64", "", "Hurd/amd64"),
+    ],
+)
+def test_as_it_is_written_stays_what_clients_find_or_nobody_knows(
+    os: str, architecture: str, variant: str, expected: str
+) -> None:
+    assert str(findable(Platform(os, architecture, variant))) == expected
+
+
+_WINDOWS = Platform("windows", "amd64", os_version="10.0.20348.1", os_features=("win32k",))
+
+
+@pytest.mark.parametrize(
+    ("entry", "config", "filled"),
+    [
+        (
+            Platform("linux", "arm"),
+            Platform("linux", "arm", "v6"),
+            Platform("linux", "arm", "v6"),
+        ),
+        (Platform("linux", "arm"), Platform("linux", "armel"), Platform("linux", "arm", "v6")),
+        (Platform("linux", "arm"), Platform("linux", "arm64", "v8"), Platform("linux", "arm")),
+        (Platform("linux", "arm"), Platform("linux", "arm"), Platform("linux", "arm")),
+        (Platform("windows", "amd64"), _WINDOWS, _WINDOWS),
+        (
+            Platform("windows", "amd64", os_version="10.0.1"),
+            _WINDOWS,
+            Platform("windows", "amd64", os_version="10.0.1", os_features=("win32k",)),
+        ),
+        (
+            Platform("windows", "amd64", os_features=("x",)),
+            _WINDOWS,
+            Platform("windows", "amd64", os_version="10.0.20348.1", os_features=("x",)),
+        ),
+        (Platform("windows", "amd64"), Platform("", ""), Platform("windows", "amd64")),
+        (Platform("windows", "amd64"), Platform("linux", "amd64"), Platform("windows", "amd64")),
+    ],
+)
+def test_gaps_of_an_entry_are_filled_and_nothing_is_replaced(
+    entry: Platform, config: Platform, filled: Platform
+) -> None:
+    assert has_gap(entry)
+    assert fill_gaps(entry, config) == filled
+
+
+@pytest.mark.parametrize(
+    "text", ["linux/amd64", "linux/arm64", "linux/arm/v5", "linux/armhf", "linux/s390x"]
+)
+def test_an_entry_without_a_gap_needs_no_config(text: str) -> None:
+    assert not has_gap(parse_platform(text))

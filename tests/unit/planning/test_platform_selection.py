@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fixtures.images import BuiltImage, build_attestation, build_image
 from oci_merge.errors import ManifestError, PlatformMismatchError, PlatformNotFoundError
-from oci_merge.model.platform import Platform, parse_platform
+from oci_merge.model.platform import Platform, normalize, parse_platform
 from oci_merge.model.reference import parse_reference
 from oci_merge.options import PlatformCheck
 from oci_merge.planning.job import Source
@@ -321,8 +323,10 @@ def _decide_as_written(requested: Platform | None, declared: Platform) -> tuple[
 @pytest.mark.parametrize(
     ("requested", "declared", "published"),
     [
-        (None, Platform("Linux", "arm64", "v8"), Platform("Linux", "arm64", "v8")),
+        (None, Platform("linux", "arm64", "v8"), Platform("linux", "arm64", "v8")),
         (None, Platform("linux", "arm"), Platform("linux", "arm")),
+        (None, Platform("linux", "amd64", "v3"), Platform("linux", "amd64", "v3")),
+        (None, Platform("linux", "arm64", "v8.1"), Platform("linux", "arm64", "v8.1")),
         (
             Platform("linux", "arm64"),
             Platform("linux", "arm64", "v8"),
@@ -336,7 +340,7 @@ def _decide_as_written(requested: Platform | None, declared: Platform) -> tuple[
         (Platform("linux", "arm"), Platform("", ""), Platform("linux", "arm")),
     ],
 )
-def test_where_platforms_are_published_as_written_there_is_no_normal_form_and_no_warning(
+def test_where_platforms_are_published_as_written_what_clients_find_stays_without_a_warning(
     requested: Platform | None, declared: Platform, published: Platform
 ) -> None:
     assert _decide_as_written(requested, declared) == (published, "")
@@ -372,3 +376,118 @@ def test_an_entry_of_an_index_is_named_with_its_digest() -> None:
     part = listed(_AMD64, where, "linux/amd64")
     _, warning = decide_platform(part, Platform("linux", "amd64"), "warn")
     assert warning.startswith(f"reg.example/app:1 ({_AMD64.digest}) says")
+
+
+_IMPOSSIBLE = [
+    ("", Platform("linux", "amd64", "v8"), "linux/amd64", "the config of {} says variant 'v8'"),
+    ("", Platform("linux", "arm64", "armv8"), "linux/arm64", "says variant 'armv8'"),
+    ("", Platform("linux", "386", "v7"), "linux/386", "which no 386 has"),
+    ("", Platform("linux", "s390x", "v8"), "linux/s390x", "which no s390x has"),
+    ("", Platform("linux", "arm/v7"), "linux/arm/v7", "says architecture 'arm/v7'"),
+    ("", Platform("", "linux/amd64"), "linux/amd64", "says architecture 'linux/amd64'"),
+    ("linux/amd64", Platform("linux", "amd64", "v8"), "linux/amd64", "says variant 'v8'"),
+    ("linux/arm64/v8", Platform("linux", "arm64", "armv8"), "linux/arm64", "'armv8'"),
+    ("linux/arm/v7", Platform("linux", "arm/v7"), "linux/arm/v7", "architecture 'arm/v7'"),
+    ("linux/amd64/v8", Platform("", ""), "linux/amd64", "{} was asked for with variant 'v8'"),
+]
+
+
+@pytest.mark.parametrize("as_written", [False, True])
+@pytest.mark.parametrize("check", ["warn", "off"])
+@pytest.mark.parametrize(("requested", "declared", "published", "words"), _IMPOSSIBLE)
+def test_a_part_that_no_platform_has_is_put_right_with_a_warning(
+    requested: str,
+    declared: Platform,
+    published: str,
+    words: str,
+    check: PlatformCheck,
+    as_written: bool,
+) -> None:
+    part = component(_AMD64, source("app:1", requested))
+    platform, warning = decide_platform(part, declared, check, as_written=as_written)
+    assert normalize(platform) == parse_platform(published)
+    assert words.format("reg.example/app:1") in warning
+    assert "reg.example/app:1" in warning
+    assert warning.endswith(f"; it is published as {platform}")
+
+
+@pytest.mark.parametrize(("requested", "declared", "published", "words"), _IMPOSSIBLE)
+def test_a_part_that_no_platform_has_is_refused_where_the_check_says_so(
+    requested: str, declared: Platform, published: str, words: str
+) -> None:
+    with pytest.raises(PlatformMismatchError) as caught:
+        _decide(requested, declared, "error")
+    assert words.format("reg.example/app:1") in caught.value.message
+
+
+def test_what_is_asked_for_is_published_where_the_image_says_an_impossible_other() -> None:
+    assert _decide("linux/arm64", Platform("linux", "amd64", "v8")) == (
+        "linux/arm64",
+        "reg.example/app:1 says that it is linux/amd64/v8; "
+        "it is published as linux/arm64, as asked",
+    )
+    published, warning = _decide("linux/amd64/v8", Platform("linux", "arm64"))
+    assert published == "linux/amd64"
+    assert warning.endswith("it is published as linux/amd64")
+
+
+@pytest.mark.parametrize(
+    ("requested", "declared", "published", "read"),
+    [
+        (None, Platform("linux", "x86_64"), "linux/amd64", "linux/x86_64"),
+        (None, Platform("linux", "aarch64"), "linux/arm64", "linux/aarch64"),
+        (None, Platform("linux", "i386"), "linux/386", "linux/i386"),
+        (None, Platform("Linux", "AMD64"), "linux/amd64", "Linux/AMD64"),
+        (None, Platform("linux", "amd64", "v1"), "linux/amd64", "linux/amd64/v1"),
+        (None, Platform("linux", "arm", "7"), "linux/arm/v7", "linux/arm/7"),
+        (None, Platform("linux", "armv7hf"), "linux/arm/v7", "linux/armv7hf"),
+        (Platform("linux", "x86_64"), Platform("linux", "amd64"), "linux/amd64", "linux/x86_64"),
+        (Platform("linux", "arm", "6"), Platform("", ""), "linux/arm/v6", "linux/arm/6"),
+    ],
+)
+def test_in_the_push_form_another_spelling_is_published_in_normal_form_with_a_warning(
+    requested: Platform | None, declared: Platform, published: str, read: str
+) -> None:
+    platform, warning = _decide_as_written(requested, declared)
+    assert str(platform) == published
+    assert warning == (
+        f"reg.example/app:1 is published as {published}, since as {read} no client finds it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "declared", "published", "warned"),
+    [
+        (Platform("", "arm64"), "linux/amd64", "linux/arm64", True),
+        (Platform("linux", "arm64"), "linux/amd64", "linux/arm64", True),
+        (Platform("", "arm"), "linux/arm/v6", "linux/arm/v6", False),
+        (Platform("", "amd64"), "windows/amd64", "windows/amd64", False),
+        (Platform("", "arm", "v7"), "linux/arm64", "linux/arm/v7", True),
+    ],
+)
+def test_an_image_that_was_found_by_its_name_is_published_as_that(
+    named: Platform, declared: str, published: str, warned: bool
+) -> None:
+    part = component(_AMD64, source("app:1"))
+    platform, warning = decide_platform(part, parse_platform(declared), "warn", found_as=named)
+    assert str(platform) == published
+    assert warning == (
+        f"reg.example/app:1 says that it is {declared}; "
+        f"it is published as {published}, as it is named"
+        if warned
+        else ""
+    )
+    if warned:
+        with pytest.raises(PlatformMismatchError):
+            decide_platform(part, parse_platform(declared), "error", found_as=named)
+
+
+def test_several_platforms_select_from_an_index() -> None:
+    where = replace(source("app:1"), among=(Platform("linux", "arm"), Platform("linux", "s390x")))
+    parts = [
+        listed(_AMD64, where, text)
+        for text in ("linux/amd64", "linux/s390x", "linux/arm/v6", "linux/arm/v7")
+    ]
+    assert select(where, parts) == (parts[1], parts[3])
+    nothing = replace(where, among=(Platform("linux", "riscv64"),))
+    assert select(nothing, parts) == ()

@@ -17,7 +17,7 @@ from oci_merge.errors import (
     UsageError,
 )
 from oci_merge.model.platform import Platform
-from oci_merge.model.reference import parse_reference
+from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.options import MergeKeywords, PushKeywords
 from oci_merge.planning.job import Job, Source
 from oci_merge.planning.request import merge_job, spec_job
@@ -111,7 +111,15 @@ def test_an_untagged_template_is_warned_of_once(platforms: list[str]) -> None:
         ({"target": "other.example/app:1"}, UsageError, "is in the registry reg.example"),
         ({"target": "reg.example:443/app:1"}, UsageError, "is in the registry reg.example"),
         ({"tags": ["1", "-1"]}, InvalidReferenceError, "'-1' is not a tag"),
-        ({"tags": ["reg.example/app:1"]}, InvalidReferenceError, "is not a tag"),
+        ({"tags": ["reg.example/other:1"]}, InvalidReferenceError, "but of reg.example/other"),
+        ({"tags": ["app:1"]}, InvalidReferenceError, "but of docker.io/library/app"),
+        ({"tags": ["ghcr.io/app:1"]}, InvalidReferenceError, "but of ghcr.io/app"),
+        ({"tags": ["reg.example/app"]}, InvalidReferenceError, "no tag behind the name"),
+        (
+            {"tags": [f"reg.example/app@sha256:{'0' * 64}"]},
+            InvalidReferenceError,
+            "is not a tag: it has a digest",
+        ),
         ({"tags": [""]}, InvalidReferenceError, "is not a tag"),
         ({"template": None}, UsageError, "either by a template or by sources"),
         ({"template": None, "sources": []}, UsageError, "either by a template or by sources"),
@@ -132,10 +140,15 @@ def test_an_untagged_template_is_warned_of_once(platforms: list[str]) -> None:
         ({"sources": ["reg.example/a:1", "b:1"]}, UsageError, "is in the registry docker.io"),
         ({"sources": ["reg.example/A:1"]}, InvalidReferenceError, "not an image reference"),
         (
-            {"sources": ["reg.example/a:1"], "platforms": ["linux/amd64"]},
+            {"sources": ["reg.example/a:1=linux/arm64"], "platforms": ["linux/amd64"]},
             UsageError,
-            "go with a template",
+            "said to be linux/arm64, which is not among the platforms",
         ),
+        ({"sources": ["reg.example/a:1="]}, InvalidPlatformError, "'' is not a platform"),
+        ({"sources": ["reg.example/a:1=arm64"]}, InvalidPlatformError, "'arm64' is not"),
+        ({"sources": ["=linux/arm64"]}, InvalidReferenceError, "reference is empty"),
+        ({"sources": [("reg.example/a:1",)]}, UsageError, "a reference, or one with its platform"),
+        ({"sources": [("reg.example/a:1", 1)]}, UsageError, "must be text or a Platform"),
         (
             {"sources": ["reg.example/a:1"], "arch_aliases": {"amd64": "x86_64"}},
             UsageError,
@@ -409,3 +422,50 @@ def test_an_image_of_a_spec_whose_own_tag_moves_is_warned_of() -> None:
     assert job.warnings == (
         "reg.example/app:2 is one of the images to join, and its tag moves to the index",
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "tags"),
+    [
+        ("reg.example/app:1", ["reg.example/app:1", "reg.example/app:latest", "2"]),
+        ("REG.example/app:1", [parse_reference("reg.example/app:latest"), "2"]),
+        ("reg.example:5000/app:1", ["reg.example:5000/app:latest", "2"]),
+        ("docker.io/library/app:1", ["app:latest", "index.docker.io/app:2"]),
+        ("team/app:1", ["docker.io/team/app:latest", "team/app:2"]),
+    ],
+)
+def test_a_tag_may_be_a_reference_of_the_targets_repository(
+    target: str, tags: list[str | Reference]
+) -> None:
+    registry = parse_reference(target).registry
+    job = _check(target=target, sources=[f"{registry}/team/a:1"], tags=tags)
+    assert job.tags == ("1", "latest", "2")
+    spec = Spec(target, (SpecImage(f"{registry}/team/a:1"),), tags=tuple(map(str, tags)))
+    assert spec_job(spec, checked(PushKeywords, {})).tags == ("1", "latest", "2")
+
+
+def test_a_source_may_say_its_platform() -> None:
+    arm = Platform("linux", "arm", "v6")
+    digest = f"sha256:{'1' * 64}"
+    job = _check(
+        sources=[
+            "reg.example/a:1=linux/arm64",
+            f"reg.example/a@{digest}=linux/s390x",
+            ("reg.example/a:2", arm),
+            (parse_reference("reg.example/a:3"), "linux/386"),
+            "reg.example/a:4",
+        ]
+    )
+    assert [(str(source.reference), source.platform) for source in job.sources] == [
+        ("reg.example/a:1", Platform("linux", "arm64")),
+        (f"reg.example/a@{digest}", Platform("linux", "s390x")),
+        ("reg.example/a:2", arm),
+        ("reg.example/a:3", Platform("linux", "386")),
+        ("reg.example/a:4", None),
+    ]
+
+
+def test_platforms_with_sources_are_those_to_select() -> None:
+    job = _check(sources=["reg.example/a:1"], platforms=["linux/amd64", "linux/arm/v7"])
+    chosen = (Platform("linux", "amd64"), Platform("linux", "arm", "v7"))
+    assert [source.among for source in job.sources] == [chosen]
