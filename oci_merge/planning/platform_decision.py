@@ -62,31 +62,33 @@ def decide_platform(
             hint="give its platform with --template and --platforms, with --source REF=PLATFORM or "
             "in a spec, or rebuild it with a builder that writes both into the config",
         )
+    if component.descriptor is None and requested is None and _is_unknown(declared):
+        raise ManifestError(
+            f"{component.name} says that it is for unknown/unknown, as an attestation does, and "
+            "no client runs that",
+            hint="name the image, whose attestations come with it, or say a platform with "
+            "--source REF=PLATFORM",
+        )
     published = _published(requested, declared, as_written=as_written)
-    contradicts = (
+    if (
         requested is not None
         and requested.is_known
         and declared.is_known
         and not agrees(requested, declared)
-    )
-    if contradicts:
-        manner = "as asked" if component.requested else "as it is named"
-        # Where a part of what was asked is dropped, it is not published as asked.
-        as_asked = possible(requested) == normalize(requested) if requested else False
-        shown = f"{requested}, {manner}" if as_asked else str(published)
+    ):
         warning = (
-            f"{component.name} says that it is {printable(str(declared))}; "
-            f"it is published as {shown}"
+            f"{component.name} says that it is {_shown(declared)}; it is published as "
+            f"{_as_asked(component, requested, published)}"
         )
         refusal = (
-            f"{component.name} was asked for as {requested}, "
-            f"but the image says that it is {printable(str(declared))}"
+            f"{component.name} was asked for as {_shown(requested)}, "
+            f"but the image says that it is {_shown(declared)}"
         )
         # Published as requested all the same: wrongly labelled configs are common, since builders
         # copy the base image's, and pipelines rely on this.
         return published, _checked(check, refusal, warning if check == "warn" else "")
     if wrong := _impossible_warning(component, requested, declared):
-        return published, _checked(check, wrong, f"{wrong}; it is published as {published}")
+        return published, _checked(check, wrong, f"{wrong}; it is published as {_shown(published)}")
     if as_written and (warning := _spelling_warning(component, requested, declared, published)):
         return published, warning
     silent = as_written or (requested is not None and says_variant(requested))
@@ -116,7 +118,7 @@ def check_selected(job: Job, platforms: Sequence[tuple[Component, Platform]]) ->
     for component, platform in images:
         if not any(agrees(wanted, platform) for wanted in asked):
             raise PlatformMismatchError(
-                f"{component.name} is {printable(str(platform))}, which is not among the platforms "
+                f"{component.name} is {_shown(platform)}, which is not among the platforms "
                 f"asked for: {listed([str(wanted) for wanted in asked])}",
                 hint="leave the source out, or add its platform to --platforms",
             )
@@ -136,6 +138,26 @@ def check_selected(job: Job, platforms: Sequence[tuple[Component, Platform]]) ->
         for source in job.sources
         if source not in used
     ]
+
+
+def _is_unknown(platform: Platform) -> bool:
+    return platform.os == platform.architecture == "unknown"
+
+
+def _as_asked(component: Component, requested: Platform, published: Platform) -> str:
+    """Return what an image is published as, and that this is for what was asked for or named."""
+    if (requested.os, requested.architecture, requested.variant) == (
+        published.os,
+        published.architecture,
+        published.variant,
+    ):
+        return f"{_shown(requested)}, {'as asked' if component.requested else 'as it is named'}"
+    manner = "asked for" if component.requested else "named"
+    return f"{_shown(published)} ({manner} as {_shown(requested)})"
+
+
+def _shown(platform: Platform) -> str:
+    return printable(str(platform))
 
 
 def _checked(check: PlatformCheck, refusal: str, warning: str) -> str:
@@ -187,8 +209,8 @@ def _spelling_warning(
     if written == published:
         return ""
     return (
-        f"{component.name} is published as {published}, since as "
-        f"{printable(str(written))} no client finds it"
+        f"{component.name} is published as {_shown(published)}, since as "
+        f"{_shown(written)} no client finds it"
     )
 
 

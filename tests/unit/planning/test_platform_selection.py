@@ -192,11 +192,17 @@ def _decide(
         ("linux/armel", "linux/arm/v6"),
         ("linux/armhf", "linux/arm/v7"),
         ("macos/arm64", "darwin/arm64"),
-        ("unknown/unknown", "unknown/unknown"),
     ],
 )
 def test_an_image_is_published_as_it_says_in_the_normal_form(declared: str, published: str) -> None:
     assert _decide("", declared) == (published, "")
+
+
+def test_an_image_for_unknown_platforms_is_an_error_unless_a_platform_is_asked_for() -> None:
+    with pytest.raises(ManifestError, match="unknown/unknown, as an attestation does"):
+        _decide("", "unknown/unknown")
+    published, _ = _decide("linux/amd64", "unknown/unknown")
+    assert published == "linux/amd64"
 
 
 @pytest.mark.parametrize("requested", ["", "linux/arm"])
@@ -428,7 +434,7 @@ def test_what_is_asked_for_is_published_where_the_image_says_an_impossible_other
     )
     published, warning = _decide("linux/amd64/v8", Platform("linux", "arm64"))
     assert published == "linux/amd64"
-    assert warning.endswith("it is published as linux/amd64")
+    assert warning.endswith("it is published as linux/amd64 (asked for as linux/amd64/v8)")
 
 
 @pytest.mark.parametrize(
