@@ -205,14 +205,22 @@ def test_attestations_of_a_source_index_follow_the_images(plain_registry: Distri
     assert standing(plain_registry, f"{team}/prov:1.0") == (200, result.digest)
 
 
-def test_a_foreign_layer_is_left_where_it_is(plain_registry: Distribution) -> None:
-    foreign = build_image("windows", "amd64", docker=True, foreign_layer=True)
-    team = push_team(plain_registry, {"amd64": foreign})
+@pytest.mark.parametrize("held", [False, True])
+def test_a_foreign_layer_is_mounted_where_the_source_holds_it_and_else_left_where_it_is(
+    plain_registry: Distribution, held: bool
+) -> None:
+    image = build_image("windows", "amd64", docker=True, foreign_layer=True)
+    foreign = image.layers[0]
+    team = push_team(plain_registry, {"amd64": image})
+    if held:
+        with seeder(plain_registry) as push:
+            push.push_blob(f"{team.partition('/')[2]}/img-amd64", foreign.content)
 
     result = oci_merge.merge(f"{team}/img:1.0", sources=[f"{team}/img-amd64:1.0"])
 
-    assert foreign.layers[0].digest not in {mount.digest for mount in result.plan.transfers.mounts}
     assert standing(plain_registry, f"{team}/img:1.0") == (200, result.digest)
+    blob = f"{plain_registry.url}/v2/{team.partition('/')[2]}/img/blobs/{foreign.digest}"
+    assert httpx.head(blob).status_code == (200 if held else 404)
 
 
 def test_a_missing_component_leaves_the_tag_as_it_was(plain_registry: Distribution) -> None:
