@@ -56,19 +56,7 @@ def decide_platform(
         ManifestError: no platform was requested, and the image declares none.
     """
     requested = component.requested or _named(found_as, declared)
-    if not normalize(declared).is_known and not (requested and normalize(requested).is_known):
-        raise ManifestError(
-            f"{component.name} does not say which os and architecture it is for",
-            hint="give its platform with --template and --platforms, with --source REF=PLATFORM or "
-            "in a spec, or rebuild it with a builder that writes both into the config",
-        )
-    if component.descriptor is None and requested is None and _is_unknown(declared):
-        raise ManifestError(
-            f"{component.name} says that it is for unknown/unknown, as an attestation does, and "
-            "no client runs that",
-            hint="name the image, whose attestations come with it, or say a platform with "
-            "--source REF=PLATFORM",
-        )
+    _check_known(component, requested, declared)
     published = _published(requested, declared, as_written=as_written)
     if (
         requested is not None
@@ -76,17 +64,7 @@ def decide_platform(
         and declared.is_known
         and not agrees(requested, declared)
     ):
-        warning = (
-            f"{component.name} says that it is {_shown(declared)}; it is published as "
-            f"{_as_asked(component, requested, published)}"
-        )
-        refusal = (
-            f"{component.name} was asked for as {_shown(requested)}, "
-            f"but the image says that it is {_shown(declared)}"
-        )
-        # Published as requested all the same: wrongly labelled configs are common, since builders
-        # copy the base image's, and pipelines rely on this.
-        return published, _checked(check, refusal, warning if check == "warn" else "")
+        return published, _contradiction(component, requested, declared, published, check)
     if wrong := _impossible_warning(component, requested, declared):
         return published, _checked(check, wrong, f"{wrong}; it is published as {_shown(published)}")
     if as_written and (warning := _spelling_warning(component, requested, declared, published)):
@@ -158,6 +136,52 @@ def _as_asked(component: Component, requested: Platform, published: Platform) ->
 
 def _shown(platform: Platform) -> str:
     return printable(str(platform))
+
+
+def _check_known(component: Component, requested: Platform | None, declared: Platform) -> None:
+    """Refuse an image whose platform nobody says.
+
+    Raises:
+        ManifestError: there is no platform, or one that no client runs.
+    """
+    if not normalize(declared).is_known and not (requested and normalize(requested).is_known):
+        raise ManifestError(
+            f"{component.name} does not say which os and architecture it is for",
+            hint="give its platform with --template and --platforms, with --source REF=PLATFORM or "
+            "in a spec, or rebuild it with a builder that writes both into the config",
+        )
+    if component.descriptor is None and requested is None and _is_unknown(declared):
+        raise ManifestError(
+            f"{component.name} says that it is for unknown/unknown, as an attestation does, and "
+            "no client runs that",
+            hint="name the image, whose attestations come with it, or say a platform with "
+            "--source REF=PLATFORM",
+        )
+
+
+def _contradiction(
+    component: Component,
+    requested: Platform,
+    declared: Platform,
+    published: Platform,
+    check: PlatformCheck,
+) -> str:
+    """Return the warning that an image says another platform than was asked for.
+
+    Raises:
+        PlatformMismatchError: the check says that it is an error.
+    """
+    warning = (
+        f"{component.name} says that it is {_shown(declared)}; it is published as "
+        f"{_as_asked(component, requested, published)}"
+    )
+    refusal = (
+        f"{component.name} was asked for as {_shown(requested)}, "
+        f"but the image says that it is {_shown(declared)}"
+    )
+    # Published as requested all the same: wrongly labelled configs are common, since builders
+    # copy the base image's, and pipelines rely on this.
+    return _checked(check, refusal, warning if check == "warn" else "")
 
 
 def _checked(check: PlatformCheck, refusal: str, warning: str) -> str:
