@@ -37,7 +37,7 @@ class PathLike(Protocol):
 
 
 class CredentialKeywords(TypedDict, total=False):
-    """Who to be at a registry."""
+    """Who to be at a registry, and how long an operation may take."""
 
     username: Annotated[
         str | None,
@@ -54,6 +54,14 @@ class CredentialKeywords(TypedDict, total=False):
             take.path,
             """a docker config, or the folder that holds it, to search before the variables and
             instead of the usual files.""",
+        ),
+    ]
+    deadline: Annotated[
+        float | None,
+        Keyword(
+            _seconds,
+            """how many seconds one operation may take, with the waits between retries; no limit
+            by default.""",
         ),
     ]
 
@@ -89,14 +97,6 @@ class ClientKeywords(CredentialKeywords, total=False):
             _seconds,
             """how many seconds to wait for a connection, and how many for the next byte of an
             answer; by default 15 and 30, and 300 for a blob that is copied.""",
-        ),
-    ]
-    deadline: Annotated[
-        float | None,
-        Keyword(
-            _seconds,
-            """how many seconds one operation may take, with the waits between retries; no limit
-            by default.""",
         ),
     ]
     rate: Annotated[
@@ -143,11 +143,11 @@ class RegistryOptions:
     username: str | None
     password: str | None = field(repr=False)
     docker_config: str | None
+    deadline: float | None
     plain_http: bool
     insecure: bool
     retries: int
     timeout: float | None
-    deadline: float | None
     rate: float | None
     ca_file: str | None
     client_cert: str | None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
@@ -10,6 +13,7 @@ from oci_merge import _keywords as take
 from oci_merge._keywords import check_names, checked, documented
 from oci_merge.credentials.credential import Credential, CredentialKind
 from oci_merge.credentials.files import docker_config_file
+from oci_merge.credentials.helpers import Stop
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.search import CredentialSearch, given_credential
 from oci_merge.errors import CredentialError
@@ -119,7 +123,8 @@ def explain_credentials(
         given_credential(asked["username"], asked["password"]),
         docker_config=docker_config_file(str(docker_config)) if docker_config else None,
     )
-    found, sources = _look_at_all(search, place)
+    with _stopped_after(asked["deadline"]) as stop:
+        found, sources = _look_at_all(search, place, stop)
     return CredentialExplanation(
         registry=place.registry,
         repository=place.path,
@@ -144,14 +149,28 @@ def _place(text: str) -> Place:
     return Place(parsed.registry, parsed.repository)
 
 
+@contextmanager
+def _stopped_after(seconds: float | None) -> Iterator[Stop]:
+    """Give what ends a helper, and end it when the block has taken so many seconds."""
+    stop = Stop()
+    timer = threading.Timer(seconds or 0, stop.end)
+    timer.daemon = True  # a block that ends by an interrupt must not wait for it
+    if seconds is not None:
+        timer.start()
+    try:
+        yield stop
+    finally:
+        timer.cancel()
+
+
 def _look_at_all(
-    search: CredentialSearch, place: Place
+    search: CredentialSearch, place: Place, stop: Stop
 ) -> tuple[Credential | None, tuple[CredentialSource, ...]]:
     """Search as a run does, and record each source's status."""
     notes: list[CredentialSource] = []
     found: Credential | None = None
     decides = ""
-    for source in search.sources():
+    for source in search.sources(stop):
         if decides:
             notes.append(CredentialSource(source.name, "skipped", decides))
             continue

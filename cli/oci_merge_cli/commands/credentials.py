@@ -38,7 +38,10 @@ def run(reference: str, output: Form, access: RegistryAccess) -> None:
         keywords = registry_keywords(access)
         explained = explain_credentials(
             reference,
-            **{name: keywords[name] for name in ("username", "password", "docker_config")},
+            **{
+                name: keywords[name]
+                for name in ("username", "password", "docker_config", "deadline")
+            },
         )
         if explained.warning:
             lines.warn(explained.warning)

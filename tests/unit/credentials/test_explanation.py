@@ -206,3 +206,16 @@ def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
         oci_merge.explain_credentials(_IMAGE, username="ci")
     with pytest.raises(CredentialError, match="cannot be read"):
         oci_merge.explain_credentials(_IMAGE, docker_config=str(tmp_path / "missing"))
+
+
+def test_a_helper_is_ended_at_the_deadline(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "docker-credential-slow"
+    helper.write_text("#!/bin/sh\nsleep 20\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{environ['PATH']}")
+    write(tmp_path / "home" / ".docker" / "config.json", {"credsStore": "slow"})
+    explained = oci_merge.explain_credentials(_IMAGE, deadline=0.1)
+    assert explained.broken is not None
+    assert explained.broken.reason.endswith("was ended with the run")
