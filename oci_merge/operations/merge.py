@@ -22,8 +22,8 @@ from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
-from oci_merge.planning.request import moved_sources
 from oci_merge.planning.result import MergeResult, TagResult, platform_results
+from oci_merge.planning.targets import moved_sources
 from oci_merge.planning.transfers import Transfers, plan_transfers
 from oci_merge.registry.client import Registries
 

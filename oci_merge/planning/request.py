@@ -22,7 +22,7 @@ from oci_merge.model.platform import (
     says_variant,
     unknown_platform,
 )
-from oci_merge.model.reference import Reference, check_tag, parse_reference
+from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
 from oci_merge.planning.annotations import index_annotations
 from oci_merge.planning.job import (
@@ -33,6 +33,7 @@ from oci_merge.planning.job import (
     Source,
 )
 from oci_merge.planning.spec import Spec, SpecImage
+from oci_merge.planning.targets import check_target, moved_sources, own_tag
 from oci_merge.planning.template import candidates, expand
 
 _ALIAS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -52,7 +53,7 @@ def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
     job = Job(
-        target=_check_target(take.reference("target", target)),
+        target=check_target(take.reference("target", target)),
         tags=tuple(str(tag) for tag in asked["tags"]),
         sources=tuple(
             replace(source, reference=_with_default_tag(source.reference)) for source in sources
@@ -85,7 +86,7 @@ def spec_job(spec: Spec, asked: PushKeywords) -> Job:
     """
     spec = _spec(spec)
     job = Job(
-        target=_check_target(take.reference("spec.image", spec.image)),
+        target=check_target(take.reference("spec.image", spec.image)),
         tags=_TAGS("spec.tags", spec.tags),
         sources=_SPEC_IMAGES("spec.manifests", spec.manifests),
         candidates=(),
@@ -134,7 +135,7 @@ def _checked(job: Job) -> Job:
     _check_annotations(annotations, job.format)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
-    tags = dict.fromkeys([job.target.identifier, *(_own_tag(tag, job.target) for tag in job.tags)])
+    tags = dict.fromkeys([job.target.identifier, *(own_tag(tag, job.target) for tag in job.tags)])
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
@@ -143,47 +144,6 @@ def _checked(job: Job) -> Job:
     )
     moved = moved_sources(job, [source.reference for source in job.sources])
     return replace(job, warnings=(*job.warnings, *moved))
-
-
-def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
-    """Return a warning for each of the images to join whose own tag the merge moves.
-
-    Args:
-        job: the merge, with all of its tags.
-        references: where the images are.
-    """
-    moved = [
-        str(reference)
-        for reference in references
-        if reference.name == job.target.name and not reference.digest and reference.tag in job.tags
-    ]
-    return tuple(
-        f"{reference} is one of the images to join, and its tag moves to the index"
-        for reference in dict.fromkeys(moved)
-    )
-
-
-def _own_tag(tag: str, target: Reference) -> str:
-    """Return a tag of the target, which may be given as a reference with the target's repository.
-
-    Raises:
-        InvalidReferenceError: it is not a tag, or of another repository.
-    """
-    if not set(tag) & set("/:@"):
-        return check_tag(tag)
-    reference = parse_reference(tag)
-    if reference.digest or not reference.tag:
-        raise InvalidReferenceError(
-            f"{printable(tag)!r} is not a tag: "
-            f"it has {'a digest' if reference.digest else 'no tag behind the name'}",
-            hint=f"give tags, such as 1.0 or {target.name}:1.0",
-        )
-    if reference.name != target.name:
-        raise InvalidReferenceError(
-            f"{printable(tag)!r} is not a tag of {target.name}, but of {reference.name}",
-            hint="give tags of the target's repository, and merge once for each other target",
-        )
-    return reference.tag
 
 
 def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
@@ -249,21 +209,6 @@ def _check_platform(platform: str | Platform) -> Platform:
             hint="os, architecture and variant are a word each",
         )
     return platform
-
-
-def _check_target(text: str) -> Reference:
-    target = parse_reference(text)
-    if target.digest:
-        raise InvalidReferenceError(
-            f"the target {text!r} has a digest, but the digest is what a merge finds out",
-            hint=f"name a tag, for example {target.name}:{target.tag or 'latest'}",
-        )
-    if not target.tag:
-        raise InvalidReferenceError(
-            f"the target {text!r} has no tag",
-            hint=f"say which tag to publish, for example {text}:latest",
-        )
-    return target
 
 
 def _check_tagged(reference: Reference) -> Reference:
