@@ -97,6 +97,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         MergeResult as MergeResult,
         PlatformResult as PlatformResult,
         TagResult as TagResult,
+        TargetResult as TargetResult,
     )
     from oci_merge.planning.spec import (
         Spec as Spec,
@@ -136,7 +137,7 @@ else:
             "PushCall PushKeywords RegistryOptions"
         ),
         "planning.plan": "Plan",
-        "planning.result": "MergeResult PlatformResult TagResult",
+        "planning.result": "MergeResult PlatformResult TagResult TargetResult",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
         "sync": "Client inspect merge push",

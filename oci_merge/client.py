@@ -112,12 +112,13 @@ class AsyncClient:
 
     @documented(MergeKeywords)
     async def merge(
-        self, target: str | Reference, **keywords: Unpack[MergeKeywords]
+        self, target: str | Reference | None = None, **keywords: Unpack[MergeKeywords]
     ) -> MergeResult:
         """Join images into one multi-architecture image.
 
         Args:
-            target: the tag to publish, for example ``reg.example/app:latest``.
+            target: the tag to publish, for example ``reg.example/app:latest``; it may also be
+                among ``targets``.
             **keywords: those of ``options.MergeKeywords``.
 
         Returns:
@@ -195,17 +196,18 @@ class AsyncClient:
         async with self._operations.one():
             run = Merge(job, on_event)
             deadline = Deadline(self._options.deadline)
-            home = job.target.registry
             registries = {
                 name: RegistryClient(
-                    self._host(name, is_other=name != home, docker_first=docker_first),
-                    reads=job.repositories_in(name),
-                    writes=(job.target.repository,) if name == home else (),
+                    self._host(
+                        name, is_other=name != job.target.registry, docker_first=docker_first
+                    ),
+                    reads=job.read_in(name),
+                    writes=job.written_in(name),
                     deadline=deadline,
                     on_event=on_event,
                     on_warning=run.warn,
                 )
-                for name in (home, *job.other_registries)
+                for name in job.registries
             }
             return await run.run(registries, dry_run=dry_run)
 
@@ -339,14 +341,17 @@ async def _opened(
 
 
 @documented(MergeCall)
-async def merge_async(target: str | Reference, **keywords: Unpack[MergeCall]) -> MergeResult:
+async def merge_async(
+    target: str | Reference | None = None, **keywords: Unpack[MergeCall]
+) -> MergeResult:
     """Join images into one multi-architecture image in their registry.
 
     No layer is downloaded unless ``copy_layers`` is set. Tags move last, when everything else is
     in place, so a failure before that leaves them as they were; a rerun continues from there.
 
     Args:
-        target: the tag to publish, for example ``reg.example/app:latest``.
+        target: the tag to publish, for example ``reg.example/app:latest``; it may also be among
+            ``targets``.
         **keywords: those of ``options.MergeCall``.
 
     Returns:

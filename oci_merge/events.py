@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["probe", "manifests", "configs", "mounts", "children", "tags"]
@@ -60,10 +60,12 @@ class TagMoved(Event):
     Attributes:
         tag: the bare tag.
         changed: whether this run moved it; False if it stood there before.
+        reference: the tag with its repository; not compared.
     """
 
     tag: str
     changed: bool
+    reference: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from oci_merge_cli.options.output import (
     VersionOption,
 )
 from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
+from oci_merge_cli.options.safety import SafetyOptions
 from oci_merge_cli.output.stdout import write
 
 SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS_NAMES, "type"))
@@ -112,6 +113,7 @@ Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
 def merge(
     ctx: typer.Context,
     options: MergeOptions,
+    safety: SafetyOptions,
     access: SourcesAccess,
     version: VersionOption = False,
 ) -> None:
@@ -129,7 +131,7 @@ def merge(
     else:
         from oci_merge_cli.commands.merge import run
 
-        run(options, access)
+        run(options, safety, access)
 
 
 @app.command(cls=Command, epilog=_INSPECT_EXAMPLES)

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 
-from oci_merge._concurrency import background, gather_two
+from oci_merge._concurrency import background, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
 from oci_merge.model.index import IndexDocument
 from oci_merge.model.platform import Platform
+from oci_merge.operations.destination import Destination
 from oci_merge.operations.platforms import pinning_platforms, read_platforms
-from oci_merge.operations.publish import Publisher
+from oci_merge.operations.publish import publish_all
 from oci_merge.operations.resolve import Components, fetch_components, probe
-from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
-from oci_merge.planning.result import MergeResult, TagResult, platform_results
+from oci_merge.planning.result import MergeResult, TagResult, TargetResult, platform_results
 from oci_merge.planning.targets import moved_sources
-from oci_merge.planning.transfers import Transfers, plan_transfers
 from oci_merge.registry.client import Registries
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
@@ -49,12 +47,13 @@ class Merge:
         self._job = job
         self._on_event = on_event
         self._warnings: list[str] = []
+        self._destinations: list[Destination] = []
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
 
         Args:
-            registries: the registries of the target and of the images, by ``host[:port]``.
+            registries: the registries of the targets and of the images, by ``host[:port]``.
             dry_run: read and plan, but write nothing.
 
         Returns:
@@ -66,50 +65,52 @@ class Merge:
             CredentialError, RegistryError, TransportError: a registry could not be read or written.
         """
         job = self._job
-        publisher = Publisher(registries, job.target, self._emit, copy_layers=job.copy_layers)
+        self._destinations = [
+            Destination(registries, target, self._emit, copy_layers=job.copy_layers)
+            for target in job.targets
+        ]
         for warning in job.warnings:
             self.warn(warning)
         try:
-            read, found, target_state = await self._read(registries, dry_run=dry_run)
-            components = read.listed
-            # What the target's present index lists is taken to be there, blobs included, so that
-            # an unchanged rerun ends after the reads. It is checked beside the next step.
-            transfers, expected = self._transfers(components, target_state.children)
+            read, found = await self._read(registries, dry_run=dry_run)
             # The index needs the platforms, the transfers only the manifests: so the configs are
             # read while blobs are mounted.
-            (platforms, index), missing_children = await gather_two(
-                self._index(registries, read, found),
-                publisher.find_missing_children(expected)
-                if dry_run
-                else publisher.transfer(transfers, expected),
+            (platforms, index), _ = await gather_two(
+                self._index(registries, read, found), self._transfer(read.listed, dry_run=dry_run)
             )
-            # Once more, so that the plan shows missing children among what was transferred.
-            transfers, expected = self._transfers(
-                components, target_state.children - missing_children
+            plans = [one.plan(read.listed, index) for one in self._destinations]
+            unchanged = (
+                [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
             )
-            plan = self._plan(target_state, transfers, expected, index)
-            unchanged = plan.unchanged if dry_run else await publisher.publish(plan)
         finally:
-            await publisher.close()
-        return self._result(plan, platforms, unchanged, dry_run)
+            await gather(one.publisher.close() for one in self._destinations)
+        return self._result(plans, platforms, unchanged, dry_run)
 
     async def _read(
         self, registries: Registries, *, dry_run: bool
-    ) -> tuple[Components, Sequence[Candidate], TargetState]:
-        """Read the manifests of the images and the state of the target, side by side."""
-        target = self._job.target
-        target_registry = registries[target.registry]
+    ) -> tuple[Components, Sequence[Candidate]]:
+        """Read the manifests of the images and the state of the targets, side by side."""
         # Connections for the mounts are opened while the manifests are read: over HTTP/1.1 each
         # mount needs one, which would cost a round trip, or two with TLS.
-        async with background(target_registry.open_ahead(0 if dry_run else self._expected)):
-            (components, found), target_state = await gather_two(
-                self._components(registries), read_target(target_registry, target, self._job.tags)
+        count = 0 if dry_run else self._expected
+        async with background(gather(one.open_ahead(count) for one in self._destinations)):
+            (components, found), _ = await gather_two(
+                self._components(registries), gather(one.read() for one in self._destinations)
             )
         # Only now that the images are read is it known whether the login is accepted at all.
-        unreadable = check_unreadable(target_registry, target, target_state)
-        if unreadable and dry_run:
-            self.warn(unreadable)
-        return components, found, target_state
+        for destination in self._destinations:
+            unreadable = destination.check_readable()
+            if unreadable and dry_run:
+                self.warn(unreadable)
+        return components, found
+
+    async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
+        """Bring everything that the tags need into every target."""
+        await gather(one.transfer(components, dry_run=dry_run) for one in self._destinations)
+
+    async def _publish(self, plans: Sequence[Plan]) -> Sequence[AbstractSet[str]]:
+        """Move the tags of every target; return those of each that stood there already."""
+        return await publish_all([one.publisher for one in self._destinations], plans)
 
     @property
     def _expected(self) -> int:
@@ -162,51 +163,28 @@ class Merge:
         )
         return platforms, index
 
-    def _transfers(
-        self, components: Sequence[Component], present: AbstractSet[str]
-    ) -> tuple[Transfers, Transfers]:
-        """Return the missing transfers, and those that are taken to be unnecessary.
-
-        Args:
-            components: the components of the index.
-            present: digests of the children that the target's present index lists.
-        """
-        target = self._job.target
-        plan = partial(plan_transfers, components, target.repository, registry=target.registry)
-        missing = plan(present)
-        return missing, plan({child.manifest.digest for child in missing.children})
-
-    def _plan(
-        self,
-        target_state: TargetState,
-        transfers: Transfers,
-        expected: Transfers,
-        index: IndexDocument,
-    ) -> Plan:
-        digest = index.digest
-        return Plan(
-            target=self._job.target,
-            index=index,
-            transfers=transfers,
-            tags=self._job.tags,
-            unchanged=frozenset(
-                tag for tag in self._job.tags if target_state.tags.get(tag) == digest
-            ),
-            expected=expected,
-        )
-
     def _result(
-        self, plan: Plan, platforms: _PlatformChoices, unchanged: AbstractSet[str], dry_run: bool
+        self,
+        plans: Sequence[Plan],
+        platforms: _PlatformChoices,
+        unchanged: Sequence[AbstractSet[str]],
+        dry_run: bool,
     ) -> MergeResult:
+        index = plans[0].index
         return MergeResult(
-            target=str(self._job.target),
-            digest=plan.index.digest,
-            size=plan.index.size,
-            media_type=plan.index.media_type,
+            targets=tuple(
+                TargetResult(
+                    reference=str(plan.target),
+                    tags=tuple(TagResult(tag, tag not in same) for tag in plan.tags),
+                    plan=plan,
+                )
+                for plan, same in zip(plans, unchanged, strict=True)
+            ),
+            digest=index.digest,
+            size=index.size,
+            media_type=index.media_type,
             platforms=platform_results(platforms),
-            tags=tuple(TagResult(tag, tag not in unchanged) for tag in plan.tags),
             warnings=tuple(self._warnings),
-            plan=plan,
             dry_run=dry_run,
         )
 

@@ -109,7 +109,7 @@ class Publisher:
         """
         for tag in plan.tags:
             if tag in plan.unchanged:
-                self._emit(TagMoved(tag, changed=False))
+                self._emit(TagMoved(tag, False, str(self._target.with_tag(tag))))
         tags = [tag for tag in plan.tags if tag not in plan.unchanged]
         self._emit(StageStarted("tags", len(tags)))
         tags = await self._tag_at_once(plan, tags)
@@ -117,7 +117,7 @@ class Publisher:
         failures = await self._move_late(plan, failures)
         failures = await self._move_one_by_one(plan, failures, len(tags))
         if failures:
-            raise self._partial(plan, failures)
+            raise self._partial(plan, failures) from next(iter(failures.values()))
         return plan.unchanged | self._unchanged
 
     async def close(self) -> None:
@@ -183,7 +183,7 @@ class Publisher:
 
     def _note_moved(self, tag: str, *, changed: bool) -> None:
         self._emit(StageAdvanced("tags", tag))
-        self._emit(TagMoved(tag, changed=changed))
+        self._emit(TagMoved(tag, changed, str(self._target.with_tag(tag))))
 
     def _partial(self, plan: Plan, failures: _Failures) -> OciMergeError:
         """Return the error to raise if some tags, or all of them, could not be moved."""
@@ -191,16 +191,73 @@ class Publisher:
         first = next(iter(failures.values()))
         if not moved:
             return first
-        name = self._target.name
-        point = "points" if len(moved) == 1 else "point"
-        return PublishError(
-            f"{listed(moved)} of {name} {point} to the new index, "
-            f"but {listed(list(failures))} could not be moved: {first.message}",
-            moved=moved,
-            failed=list(failures),
-            hint=f"{first.hint + '; ' if first.hint else ''}"
-            "run the same command again to move the rest",
-        )
+        return _partial(moved, list(failures), first, f" of {self._target.name}")
+
+
+async def publish_all(
+    publishers: Sequence[Publisher], plans: Sequence[Plan]
+) -> list[frozenset[str]]:
+    """Push the index into every target, once all of them have what it lists.
+
+    Args:
+        publishers: one for each target.
+        plans: the plan of each; its transfers have been made.
+
+    Returns:
+        The tags of each target that pointed to the index already.
+
+    Raises:
+        PublishError: some tags moved and some did not; with several targets, ``moved`` and
+            ``failed`` have references in the place of bare tags.
+        RegistryError, TransportError: no tag moved.
+    """
+    # As with tags, all are tried although one fails: the error then says where each tag points.
+    outcomes = await gather_settled(
+        publisher.publish(plan) for publisher, plan in zip(publishers, plans, strict=True)
+    )
+    failures = [outcome for outcome in outcomes if isinstance(outcome, OciMergeError)]
+    if not failures:
+        return [outcome for outcome in outcomes if not isinstance(outcome, OciMergeError)]
+    if len(plans) == 1:
+        raise failures[0]
+    failed: list[str] = []
+    moved: list[str] = []
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        lost = _failed_tags(plan, outcome)
+        for tag in plan.tags:
+            (failed if tag in lost else moved).append(str(plan.target.with_tag(tag)))
+    if not moved:
+        raise failures[0]
+    first = failures[0].__cause__ if isinstance(failures[0], PublishError) else failures[0]
+    assert isinstance(first, OciMergeError)  # what a PublishError is raised from
+    raise _partial(moved, failed, first, "") from first
+
+
+def _failed_tags(plan: Plan, outcome: object) -> Sequence[str]:
+    """Return the tags of a target that could not be moved."""
+    if isinstance(outcome, PublishError):
+        return outcome.failed
+    return plan.tags if isinstance(outcome, OciMergeError) else ()
+
+
+def _partial(moved: list[str], failed: list[str], first: OciMergeError, where: str) -> PublishError:
+    """Return the error that says which tags moved.
+
+    Args:
+        moved: the tags, or references, that point to the new index.
+        failed: the others.
+        first: why the first of these could not be moved.
+        where: the repository of bare tags, with "of" before it, or an empty string.
+    """
+    point = "points" if len(moved) == 1 else "point"
+    return PublishError(
+        f"{listed(moved)}{where} {point} to the new index, "
+        f"but {listed(failed)} could not be moved: {first.message}",
+        moved=moved,
+        failed=failed,
+        hint=f"{first.hint + '; ' if first.hint else ''}"
+        "run the same command again to move the rest",
+    )
 
 
 def _is_clash(failure: OciMergeError) -> bool:

@@ -6,16 +6,21 @@ signature and documentation are made from it.
 There is no ``from __future__ import annotations`` here, since the annotations are read at run time.
 """
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, TypedDict
 
 from oci_merge import _keywords as take
 from oci_merge._keywords import Keyword
+from oci_merge.model.reference import Reference
 from oci_merge.options.merge import (
+    Attestations,
     EventKeywords,
     ImageKeywords,
     ListFormat,
     ListType,
     PlatformCheck,
+    ResultKeywords,
+    SafetyKeywords,
     WriteKeywords,
 )
 from oci_merge.options.registry import (
@@ -32,6 +37,7 @@ from oci_merge.options.registry import (
 __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
+    "Attestations",
     "ClientCall",
     "ClientKeywords",
     "ConcurrencyKeywords",
@@ -50,12 +56,39 @@ __all__ = [
     "PushCall",
     "PushKeywords",
     "RegistryOptions",
+    "ResultKeywords",
+    "SafetyKeywords",
+    "SourceFileKeywords",
     "SourceKeywords",
     "WriteKeywords",
 ]
 
 
-class MergeKeywords(ImageKeywords, WriteKeywords, total=False):
+class SourceFileKeywords(TypedDict, total=False):
+    """What builders have written about the images that they pushed."""
+
+    source_files: Annotated[
+        Iterable[str | PathLike],
+        Keyword(
+            take.several(take.path),
+            """files, and folders of files, in which builders have written the digests of images;
+            these are joined as ``sources`` are.""",
+            (),
+        ),
+    ]
+    source_repository: Annotated[
+        str | Reference | None,
+        Keyword(
+            take.reference,
+            """the repository of sources that are a digest alone, for example
+            ``reg.example/app``.""",
+        ),
+    ]
+
+
+class MergeKeywords(
+    ImageKeywords, SourceFileKeywords, ResultKeywords, SafetyKeywords, WriteKeywords, total=False
+):
     """What ``Client.merge`` takes beside the target."""
 
 

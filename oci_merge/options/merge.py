@@ -15,6 +15,9 @@ from oci_merge.model.reference import Reference
 ListFormat = Literal["auto", "oci", "docker"]
 ListType = Literal["docker", "oci"]
 PlatformCheck = Literal["warn", "error", "off"]
+Attestations = Literal["keep", "drop"]
+
+_seconds = take.positive("seconds", "give a number such as 600, or leave it out")
 
 
 class EventKeywords(TypedDict, total=False):
@@ -56,7 +59,7 @@ class WriteKeywords(EventKeywords, total=False):
 
 
 class ImageKeywords(TypedDict, total=False):
-    """Which images to join, and into what."""
+    """Which images to join."""
 
     template: Annotated[
         str | None,
@@ -85,14 +88,6 @@ class ImageKeywords(TypedDict, total=False):
             (),
         ),
     ]
-    tags: Annotated[
-        Iterable[str | Reference],
-        Keyword(
-            take.several(take.tag),
-            "more tags for the index, as names or as references with the target's repository.",
-            (),
-        ),
-    ]
     arch_aliases: Annotated[
         Mapping[str, str] | None,
         Keyword(
@@ -101,12 +96,126 @@ class ImageKeywords(TypedDict, total=False):
             ``{"amd64": "x86_64"}``.""",
         ),
     ]
+    optional: Annotated[
+        Iterable[str | Platform],
+        Keyword(
+            take.several(take.platform),
+            """those of the platforms that are left out, with a warning, where their images are not
+            there.""",
+            (),
+        ),
+    ]
+    wait: Annotated[
+        float | None,
+        Keyword(
+            _seconds,
+            """how many seconds to wait for images that are not there yet; by default they are an
+            error at once.""",
+        ),
+    ]
+    attestations: Annotated[
+        Attestations,
+        Keyword(
+            take.choice(Attestations, "way to treat attestations"),
+            """``keep`` the attestations that source indexes list beside their images, or ``drop``
+            them.""",
+            "keep",
+        ),
+    ]
+    referrers: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """bring what refers to the images along, such as signatures and SBOMs: what the
+            registry lists as their referrers.""",
+            False,
+        ),
+    ]
+
+
+class SafetyKeywords(TypedDict, total=False):
+    """What has to hold before a tag moves."""
+
+    require: Annotated[
+        Iterable[str | Platform],
+        Keyword(
+            take.several(take.platform),
+            "platforms that the index must have; without one of them nothing is published.",
+            (),
+        ),
+    ]
+    require_same: Annotated[
+        Iterable[str],
+        Keyword(
+            take.several(take.text),
+            """labels on whose values all images must agree, for example
+            ``org.opencontainers.image.revision``.""",
+            (),
+        ),
+    ]
+    no_shrink: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            "publish nothing if a tag would lose a platform that it has now.",
+            False,
+        ),
+    ]
+    only_newer: Annotated[
+        str | None,
+        Keyword(
+            take.text,
+            """move a tag only if the images are newer than what it points to: by ``version``, by
+            ``created``, or by a label; other tags are kept.""",
+        ),
+    ]
+    force: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            "put a tag even if it points to this very index already, so that the registry tells "
+            "its webhooks.",
+            False,
+        ),
+    ]
+
+
+class ResultKeywords(TypedDict, total=False):
+    """What to publish."""
+
+    targets: Annotated[
+        Iterable[str | Reference],
+        Keyword(
+            take.several(take.reference),
+            """more tags to publish, in other repositories; in other registries with
+            ``copy_layers``.""",
+            (),
+        ),
+    ]
+    tags: Annotated[
+        Iterable[str | Reference],
+        Keyword(
+            take.several(take.tag),
+            """more tags of every target, as names; or of one target, as references with its
+            repository.""",
+            (),
+        ),
+    ]
     annotations: Annotated[
         Mapping[str, str] | None,
         Keyword(
             take.pairs("annotation"),
             """annotations of the index, an OCI index only; a key may have buildx's prefix
             ``index:``.""",
+        ),
+    ]
+    annotations_from_labels: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """annotate the index with the labels ``org.opencontainers.image.*`` on which all images
+            agree.""",
+            False,
         ),
     ]
     format: Annotated[
@@ -118,4 +227,43 @@ class ImageKeywords(TypedDict, total=False):
             "auto",
         ),
     ]
+    artifact_type: Annotated[
+        str | None,
+        Keyword(take.text, "the artifact type of the index, a media type; an OCI index only."),
+    ]
+    subject: Annotated[
+        str | Reference | None,
+        Keyword(
+            take.reference,
+            """the manifest that the index refers to, in the target's repository; an OCI index
+            only.""",
+        ),
+    ]
+    append: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """keep what the target's present index lists, but for the platforms of the images to
+            join, and its annotations.""",
+            False,
+        ),
+    ]
     dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
+    verify: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """read everything again after it is published, by new connections, until the registry
+            shows it.""",
+            False,
+        ),
+    ]
+    delete_sources: Annotated[
+        bool,
+        Keyword(
+            take.flag,
+            """delete the tags of the images after a verified publish, where the registry keeps
+            their manifests.""",
+            False,
+        ),
+    ]

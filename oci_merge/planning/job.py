@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
-from oci_merge.options import ListFormat, PlatformCheck
+from oci_merge.options import Attestations, ListFormat, PlatformCheck
 
 #: A Docker manifest list has no room for annotations, be that known before or after reading.
 NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
@@ -61,26 +61,68 @@ def spelling_hint(missing: Iterable[Source]) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A repository to publish to.
+
+    Attributes:
+        reference: the repository, with the first of the tags.
+        tags: every tag to publish there, that of the reference first, each once.
+    """
+
+    reference: Reference
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety:
+    """What has to hold before a tag moves; see ``options.SafetyKeywords``.
+
+    Attributes:
+        require: platforms that the index must have.
+        require_same: labels on whose values all images must agree.
+        no_shrink: whether a tag may not lose a platform.
+        only_newer: ``version``, ``created`` or a label, by which a tag only moves forward; empty
+            where it may move in any case.
+        force: whether tags are put that point to the index already.
+    """
+
+    require: tuple[Platform, ...] = ()
+    require_same: tuple[str, ...] = ()
+    no_shrink: bool = False
+    only_newer: str = ""
+    force: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A merge whose every name has been checked.
 
     Attributes:
-        target: the target, with its tag.
-        tags: every tag to publish, the target's own first, each once.
+        targets: where to publish, each repository once; the first is the one to name in messages.
         sources: the images to join, in order; empty where they have to be looked for.
         candidates: where to look for images; empty where ``sources`` says it.
         annotations: annotations of the index.
-        format: the kind of index, see ``options.ImageKeywords``.
+        format: the kind of index, see ``options.ResultKeywords``.
         platform_check: what to do where an image contradicts the platform asked for.
         warnings: what the user should know, in sentences.
         as_written: publish platforms as the configs write them, rather than in normal form.
         ignore_missing: leave out images that are not there.
         copy_layers: copy blobs that cannot be mounted; images may be in other registries.
+        optional: platforms whose images are left out where they are not there.
+        wait: how many seconds to wait for images that are not there yet; 0 for not at all.
+        attestations: whether what source indexes list beside images is kept.
+        referrers: whether what refers to the images is brought along.
+        annotations_from_labels: whether labels that the images share annotate the index.
+        artifact_type: the artifact type of the index, or an empty string.
+        subject: the manifest that the index refers to.
+        append: whether the other entries of the target's present index are kept.
+        verify: whether everything is read again once it is published.
+        delete_sources: whether the tags of the images are deleted then.
+        safety: what has to hold before a tag moves.
     """
 
-    target: Reference
-    tags: tuple[str, ...]
+    targets: tuple[Target, ...]
     sources: tuple[Source, ...]
     candidates: tuple[Candidate, ...]
     annotations: Mapping[str, str]
@@ -90,6 +132,27 @@ class Job:
     as_written: bool = False
     ignore_missing: bool = False
     copy_layers: bool = False
+    optional: tuple[Platform, ...] = ()
+    wait: float = 0
+    attestations: Attestations = "keep"
+    referrers: bool = False
+    annotations_from_labels: bool = False
+    artifact_type: str = ""
+    subject: Reference | None = None
+    append: bool = False
+    verify: bool = False
+    delete_sources: bool = False
+    safety: Safety = Safety()
+
+    @property
+    def target(self) -> Reference:
+        """The first target."""
+        return self.targets[0].reference
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the first target."""
+        return self.targets[0].tags
 
     @property
     def references(self) -> list[Reference]:
@@ -98,20 +161,25 @@ class Job:
         return references + [candidate.reference for candidate in self.candidates]
 
     @property
-    def other_registries(self) -> tuple[str, ...]:
-        """The registries that are read beside the target's, each once, in order."""
-        names = dict.fromkeys(reference.registry for reference in self.references)
-        return tuple(name for name in names if name != self.target.registry)
+    def registries(self) -> tuple[str, ...]:
+        """The registries of the targets and of the images, each once, the first target's first."""
+        targets = [target.reference for target in self.targets]
+        return tuple(dict.fromkeys(each.registry for each in (*targets, *self.references)))
 
     @property
     def repositories(self) -> tuple[str, ...]:
         """The repositories that are read, each once, in order."""
         return tuple(dict.fromkeys(reference.repository for reference in self.references))
 
-    def repositories_in(self, registry: str) -> tuple[str, ...]:
-        """Return those of the repositories that are in one registry."""
+    def read_in(self, registry: str) -> tuple[str, ...]:
+        """Return the repositories of a registry that are read, each once."""
         here = [reference for reference in self.references if reference.registry == registry]
         return tuple(dict.fromkeys(reference.repository for reference in here))
+
+    def written_in(self, registry: str) -> tuple[str, ...]:
+        """Return the repositories of a registry that are written to."""
+        targets = [target.reference for target in self.targets]
+        return tuple(target.repository for target in targets if target.registry == registry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,20 +30,22 @@ from oci_merge.planning.job import (
     NO_ANNOTATIONS_HINT,
     Candidate,
     Job,
+    Safety,
     Source,
 )
 from oci_merge.planning.spec import Spec, SpecImage
-from oci_merge.planning.targets import check_target, moved_sources, own_tag
+from oci_merge.planning.targets import moved_sources, parse_targets
 from oci_merge.planning.template import candidates, expand
 
 _ALIAS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
+def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
     """Check every name, tag, platform and annotation of a merge.
 
     Args:
-        target: the tag to publish, for example ``reg.example/app:latest``.
+        target: the tag to publish, for example ``reg.example/app:latest``; None where the keyword
+            ``targets`` has them all.
         asked: the keywords of the merge, from ``checked``.
 
     Raises:
@@ -53,8 +55,9 @@ def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
     job = Job(
-        target=check_target(take.reference("target", target)),
-        tags=tuple(str(tag) for tag in asked["tags"]),
+        targets=parse_targets(
+            target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
+        ),
         sources=tuple(
             replace(source, reference=_with_default_tag(source.reference)) for source in sources
         ),
@@ -67,8 +70,29 @@ def merge_job(target: str | Reference, asked: MergeKeywords) -> Job:
         platform_check=asked["platform_check"],
         copy_layers=asked["copy_layers"],
         warnings=_untagged(asked["template"], references),
+        optional=tuple(_check_platform(platform) for platform in asked["optional"]),
+        wait=asked["wait"] or 0,
+        attestations=asked["attestations"],
+        referrers=asked["referrers"],
+        annotations_from_labels=asked["annotations_from_labels"],
+        artifact_type=asked["artifact_type"] or "",
+        subject=parse_reference(asked["subject"]) if asked["subject"] else None,
+        append=asked["append"],
+        verify=asked["verify"],
+        delete_sources=asked["delete_sources"],
+        safety=_safety(asked),
     )
     return _checked(job)
+
+
+def _safety(asked: MergeKeywords) -> Safety:
+    return Safety(
+        require=tuple(_check_platform(platform) for platform in asked["require"]),
+        require_same=tuple(asked["require_same"]),
+        no_shrink=asked["no_shrink"],
+        only_newer=asked["only_newer"] or "",
+        force=asked["force"],
+    )
 
 
 def spec_job(spec: Spec, asked: PushKeywords) -> Job:
@@ -86,8 +110,9 @@ def spec_job(spec: Spec, asked: PushKeywords) -> Job:
     """
     spec = _spec(spec)
     job = Job(
-        target=check_target(take.reference("spec.image", spec.image)),
-        tags=_TAGS("spec.tags", spec.tags),
+        targets=parse_targets(
+            take.reference("spec.image", spec.image), (), _TAGS("spec.tags", spec.tags)
+        ),
         sources=_SPEC_IMAGES("spec.manifests", spec.manifests),
         candidates=(),
         annotations=_ANNOTATIONS("spec.annotations", spec.annotations),
@@ -135,13 +160,11 @@ def _checked(job: Job) -> Job:
     _check_annotations(annotations, job.format)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
-    tags = dict.fromkeys([job.target.identifier, *(own_tag(tag, job.target) for tag in job.tags)])
+        _check_one_registry(job.target, [target.reference for target in job.targets])
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
-    job = replace(
-        job, tags=tuple(tags), annotations=annotations, warnings=(*job.warnings, *unknown)
-    )
+    job = replace(job, annotations=annotations, warnings=(*job.warnings, *unknown))
     moved = moved_sources(job, [source.reference for source in job.sources])
     return replace(job, warnings=(*job.warnings, *moved))
 

@@ -50,30 +50,69 @@ class TagResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TargetResult:
+    """One repository that was published to, or would be.
+
+    Attributes:
+        reference: the repository, with the first of its tags.
+        tags: the tags, that of the reference first.
+        plan: what was written, and where.
+    """
+
+    reference: str
+    tags: tuple[TagResult, ...]
+    plan: Plan
+
+    def __repr__(self) -> str:
+        return f"TargetResult({self.reference!r}, {_shortened([tag.name for tag in self.tags])!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the target as JSON values, without the plan."""
+        tags = [{"name": tag.name, "changed": tag.changed} for tag in self.tags]
+        return {"target": self.reference, "tags": tags}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MergeResult:
     """A merge that is done or, in a dry run, planned.
 
     Attributes:
-        target: the target's reference.
+        targets: the repositories, in the order in which they were named.
         digest: the index's digest.
         size: the index's size in bytes.
         media_type: the index's media type.
         platforms: its images, in order.
-        tags: the target's tag and the others asked for.
         warnings: what the user should know, in sentences.
-        plan: what was written, and where.
         dry_run: whether this was a dry run, which writes nothing.
     """
 
-    target: str
+    targets: tuple[TargetResult, ...]
     digest: str
     size: int
     media_type: str
     platforms: tuple[PlatformResult, ...]
-    tags: tuple[TagResult, ...]
     warnings: tuple[str, ...]
-    plan: Plan
     dry_run: bool
+
+    @property
+    def target(self) -> str:
+        """The reference of the first target."""
+        return self.targets[0].reference
+
+    @property
+    def tags(self) -> tuple[TagResult, ...]:
+        """The tags of the first target: the target's own and the others asked for."""
+        return self.targets[0].tags
+
+    @property
+    def plan(self) -> Plan:
+        """What was written to the first target, and where."""
+        return self.targets[0].plan
+
+    @property
+    def changed(self) -> bool:
+        """Whether any tag moved; in a dry run, whether one would."""
+        return any(tag.changed for target in self.targets for tag in target.tags)
 
     def __repr__(self) -> str:
         # It fits a screen: the plan has the bytes of every manifest and would fill many.
@@ -89,8 +128,11 @@ class MergeResult:
         return f"MergeResult({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON values; in a dry run, ``plan`` has the plan besides."""
-        document = {
+        """Return the result as JSON values; in a dry run, with the plan of each target.
+
+        ``target``, ``tags`` and ``plan`` are those of the first target.
+        """
+        document: dict[str, Any] = {
             "target": self.target,
             "digest": self.digest,
             "size": self.size,
@@ -106,7 +148,9 @@ class MergeResult:
                 }
                 for image in self.platforms
             ],
-            "tags": [{"name": tag.name, "changed": tag.changed} for tag in self.tags],
+            "tags": self.targets[0].to_dict()["tags"],
+            "targets": [target.to_dict() for target in self.targets],
+            "changed": self.changed,
             "warnings": list(self.warnings),
             "dryRun": self.dry_run,
         }

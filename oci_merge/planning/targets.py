@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from oci_merge._text import printable
-from oci_merge.errors import (
-    InvalidReferenceError,
-)
+from oci_merge import _keywords as take
+from oci_merge._text import listed, printable
+from oci_merge.errors import InvalidReferenceError, UsageError
 from oci_merge.model.reference import Reference, check_tag, parse_reference
-from oci_merge.planning.job import (
-    Job,
-)
+from oci_merge.planning.job import Job, Target
+
+
+def parse_targets(
+    target: str | Reference | None, more: Iterable[str], tags: Iterable[str]
+) -> tuple[Target, ...]:
+    """Check the targets of a merge and their tags.
+
+    Args:
+        target: a target; None where the others are all.
+        more: other targets.
+        tags: more tags: names are for every repository, references for their own.
+
+    Returns:
+        Each repository once, with its tags.
+
+    Raises:
+        UsageError: there is no target.
+        InvalidReferenceError: a target or a tag is not valid, or a tag is of another repository.
+    """
+    named = [*([] if target is None else [take.reference("target", target)]), *more]
+    if not named:
+        raise UsageError(
+            "the merge has no target", hint="give --target reg.example/app:1.0, the tag to publish"
+        )
+    checked = [check_target(text) for text in named]
+    by_name: dict[str, list[Reference]] = {}
+    for reference in checked:
+        by_name.setdefault(reference.name, []).append(reference)
+    own = [own_tag(tag, checked) for tag in tags]
+    return tuple(
+        Target(
+            first,
+            tuple(
+                dict.fromkeys(
+                    [
+                        *(each.identifier for each in (first, *others)),
+                        *(tag for tag, repository in own if repository in ("", name)),
+                    ]
+                )
+            ),
+        )
+        for name, (first, *others) in by_name.items()
+    )
 
 
 def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
@@ -24,7 +64,11 @@ def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
     moved = [
         str(reference)
         for reference in references
-        if reference.name == job.target.name and not reference.digest and reference.tag in job.tags
+        if not reference.digest
+        and any(
+            reference.name == target.reference.name and reference.tag in target.tags
+            for target in job.targets
+        )
     ]
     return tuple(
         f"{reference} is one of the images to join, and its tag moves to the index"
@@ -32,27 +76,32 @@ def moved_sources(job: Job, references: Iterable[Reference]) -> tuple[str, ...]:
     )
 
 
-def own_tag(tag: str, target: Reference) -> str:
-    """Return a tag of the target, which may be given as a reference with the target's repository.
+def own_tag(tag: str, targets: Sequence[Reference]) -> tuple[str, str]:
+    """Return a tag, and the name of the target that it is for; empty if it is for every target.
+
+    Args:
+        tag: a bare tag, or a reference with the repository of a target.
+        targets: the targets.
 
     Raises:
         InvalidReferenceError: it is not a tag, or of another repository.
     """
     if not set(tag) & set("/:@"):
-        return check_tag(tag)
+        return check_tag(tag), ""
     reference = parse_reference(tag)
+    names = list(dict.fromkeys(target.name for target in targets))
     if reference.digest or not reference.tag:
         raise InvalidReferenceError(
             f"{printable(tag)!r} is not a tag: "
             f"it has {'a digest' if reference.digest else 'no tag behind the name'}",
-            hint=f"give tags, such as 1.0 or {target.name}:1.0",
+            hint=f"give tags, such as 1.0 or {names[0]}:1.0",
         )
-    if reference.name != target.name:
+    if reference.name not in names:
         raise InvalidReferenceError(
-            f"{printable(tag)!r} is not a tag of {target.name}, but of {reference.name}",
-            hint="give tags of the target's repository, and merge once for each other target",
+            f"{printable(tag)!r} is not a tag of {listed(names)}, but of {reference.name}",
+            hint="give tags of a target's repository, or --target for each other one",
         )
-    return reference.tag
+    return reference.tag, reference.name
 
 
 def check_target(text: str) -> Reference:

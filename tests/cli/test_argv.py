@@ -71,7 +71,6 @@ def test_what_go_reads_is_written_for_typer(written: str, read: str) -> None:
     [
         "",
         "-h",
-        "-v",
         "-",
         "- -debug",
         "--",
@@ -125,9 +124,11 @@ PLAIN = st.text(max_size=8).filter(lambda word: not word.startswith("-"))
 
 @st.composite
 def options_of(draw: st.DrawFn, level: Level) -> list[str]:
-    """Draw options of a command as typer takes them, with any values."""
+    """Draw options of a command, in their long form, with any values."""
     words: list[str] = []
-    for option in draw(st.lists(st.sampled_from(sorted(level.options)), max_size=4)):
+    for option in draw(
+        st.lists(st.sampled_from(sorted(level.options.keys() - level.long.keys())), max_size=4)
+    ):
         if not level.options[option]:
             words.append(option)
         elif option.startswith("--") and draw(st.booleans()):
@@ -148,6 +149,20 @@ def native_lines(draw: st.DrawFn) -> list[str]:
         words += draw(st.lists(PLAIN, max_size=2))
         words += draw(options_of(level_at(path)))
     return words + draw(st.sampled_from([[], ["--"], ["--", "-raw", "-x=y"]]))
+
+
+@pytest.mark.parametrize(
+    ("line", "long"),
+    [
+        ("-v", "--version"),
+        ("-o json -q", "--output json --quiet"),
+        ("-o=json", "--output=json"),
+        ("-t a:1 -t=b:1", "--target a:1 --target=b:1"),
+        ("inspect -o json a:1", "inspect --output json a:1"),
+    ],
+)
+def test_a_short_option_is_read_as_its_long_form(line: str, long: str) -> None:
+    assert normalised(line.split()) == long.split()
 
 
 @given(native_lines())

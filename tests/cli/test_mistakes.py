@@ -122,9 +122,9 @@ USAGE = {
         "give --tags a value; perhaps a variable is empty: quote it",
     ),
     "an option given twice": (
-        template(NAME, "--target", "reg.example/app:2"),
-        "--target takes one value and is given twice",
-        "keep one; for more tags of the same image, add --tags latest,1",
+        template(NAME, "--format", "oci", "--format", "oci"),
+        "--format takes one value and is given twice",
+        "keep one of the two",
     ),
     "a template without a placeholder": (
         template(name="img:1.0"),

@@ -18,9 +18,10 @@ KEEP_ONE = "keep one of the two"
 
 
 def test_the_options_for_one_value_are_all_but_the_lists() -> None:
-    assert {"--target", "--template", "--format", "--username", "--output"} <= set(SINGLE)
+    assert {"--template", "--format", "--username", "--output"} <= set(SINGLE)
     assert LEVEL.repeatable == {
-        *("--platforms", "--arch-alias", "--source", "--tags", "--annotation"),
+        *("--platforms", "--arch-alias", "--source", "--source-file", "--target", "-t", "--tags"),
+        *("--annotation", "--optional", "--require", "--require-same"),
     }
 
 
@@ -30,7 +31,8 @@ def test_an_option_for_one_value_that_is_given_twice_is_an_error(
 ) -> None:
     outcome = program(option, "a-secret", option, "another-secret")
     assert outcome.status == 2
-    assert outcome.errors[0] == f"error: {option} takes one value and is given twice"
+    name = LEVEL.long.get(option, option)
+    assert outcome.errors[0] == f"error: {name} takes one value and is given twice"
     assert outcome.errors[1].startswith("hint: keep one")
     assert "secret" not in outcome.stderr
 
@@ -38,22 +40,27 @@ def test_an_option_for_one_value_that_is_given_twice_is_an_error(
 @pytest.mark.parametrize(
     "words",
     [
-        ["--target", "a:1", "--target", "b:1"],
-        ["--target=a:1", "--target=b:1"],
-        ["--target=a:1", "-target", "b:1"],
-        ["-target=a:1", "--tags", "x", "--target", "b:1"],
-        ["--target", "a:1", "--target", "a:1"],
-        ["--target", "a:1", "--target", "b:1", "--target", "c:1"],
-        ["--source", "c:1", "--target", "a:1", "--quiet", "--target="],
+        ["--template", "a:1", "--template", "b:1"],
+        ["--template=a:1", "--template=b:1"],
+        ["--template=a:1", "-template", "b:1"],
+        ["-template=a:1", "--tags", "x", "--template", "b:1"],
+        ["--template", "a:1", "--template", "a:1"],
+        ["--template", "a:1", "--template", "b:1", "--template", "c:1"],
+        ["--source", "c:1", "--template", "a:1", "--quiet", "--template="],
     ],
 )
 def test_every_way_of_writing_it_twice_is_found(program: Program, words: list[str]) -> None:
     outcome = program(*words)
     assert outcome.status == 2
     assert outcome.errors == [
-        "error: --target takes one value and is given twice",
-        "hint: keep one; for more tags of the same image, add --tags latest,1",
+        "error: --template takes one value and is given twice",
+        "hint: keep one; a second group of images takes a run of its own, or --source",
     ]
+
+
+def test_a_short_option_counts_as_its_long_form(program: Program) -> None:
+    outcome = program("-o", "text", "--output", "text")
+    assert outcome.errors[0] == "error: --output takes one value and is given twice"
 
 
 @pytest.mark.parametrize("command", ["inspect", "credentials"])

@@ -153,6 +153,7 @@ def test_help_has_its_options_in_groups_each_with_an_explanation(program: Progra
         "The images to join:",
         "What to publish:",
         "Output:",
+        "Before a tag moves:",
         "Registry:",
         "Network:",
         "Help:",

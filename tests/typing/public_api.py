@@ -148,7 +148,7 @@ def fail() -> None:
 
 def misuse() -> None:
     """Make mistakes; an ignore that is not needed is an error to mypy, so each is one."""
-    oci_merge.merge()  # type: ignore[call-arg]
+    oci_merge.inspect()  # type: ignore[call-arg]
     oci_merge.merge("reg.example/app:1", usernam="ci")  # type: ignore[call-arg]
     oci_merge.merge("reg.example/app:1", templat="reg.example/app-ARCH:1")  # type: ignore[call-arg]
     oci_merge.merge("reg.example/app:1", concurrency=4)  # type: ignore[call-arg]

@@ -176,7 +176,7 @@ def test_a_client_says_which_argument_is_wrong_and_what_to_give(
 
 
 _WRONG_CALLS: list[tuple[dict[str, Any], str]] = [
-    ({"target": None}, "target must be text or a Reference, got None"),
+    ({"target": None}, "the merge has no target"),
     ({"target": b"reg.example/app:1"}, "target must be text or a Reference, got bytes"),
     ({"template": 1}, "template must be text, got int"),
     ({"sources": "reg.example/a:1"}, "the sources are the text 'reg.example/a:1' rather than"),

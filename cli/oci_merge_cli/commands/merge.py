@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from oci_merge import Event, MergeResult, UsageError, merge_async
+from oci_merge import Event, MergeResult, TagMoved, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.registry import SourcesAccess
-from oci_merge_cli.options.values import parse_pairs, split_lines, split_list
+from oci_merge_cli.options.safety import SafetyOptions
+from oci_merge_cli.options.values import parse_duration, parse_pairs, split_lines, split_list
 from oci_merge_cli.output.digest_file import check_digest_file, write_digest_file
-from oci_merge_cli.output.lines import Progress
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
 from oci_merge_cli.output.stdout import write, write_json
@@ -21,11 +21,12 @@ from oci_merge_cli.runtime.logging import logged
 from oci_merge_cli.runtime.tags import TagWatch
 
 
-def run(options: MergeOptions, access: SourcesAccess) -> None:
+def run(options: MergeOptions, safety: SafetyOptions, access: SourcesAccess) -> None:
     """Merge, and write the result.
 
     Args:
         options: what to join and publish.
+        safety: what has to hold before a tag moves.
         access: how to reach the registries.
 
     Raises:
@@ -38,48 +39,64 @@ def run(options: MergeOptions, access: SourcesAccess) -> None:
     ):
         if options.digest_file:
             check_digest_file(options.digest_file, dry_run=options.dry_run)
-        keywords = merge_keywords(access)
+        keywords = {**_keywords(options), **_safety(safety), **merge_keywords(access)}
         with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
             access.warn(progress.warn)
-            result = _merge(options, keywords, progress, tags)
+
+            def note(event: Event) -> None:
+                if len(options.target or ()) > 1:
+                    event = _with_repository(event)
+                tags.note(event)
+                progress.show(event)
+
+            result = runner.run(lambda: merge_async(on_event=note, **keywords))
             progress.finish(result)
         if options.digest_file and not options.dry_run:
             write_digest_file(options.digest_file, result)
         _write(result, options)
 
 
-def _merge(
-    options: MergeOptions, keywords: Mapping[str, Any], progress: Progress, tags: TagWatch
-) -> MergeResult:
-    if options.target is None:
-        raise UsageError(
-            "the merge has no target", hint="give --target reg.example/app:1.0, the tag to publish"
-        )
-    target = options.target
-    aliases = parse_pairs(split_list(options.arch_alias), what="architecture alias")
-    annotations = parse_pairs(split_lines(options.annotation), what="annotation")
+#: Options whose values the library takes as they are.
+_ALIKE = (
+    *("template", "source_repository", "attestations", "referrers", "annotations_from_labels"),
+    *("format", "artifact_type", "subject", "append", "platform_check", "copy_layers"),
+    *("dry_run", "verify", "delete_sources"),
+)
 
-    def note(event: Event) -> None:
-        tags.note(event)
-        progress.show(event)
 
-    return runner.run(
-        lambda: merge_async(
-            target,
-            template=options.template,
-            sources=options.source or (),
-            platforms=split_list(options.platforms),
-            tags=split_list(options.tags),
-            arch_aliases=aliases,
-            annotations=annotations,
-            format=options.format,
-            platform_check=options.platform_check,
-            copy_layers=options.copy_layers,
-            dry_run=options.dry_run,
-            on_event=note,
-            **keywords,
-        )
-    )
+def _keywords(options: MergeOptions) -> dict[str, Any]:
+    """Return the keywords of ``merge_async`` that say what to join and publish.
+
+    Raises:
+        UsageError: an option has a wrong value.
+    """
+    return {
+        **{name: getattr(options, name) for name in _ALIKE},
+        "targets": options.target or (),
+        "sources": options.source or (),
+        "source_files": options.source_file or (),
+        "platforms": split_list(options.platforms),
+        "optional": split_list(options.optional),
+        "wait": None if options.wait is None else parse_duration(options.wait, "--wait"),
+        "tags": split_list(options.tags),
+        "arch_aliases": parse_pairs(split_list(options.arch_alias), what="architecture alias"),
+        "annotations": parse_pairs(split_lines(options.annotation), what="annotation"),
+    }
+
+
+def _with_repository(event: Event) -> Event:
+    """Return a moved tag with its repository, which tells it from those of other targets."""
+    return replace(event, tag=event.reference) if isinstance(event, TagMoved) else event
+
+
+def _safety(safety: SafetyOptions) -> dict[str, Any]:
+    return {
+        "require": split_list(safety.require),
+        "require_same": split_list(safety.require_same),
+        "no_shrink": safety.no_shrink,
+        "only_newer": safety.only_newer,
+        "force": safety.force,
+    }
 
 
 def _write(result: MergeResult, options: MergeOptions) -> None:

@@ -22,11 +22,13 @@ class Level:
         options: whether each option takes a value, by the option as it is written.
         commands: the commands that may follow, by their names.
         repeatable: the options whose values add up, if they are given several times.
+        long: the long form of each short option, such as ``--output`` of ``-o``.
     """
 
     options: Mapping[str, bool]
     commands: Mapping[str, Level] = field(default_factory=dict)
     repeatable: frozenset[str] = frozenset()
+    long: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def valued(self) -> frozenset[str]:
@@ -37,23 +39,28 @@ class Level:
 def level_of(command: Any) -> Level:
     """Return the level of a typer command. Its type is private to typer."""
     options = {"--help": False}
+    long: dict[str, str] = {}
     for parameter in command.params:
         if parameter.param_type_name == "option":
             options |= dict.fromkeys(parameter.opts, not parameter.is_flag)
+            first = next((option for option in parameter.opts if option.startswith("--")), "")
+            long |= {option: first for option in parameter.opts if first and option != first}
     commands: Mapping[str, Any] = getattr(command, "commands", {})
     repeatable = (parameter.opts for parameter in command.params if parameter.multiple)
     return Level(
         options,
         {name: level_of(inner) for name, inner in commands.items()},
         frozenset(chain.from_iterable(repeatable)),
+        long,
     )
 
 
 def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
     """Rewrite arguments as typer reads them.
 
-    ``-name`` becomes ``--name``, ``--flag=true`` becomes ``--flag``, ``--flag=false`` removes every
-    earlier ``--flag``, and a shared option that a command lacks moves to the group that has it.
+    ``-name`` becomes ``--name``, ``-o`` the long form of the option, ``--flag=true`` becomes
+    ``--flag``, ``--flag=false`` removes every earlier ``--flag``, and a shared option that a
+    command lacks moves to the group that has it.
     Values stay as they are, and so does everything after ``--`` or after an unknown command.
 
     Args:
@@ -155,7 +162,7 @@ class _Line:
                 if option in self._levels[place].options and (
                     place == last or option in self._shared
                 ):
-                    return place, option
+                    return place, self._levels[place].long.get(option, option)
         return None
 
     def _switch(self, place: int, option: str, *, on: bool) -> None:

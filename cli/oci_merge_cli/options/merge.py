@@ -13,6 +13,7 @@ from oci_merge_cli.options.output import DigestFileOption, MergeFormOption, Quie
 Format = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
 ListType = Literal["docker", "oci"]
+Attestations = Literal["keep", "drop"]
 
 _IMAGES = "The images to join"
 _RESULT = "What to publish"
@@ -107,12 +108,70 @@ class MergeOptions:
             rich_help_panel=_IMAGES,
         ),
     ] = None
-    target: Annotated[
+    source_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source-file",
+            metavar="FILE",
+            help="A file in which a builder wrote the digest of the image that it pushed, "
+            "or a folder or a pattern of such files, or - for stdin. Repeat it for "
+            "each.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    source_repository: Annotated[
         str | None,
         typer.Option(
+            "--source-repository",
+            metavar="REPOSITORY",
+            help="The repository of sources that are a digest alone.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    optional: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--optional",
+            metavar="LIST",
+            help="Those of the platforms that are left out, with a warning, where their "
+            "images are not there.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            "--wait",
+            metavar="TIME",
+            help="How long to wait for images that are not there yet, as 10m, 90s or a "
+            "number of seconds. Default: not at all.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None
+    attestations: Annotated[
+        Attestations,
+        typer.Option(
+            "--attestations",
+            help="Whether to keep the attestations that source indexes list.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = "keep"
+    referrers: Annotated[
+        bool,
+        typer.Option(
+            "--referrers",
+            help="Bring along what refers to the images, such as signatures and SBOMs.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = False
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
             "--target",
+            "-t",
             metavar="REFERENCE",
-            help="The tag to publish, such as reg.example/app:1.0.",
+            help="The tag to publish, such as reg.example/app:1.0. Repeat it for other "
+            "repositories; in other registries with --copy-layers.",
             rich_help_panel=_RESULT,
         ),
     ] = None
@@ -127,6 +186,15 @@ class MergeOptions:
             rich_help_panel=_RESULT,
         ),
     ] = None
+    annotations_from_labels: Annotated[
+        bool,
+        typer.Option(
+            "--annotations-from-labels",
+            help="Annotate the index with the labels org.opencontainers.image.* on which "
+            "all images agree.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False
     format: Annotated[
         Format,
         typer.Option(
@@ -136,6 +204,33 @@ class MergeOptions:
             rich_help_panel=_RESULT,
         ),
     ] = "auto"
+    artifact_type: Annotated[
+        str | None,
+        typer.Option(
+            "--artifact-type",
+            metavar="TYPE",
+            help="The artifact type of the index. Only an OCI index has one.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject",
+            metavar="REFERENCE",
+            help="The image in the target's repository that the index refers to. Only an "
+            "OCI index has one.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None
+    append: Annotated[
+        bool,
+        typer.Option(
+            "--append",
+            help="Keep what the target lists now, but for the platforms of the images to join.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False
     platform_check: PlatformCheckOption = "warn"
     copy_layers: CopyLayersOption = False
     dry_run: Annotated[
@@ -143,6 +238,23 @@ class MergeOptions:
         typer.Option(
             "--dry-run",
             help="Read the images and print the plan, but write nothing to the registry.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read everything again after it is published, until the registry shows it.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = False
+    delete_sources: Annotated[
+        bool,
+        typer.Option(
+            "--delete-sources",
+            help="Delete the tags of the images after a verified publish, where the "
+            "registry keeps their manifests.",
             rich_help_panel=_RESULT,
         ),
     ] = False

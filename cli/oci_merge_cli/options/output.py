@@ -25,6 +25,7 @@ MergeFormOption = Annotated[
     Form,
     typer.Option(
         "--output",
+        "-o",
         help="What to write to stdout: the line 'Digest: sha256:... SIZE', or the whole result or "
         "error as JSON.",
         rich_help_panel=_OUTPUT,
@@ -43,6 +44,7 @@ QuietOption = Annotated[
     bool,
     typer.Option(
         "--quiet",
+        "-q",
         help="Write nothing but errors to stderr.",
         rich_help_panel=_OUTPUT,
     ),
@@ -73,6 +75,7 @@ CredentialsFormOption = Annotated[
     Form,
     typer.Option(
         "--output",
+        "-o",
         help="Text or JSON, without secrets.",
         rich_help_panel=_OUTPUT,
     ),
@@ -104,6 +107,7 @@ class InspectOptions:
         InspectForm,
         typer.Option(
             "--output",
+            "-o",
             help="manifest-tool's text, a table, JSON, or the exact bytes of the manifest.",
             rich_help_panel=_OUTPUT,
         ),

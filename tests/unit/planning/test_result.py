@@ -10,7 +10,13 @@ from oci_merge.model import media_types
 from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
 from oci_merge.planning.plan import Plan, plan_index
-from oci_merge.planning.result import MergeResult, PlatformResult, TagResult, platform_results
+from oci_merge.planning.result import (
+    MergeResult,
+    PlatformResult,
+    TagResult,
+    TargetResult,
+    platform_results,
+)
 from tests.unit.planning.components import UNKNOWN, attestation, component, images, listed
 
 _AMD64, _ARM64 = images("linux/amd64", "linux/arm64")
@@ -50,14 +56,18 @@ def test_a_result_is_json() -> None:
     index = plan_index(_DECIDED, list_format="auto", annotations={})
     target = parse_reference("reg.example/app:latest")
     result = MergeResult(
-        target=str(target),
         digest=index.digest,
         size=index.size,
         media_type=index.media_type,
         platforms=platform_results(_DECIDED),
-        tags=(TagResult("latest", True), TagResult("1.0", False)),
+        targets=(
+            TargetResult(
+                str(target),
+                (TagResult("latest", True), TagResult("1.0", False)),
+                Plan(target, index),
+            ),
+        ),
         warnings=("a warning",),
-        plan=Plan(target, index),
         dry_run=False,
     )
     document = json.loads(json.dumps(result.to_dict()))
@@ -92,14 +102,18 @@ def test_the_repr_of_a_result_fits_a_screen() -> None:
     index = plan_index(decided, list_format="auto", annotations={})
     target = parse_reference("registry.example/team/app:1.0")
     result = MergeResult(
-        target=str(target),
         digest=index.digest,
         size=index.size,
         media_type=index.media_type,
         platforms=platform_results(decided),
-        tags=(TagResult("1.0", True), TagResult("latest", False)),
+        targets=(
+            TargetResult(
+                str(target),
+                (TagResult("1.0", True), TagResult("latest", False)),
+                Plan(target, index),
+            ),
+        ),
         warnings=("a long warning, " * 20,),
-        plan=Plan(target, index),
         dry_run=False,
     )
     assert len(repr(result)) <= 400
@@ -115,14 +129,18 @@ def test_the_repr_of_a_result_counts_the_tags_that_it_does_not_name() -> None:
     index = plan_index(_DECIDED, list_format="auto", annotations={})
     target = parse_reference("reg.example/app:latest")
     result = MergeResult(
-        target=str(target),
         digest=index.digest,
         size=index.size,
         media_type=index.media_type,
         platforms=(),
-        tags=tuple(TagResult(f"1.{number}", True) for number in range(100)),
+        targets=(
+            TargetResult(
+                str(target),
+                tuple(TagResult(f"1.{number}", True) for number in range(100)),
+                Plan(target, index),
+            ),
+        ),
         warnings=(),
-        plan=Plan(target, index),
         dry_run=True,
     )
     assert "tags='1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 and 92 more'" in repr(result)

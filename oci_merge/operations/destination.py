@@ -1,0 +1,116 @@
+"""One target of a merge: what its repository holds, what it lacks, and what is written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
+
+from oci_merge.events import OnEvent
+from oci_merge.model.index import IndexDocument
+from oci_merge.operations.publish import Publisher
+from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
+from oci_merge.planning.component import Component
+from oci_merge.planning.job import Target
+from oci_merge.planning.plan import Plan
+from oci_merge.planning.transfers import Transfers, plan_transfers
+from oci_merge.registry.client import RegistryClient
+
+
+class Destination:
+    """One target of a merge. Its methods are called in their order here.
+
+    Args:
+        registries: the registries of the target and of the images, by ``host[:port]``.
+        target: the target.
+        emit: called with progress events.
+        copy_layers: copy blobs that the registry does not mount.
+
+    Attributes:
+        target: the target.
+        state: what its repository holds; known after ``read``.
+        publisher: writes to its repository.
+    """
+
+    def __init__(
+        self,
+        registries: Mapping[str, RegistryClient],
+        target: Target,
+        emit: OnEvent,
+        *,
+        copy_layers: bool,
+    ) -> None:
+        self.target = target
+        self.state = TargetState()
+        self._registry = registries[target.reference.registry]
+        self.publisher = Publisher(registries, target.reference, emit, copy_layers=copy_layers)
+        self._missing_children: frozenset[str] = frozenset()
+
+    async def open_ahead(self, count: int) -> None:
+        """Open connections for so many requests to its registry."""
+        await self._registry.open_ahead(count)
+
+    async def read(self) -> None:
+        """Read where the tags point now, and what the target's present index lists.
+
+        Raises:
+            RegistryError, TransportError: a tag could not be read, see ``read_target``.
+        """
+        self.state = await read_target(self._registry, self.target.reference, self.target.tags)
+
+    def check_readable(self) -> str:
+        """Return a warning that names the unreadable tags, or an empty string.
+
+        Raises:
+            AuthenticationError: the registry did not accept the login, see ``check_unreadable``.
+        """
+        return check_unreadable(self._registry, self.target.reference, self.state)
+
+    async def transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
+        """Transfer what the repository lacks; in a dry run, look for missing children alone.
+
+        Args:
+            components: the components of the index.
+            dry_run: write nothing.
+
+        Raises:
+            MountRefusedError, DigestMismatchError, RegistryError, TransportError: as
+                ``Publisher.transfer`` does.
+        """
+        # What the target's present index lists is taken to be there, blobs included, so that
+        # an unchanged rerun ends after the reads. It is checked beside the next step.
+        transfers, expected = self._transfers(components, self.state.children)
+        self._missing_children = await (
+            self.publisher.find_missing_children(expected)
+            if dry_run
+            else self.publisher.transfer(transfers, expected)
+        )
+
+    def plan(self, components: Sequence[Component], index: IndexDocument) -> Plan:
+        """Return what is written to the target, missing children among what is transferred."""
+        transfers, expected = self._transfers(
+            components, self.state.children - self._missing_children
+        )
+        tags = self.target.tags
+        return Plan(
+            target=self.target.reference,
+            index=index,
+            transfers=transfers,
+            tags=tags,
+            unchanged=frozenset(tag for tag in tags if self.state.tags.get(tag) == index.digest),
+            expected=expected,
+        )
+
+    def _transfers(
+        self, components: Sequence[Component], present: AbstractSet[str]
+    ) -> tuple[Transfers, Transfers]:
+        """Return the missing transfers, and those that are taken to be unnecessary.
+
+        Args:
+            components: the components of the index.
+            present: digests of the children that the target's present index lists.
+        """
+        target = self.target.reference
+        plan = partial(plan_transfers, components, target.repository, registry=target.registry)
+        missing = plan(present)
+        return missing, plan({child.manifest.digest for child in missing.children})
