@@ -69,6 +69,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         StageAdvanced as StageAdvanced,
         StageStarted as StageStarted,
         TagMoved as TagMoved,
+        Waiting as Waiting,
         Warned as Warned,
     )
     from oci_merge.model.platform import Platform as Platform
@@ -127,7 +128,7 @@ else:
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
-            "StageStarted TagMoved Warned"
+            "StageStarted TagMoved Waiting Warned"
         ),
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",

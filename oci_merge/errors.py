@@ -133,7 +133,15 @@ class PlatformNotFoundError(PlanError):
 
 
 class MissingComponentError(PlanError):
-    """One or more of the images to join are not in the registry."""
+    """One or more of the images to join are not in the registry.
+
+    Args:
+        missing: their references; empty where images were looked for and none was found.
+    """
+
+    def __init__(self, message: str, *, missing: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.missing = tuple(missing)
 
 
 class MountRefusedError(PlanError):

@@ -137,6 +137,21 @@ class Retrying(Event):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting(Event):
+    """Images are not there yet, and are looked for again after a while.
+
+    Attributes:
+        missing: their references.
+        waited: for how many seconds the run has waited for them.
+        left: for how many seconds more it waits.
+    """
+
+    missing: tuple[str, ...]
+    waited: float
+    left: float
+
+
 OnEvent = Callable[[Event], None]
 
 

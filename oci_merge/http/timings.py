@@ -34,6 +34,9 @@ class Timings:
         keep_alive: how long an idle connection is kept, since the next step of a run needs it.
         settling: how long to wait until a registry sees what it has just taken.
         closing: how long requests under way may take to end after a run was broken off.
+        polling: the first wait between two looks for an image that is not there yet; each next one
+            is half as long again.
+        slowest_polling: the longest of these waits.
         chunk_retry: the first wait before a chunk is sent again.
         sleep: waits; tests hand in one that returns at once.
     """
@@ -53,6 +56,8 @@ class Timings:
     keep_alive: float = 30.0
     settling: float = 1.0
     closing: float = 2.0
+    polling: float = 2.0
+    slowest_polling: float = 15.0
     chunk_retry: float = 0.5
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from oci_merge._concurrency import background, gather, gather_two
-from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
+from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
 from oci_merge.model.index import IndexDocument
 from oci_merge.model.platform import Platform
 from oci_merge.operations.destination import Destination
@@ -48,6 +48,7 @@ class Merge:
         self._on_event = on_event
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
+        self._has_waited = False
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
@@ -97,6 +98,8 @@ class Merge:
             (components, found), _ = await gather_two(
                 self._components(registries), gather(one.read() for one in self._destinations)
             )
+        if self._has_waited:  # what was read of the targets is old by now
+            await gather(one.read() for one in self._destinations)
         # Only now that the images are read is it known whether the login is accepted at all.
         for destination in self._destinations:
             unreadable = destination.check_readable()
@@ -133,7 +136,11 @@ class Merge:
             for moved in moved_sources(self._job, [source.reference for source in sources]):
                 self.warn(moved)
         components = await fetch_components(
-            registries, sources, self._emit, ignore_missing=self._job.ignore_missing
+            registries,
+            sources,
+            self._emit,
+            ignore_missing=self._job.ignore_missing,
+            wait=self._job.wait,
         )
         return components, found
 
@@ -191,4 +198,6 @@ class Merge:
     def _emit(self, event: Event) -> None:
         if isinstance(event, Warned):
             self._warnings.append(event.message)
+        elif isinstance(event, Waiting):
+            self._has_waited = True
         self._on_event(event)

@@ -98,6 +98,7 @@ async def fetch_components(
     emit: OnEvent,
     *,
     ignore_missing: bool = False,
+    wait: float = 0,
 ) -> Components:
     """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
@@ -107,6 +108,7 @@ async def fetch_components(
         emit: called with progress events and warnings.
         ignore_missing: leave out, with a warning, sources that do not exist; also sources that the
             credentials may not read, if they may read another one.
+        wait: for how many seconds to wait for images that are not there yet.
 
     Returns:
         The images and their companions, in the order of the sources.
@@ -120,12 +122,18 @@ async def fetch_components(
     references = list(dict.fromkeys(source.reference for source in sources))
     emit(StageStarted("manifests", len(references)))
     reader = ManifestReader(registries)
-    outcomes = await gather_settled(_fetch(reader, reference, emit) for reference in references)
-    fetched = dict(zip(references, outcomes, strict=True))
+    fetched = await _fetch_all(reader, references, emit)
+    if wait and (missing := _required(fetched, sources)):
+        from oci_merge.operations.wait import wait_for_images  # few runs wait
+
+        await wait_for_images(registries, missing, wait, emit)
+        # What is optional may have come meanwhile, too.
+        again = [each for each in references if isinstance(fetched[each], NotFoundError)]
+        fetched |= await _fetch_all(reader, again, emit)
     if ignore_missing:
         _leave_out_missing(fetched, emit)
     else:
-        _check_all_found(fetched, sources)
+        _check_all_found(fetched, sources, emit)
     return await _components(
         [
             SourceReader(source, manifest, reader, emit, ignore_missing=ignore_missing)
@@ -133,6 +141,28 @@ async def fetch_components(
             if isinstance(manifest := fetched[source.reference], Manifest)
         ]
     )
+
+
+async def _fetch_all(
+    reader: ManifestReader, references: Sequence[Reference], emit: OnEvent
+) -> dict[Reference, Manifest | OciMergeError]:
+    outcomes = await gather_settled(_fetch(reader, reference, emit) for reference in references)
+    return dict(zip(references, outcomes, strict=True))
+
+
+def _required(
+    fetched: Mapping[Reference, Manifest | OciMergeError], sources: Sequence[Source]
+) -> list[Reference]:
+    """Return the missing images that have to be there; none if another one could not be read."""
+    failed = [each for each in fetched.values() if isinstance(each, OciMergeError)]
+    if not all(isinstance(failure, NotFoundError) for failure in failed):
+        return []
+    needed = {source.reference for source in sources if not source.is_optional}
+    return [
+        reference
+        for reference, outcome in fetched.items()
+        if isinstance(outcome, NotFoundError) and reference in needed
+    ]
 
 
 async def _fetch(reader: ManifestReader, reference: Reference, emit: OnEvent) -> Manifest:
@@ -164,31 +194,49 @@ async def _components(readers: Sequence[SourceReader]) -> Components:
 
 
 def _check_all_found(
-    fetched: Mapping[Reference, Manifest | OciMergeError], sources: Sequence[Source]
+    fetched: Mapping[Reference, Manifest | OciMergeError],
+    sources: Sequence[Source],
+    emit: OnEvent,
 ) -> None:
     """Raise the error of a source that failed; missing sources are named all at once.
+
+    Optional sources that do not exist are left out, with a warning.
 
     Raises:
         MissingComponentError: one or more sources do not exist.
         OciMergeError: a source could not be read for another reason.
     """
-    missing = []
-    for reference, outcome in fetched.items():
-        if isinstance(outcome, NotFoundError):
-            missing.append((reference, outcome))
-        elif isinstance(outcome, OciMergeError):
+    for outcome in fetched.values():
+        if isinstance(outcome, OciMergeError) and not isinstance(outcome, NotFoundError):
             raise outcome
-    if not missing:
-        return
-    references = [reference for reference, _ in missing]
-    _, first = missing[0]
-    hint = spelling_hint([each for each in sources if each.reference in references]) or first.hint
+    missing = _required(fetched, sources)
+    if missing:
+        raise _missing_error(missing, fetched, sources)
+    for source in sources:
+        if isinstance(fetched[source.reference], NotFoundError):
+            emit(
+                Warned(
+                    f"{source.platform} is left out: it is optional, and {source.reference} "
+                    "is not there"
+                )
+            )
+
+
+def _missing_error(
+    missing: Sequence[Reference],
+    fetched: Mapping[Reference, Manifest | OciMergeError],
+    sources: Sequence[Source],
+) -> MissingComponentError:
+    first = fetched[missing[0]]
+    assert isinstance(first, NotFoundError)
+    hint = spelling_hint([each for each in sources if each.reference in missing]) or first.hint
+    names = [str(reference) for reference in missing]
     if len(missing) == 1:
-        raise MissingComponentError(first.message, hint=hint) from first
-    raise MissingComponentError(
-        f"{listed([str(reference) for reference in references])} were not found "
-        f"on {references[0].registry}",
-        hint=hint,
+        error = MissingComponentError(first.message, missing=names, hint=hint)
+        error.__cause__ = first
+        return error
+    return MissingComponentError(
+        f"{listed(names)} were not found on {missing[0].registry}", missing=names, hint=hint
     )
 
 
@@ -220,5 +268,6 @@ def _leave_out_missing(
         names = [str(reference) for reference in fetched]
         raise MissingComponentError(
             f"none of the images exists: {listed(names)}",
+            missing=names,
             hint="check their names and tags, and whether the build jobs pushed them",
         )

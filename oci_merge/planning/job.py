@@ -36,12 +36,14 @@ class Source:
         platform: the platform asked for, or None where the image itself says it.
         named: what its name says of its platform, where it was found by that; see ``Candidate``.
         among: the platforms to select from an index; empty for all that it lists.
+        is_optional: whether it is left out where it is not there.
     """
 
     reference: Reference
     platform: Platform | None = None
     named: Platform | None = None
     among: tuple[Platform, ...] = ()
+    is_optional: bool = False
 
 
 def spelling_hint(missing: Iterable[Source]) -> str:

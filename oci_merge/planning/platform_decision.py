@@ -104,6 +104,7 @@ def check_selected(job: Job, platforms: Sequence[tuple[Component, Platform]]) ->
         str(wanted)
         for wanted in asked
         if not any(agrees(wanted, platform) for _, platform in images)
+        and wanted not in job.optional
     ]
     if missing:
         raise PlatformNotFoundError(
@@ -114,7 +115,11 @@ def check_selected(job: Job, platforms: Sequence[tuple[Component, Platform]]) ->
     return [
         f"{source.reference} has none of the platforms asked for"
         for source in job.sources
-        if source not in used
+        if source not in used and not source.is_optional
+    ] + [
+        f"{wanted} is left out: it is optional, and no source has it"
+        for wanted in asked
+        if wanted in job.optional and not any(agrees(wanted, platform) for _, platform in images)
     ]
 
 

@@ -33,6 +33,7 @@ from oci_merge.planning.job import (
     Safety,
     Source,
 )
+from oci_merge.planning.optional import mark_optional, with_optional
 from oci_merge.planning.spec import Spec, SpecImage
 from oci_merge.planning.targets import moved_sources, parse_targets
 from oci_merge.planning.template import candidates, expand
@@ -181,7 +182,8 @@ def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candida
             "the images to join are named either by a template or by sources",
             hint="give --template reg.example/app-ARCH:1.0, or --source once for each image",
         )
-    parsed = [_check_platform(platform) for platform in platforms]
+    optional = tuple(_check_platform(platform) for platform in asked["optional"])
+    parsed = with_optional([_check_platform(platform) for platform in platforms], optional)
     _check_distinct(parsed)
     if template is None:
         if aliases:
@@ -189,10 +191,31 @@ def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candida
                 "architecture aliases go with a template",
                 hint="leave out --arch-alias, or use --template",
             )
-        return tuple(_source(*source, among=tuple(parsed)) for source in sources), ()
+        named = [_source(*source, among=parsed) for source in sources]
+        return mark_optional(named, parsed, optional), ()
     if not parsed:
+        _check_known_names(asked)
         return (), candidates(template, aliases)
-    return tuple(Source(expand(template, platform, aliases), platform) for platform in parsed), ()
+    expanded = [Source(expand(template, platform, aliases), platform) for platform in parsed]
+    return mark_optional(expanded, (), optional), ()
+
+
+def _check_known_names(asked: MergeKeywords) -> None:
+    """Refuse what makes no sense where the images are looked for.
+
+    Raises:
+        UsageError: optional platforms, or a time to wait, are given.
+    """
+    if asked["optional"]:
+        raise UsageError(
+            "--optional is given, but the platforms are looked for, and so all are optional",
+            hint="name those that have to be there with --platforms",
+        )
+    if asked["wait"] is not None:
+        raise UsageError(
+            "--wait is given, but the platforms are looked for: for which images is not known",
+            hint="name the platforms to wait for with --platforms",
+        )
 
 
 def _source(image: str, platform: str | Platform | None, *, among: tuple[Platform, ...]) -> Source:

@@ -138,6 +138,11 @@ class RegistryClient:
         await self._session.open_ahead(count)
 
     @property
+    def deadline(self) -> Deadline:
+        """When the run has to be over."""
+        return self._session.deadline
+
+    @property
     def origin(self) -> Origin:
         """The registry's origin; its scheme is known once a first response has come."""
         return self._session.origin

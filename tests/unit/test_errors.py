@@ -73,6 +73,7 @@ def test_errors_keep_what_they_are_about_as_tuples() -> None:
 _FIELDS: dict[str, Any] = {
     "hint": "try again",
     "digests": ("sha256:a", "sha256:b"),
+    "missing": ("reg.test/app:1",),
     "moved": ("latest",),
     "failed": ("1.0", "1"),
     "status": 418,

@@ -9,6 +9,7 @@ from oci_merge import (
     MergeResult,
     Retrying,
     TagMoved,
+    Waiting,
     Warned,
 )
 from oci_merge_cli.output.stdout import say
@@ -30,6 +31,9 @@ class Progress:
 class Lines(Progress):
     """Shows a line for each event that a log should keep."""
 
+    _missing: tuple[str, ...] = ()
+    _told = 0.0
+
     def show(self, event: Event) -> None:
         """Show found images, warnings, retries, copied blobs and tags."""
         match event:
@@ -40,10 +44,23 @@ class Lines(Progress):
                 self.warn(event.message)
             case Retrying():
                 self.line(f"{event.reason}; trying {event.subject} again in {event.seconds:.1f} s")
+            case Waiting():
+                self._show_wait(event)
             case BlobCopied():
                 self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
+
+    def _show_wait(self, event: Waiting) -> None:
+        # A log needs no line for each look: one whenever fewer images are missing, or a minute on.
+        if event.missing == self._missing and event.waited < self._told + 60:
+            return
+        self._missing, self._told = event.missing, event.waited
+        waited = f" for {event.waited:.0f} s already" if event.waited >= 1 else ""
+        self.line(
+            f"waiting{waited}, {event.left:.0f} s more at most: "
+            f"{', '.join(event.missing)} {'is' if len(event.missing) == 1 else 'are'} not there yet"
+        )
 
     def warn(self, message: str) -> None:
         """Show a warning."""
