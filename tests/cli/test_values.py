@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_merge import UsageError
-from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
+from oci_merge_cli.options.values import (
+    parse_duration,
+    parse_pairs,
+    split_lines,
+    split_list,
+    split_pairs,
+)
 
 
 def test_a_list_is_split_at_commas_and_may_be_given_in_several_values() -> None:
@@ -83,3 +89,26 @@ def test_a_word_that_is_no_pair_is_refused(word: str) -> None:
 def test_pairs_read_back_the_same(pairs: dict[str, str]) -> None:
     words = [f"{key}={value}" for key, value in pairs.items()]
     assert parse_pairs(words, what="annotation") == pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90.0),
+        ("0.5", 0.5),
+        ("90s", 90.0),
+        ("10m", 600.0),
+        ("1h30m", 5400.0),
+        ("1h0m1.5s", 3601.5),
+        (" 2h ", 7200.0),
+        ("0", 0.0),
+    ],
+)
+def test_a_duration_is_read_as_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text, "--wait") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "10 m", "-5", "1d", "10ms", "1m1h", "nan", "inf", "1e3"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--wait takes a duration"):
+        parse_duration(text, "--wait")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from oci_merge import InspectedImage, Inspection, MergeResult, Platform
+from oci_merge import InspectedImage, Inspection, MergeResult, Platform, TargetResult
 from oci_merge_cli.output.escape import printable
 
 #: The media types whose contents manifest-tool shows.
@@ -16,6 +16,9 @@ IMAGE_TYPES = (
 _MISSING_MARK = " (missing)"
 _ATTESTATION_MARK = " (vnd.docker.reference.type=attestation-manifest)"
 
+#: A heading, and the rows below it.
+_Section = tuple[str, list[tuple[str, ...]]]
+
 
 def digest_line(result: MergeResult) -> str:
     """Return the line that manifest-tool prints for a pushed index."""
@@ -24,45 +27,49 @@ def digest_line(result: MergeResult) -> str:
 
 def plan_text(result: MergeResult) -> str:
     """Return the plan of a dry run; its last line is the digest line."""
-    plan = result.plan
-    sections: list[tuple[str, list[tuple[str, ...]]]] = [
-        (
-            f"Index of {result.target}: {result.media_type}",
-            [
-                (str(image.platform), image.digest, f"from {image.source}")
-                for image in result.platforms
-            ],
-        ),
-        (
-            "Blobs to mount",
-            [
-                (mount.digest, f"{mount.size} bytes", f"from {mount.source}")
-                for mount in plan.transfers.mounts
-            ],
-        ),
-        (
-            "Blobs to copy",
-            [
-                (copy.digest, f"{copy.size} bytes", f"from {copy.registry}/{copy.source}")
-                for copy in plan.transfers.copies
-            ],
-        ),
-        (
-            "Manifests to put",
-            [
-                (child.manifest.digest, f"{child.manifest.size} bytes", f"from {child.source}")
-                for child in plan.transfers.children
-            ],
-        ),
-        (
-            "Tags",
-            [(tag.name, "to move" if tag.changed else "unchanged") for tag in result.tags],
-        ),
+    images = [
+        (str(image.platform), image.digest, f"from {image.source}") for image in result.platforms
     ]
+    sections: list[_Section] = [(f"Index of {result.target}: {result.media_type}", images)]
+    for target in result.targets:
+        # What is brought into which repository is only in question where there are several.
+        into = f" into {target.reference}" if len(result.targets) > 1 else ""
+        sections += _target_sections(target, into)
     lines: list[str] = []
     for heading, rows in sections:
         lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]
     return "\n".join(lines) + "\n" + digest_line(result)
+
+
+def _target_sections(target: TargetResult, into: str) -> list[_Section]:
+    transfers = target.plan.transfers
+    return [
+        (
+            f"Blobs to mount{into}",
+            [
+                (mount.digest, f"{mount.size} bytes", f"from {mount.source}")
+                for mount in transfers.mounts
+            ],
+        ),
+        (
+            f"Blobs to copy{into}",
+            [
+                (copy.digest, f"{copy.size} bytes", f"from {copy.registry}/{copy.source}")
+                for copy in transfers.copies
+            ],
+        ),
+        (
+            f"Manifests to put{into}",
+            [
+                (child.manifest.digest, f"{child.manifest.size} bytes", f"from {child.source}")
+                for child in transfers.children
+            ],
+        ),
+        (
+            f"Tags{into.replace('into', 'of')}",
+            [(tag.name, "to move" if tag.changed else "unchanged") for tag in target.tags],
+        ),
+    ]
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -469,3 +469,76 @@ def test_platforms_with_sources_are_those_to_select() -> None:
     job = _check(sources=["reg.example/a:1"], platforms=["linux/amd64", "linux/arm/v7"])
     chosen = (Platform("linux", "amd64"), Platform("linux", "arm", "v7"))
     assert [source.among for source in job.sources] == [chosen]
+
+
+def _platforms(**changes: Any) -> list[tuple[str, bool]]:
+    return [(str(source.platform), source.is_optional) for source in _check(**changes).sources]
+
+
+def test_optional_platforms_stand_behind_the_others_unless_they_are_among_them() -> None:
+    asked = {"platforms": ["linux/amd64", "linux/arm64"]}
+    assert _platforms(**asked, optional=["linux/riscv64", "linux/arm64/v8"]) == [
+        ("linux/amd64", False),
+        ("linux/arm64", True),
+        ("linux/riscv64", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optional": ["linux/amd64"], "platforms": []}, "so all are optional"),
+        ({"wait": 60, "platforms": []}, "is not known"),
+        ({"optional": ["linux/amd64"], "platforms": ["linux/amd64"]}, "every image .* optional"),
+        (
+            {"template": None, "platforms": [], "optional": ["linux/s390x"], "sources": ["a:1"]},
+            "linux/s390x is optional, but no image is asked for as that",
+        ),
+        ({"optional": ["linux/amd64", "linux/x86_64/v1", "amd"]}, "'amd' is not a platform"),
+    ],
+)
+def test_optional_platforms_and_waits_that_make_no_sense_are_errors(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        _check(**changes)
+
+
+def test_targets_of_one_repository_are_one_with_several_tags() -> None:
+    job = _check(
+        target="reg.example/app:1",
+        targets=["reg.example/mirror:1", "reg.example/app:latest", "reg.example/app:1"],
+        tags=["stable", "reg.example/mirror:only"],
+    )
+    assert [(target.reference.name, target.tags) for target in job.targets] == [
+        ("reg.example/app", ("1", "latest", "stable")),
+        ("reg.example/mirror", ("1", "stable", "only")),
+    ]
+    assert job.tags == ("1", "latest", "stable")
+    assert job.written_in("reg.example") == ("app", "mirror")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"targets": ["other.example/app:1"]}, UsageError, "is in the registry other.example"),
+        ({"targets": ["reg.example/b"]}, InvalidReferenceError, "has no tag"),
+        ({"targets": [""]}, InvalidReferenceError, "is empty"),
+        (
+            {"targets": ["reg.example/b:1"], "tags": ["reg.example/c:1"]},
+            InvalidReferenceError,
+            "not a tag of reg.example/app and reg.example/b, but of reg.example/c",
+        ),
+    ],
+)
+def test_every_target_is_checked(
+    changes: dict[str, Any], kind: type[UsageError], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        _check(**changes)
+
+
+def test_targets_may_be_in_other_registries_where_layers_are_copied() -> None:
+    job = _check(targets=["other.example/app:1"], copy_layers=True)
+    assert job.registries == ("reg.example", "other.example")
+    assert (job.written_in("other.example"), job.read_in("other.example")) == (("app",), ())
