@@ -27,7 +27,7 @@ def digest_line(result: MergeResult) -> str:
 
 def plan_text(result: MergeResult) -> str:
     """Return the plan of a dry run; its last line is the digest line."""
-    images = [
+    images: list[tuple[str, ...]] = [
         (str(image.platform), image.digest, f"from {image.source}") for image in result.platforms
     ]
     sections: list[_Section] = [(f"Index of {result.target}: {result.media_type}", images)]
