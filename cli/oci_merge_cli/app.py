@@ -167,7 +167,9 @@ def credentials(
 def show_push(ctx: typer.Context, type: TypeOption = "docker") -> None:
     """Join images as manifest-tool does, into the same index, byte for byte.
 
-    Platforms are published as they are written. The option --type alone decides the kind of index.
+    Platforms are published as they are written, except those that no client would find so: they
+    are published in their normal form, with a warning. The option --type alone decides the kind of
+    index.
     """
     if not ctx.invoked_subcommand:
         write(f"{ctx.get_help()}\n")

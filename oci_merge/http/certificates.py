@@ -127,7 +127,8 @@ def _explained(
         reason = f"it is for {listed(shown)}" if names else "it is for another name"
         return reason, "use a name that it is for, or have one made for this name"
     if missing := missing_authorities():
-        return missing, "name a PEM file that is there, or unset it for the system's authorities"
+        kind = "folder" if missing.startswith("SSL_CERT_DIR") else "PEM file"
+        return missing, f"name a {kind} that is there, or unset it for the system's authorities"
     reason = f"certificate verify failed: {refusal.verify_message}"
     if role:
         return reason, "set SSL_CERT_FILE to the CA that signed it: --ca-file is the registry's"

@@ -203,7 +203,9 @@ def _describe(
         return (
             ServerError,
             f"{server} failed to {what}, with status {status}",
-            f"the fault is on {whose} side: run it again, a rerun goes on where this ended",
+            f"{whose} storage is full, and its operator has to free some: then run it again"
+            if status == 507  # RFC 4918, section 11.5
+            else f"the fault is on {whose} side: run it again, a rerun goes on where this ended",
         )
     if status == 404 or any(detail.code == "NAME_UNKNOWN" for detail in details):
         return (

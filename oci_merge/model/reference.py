@@ -127,14 +127,14 @@ def check_tag(tag: str) -> str:
     if not tag:
         raise InvalidReferenceError(
             "'' is not a tag",
-            hint="drop the comma too many, or set the variable for it; give bare tag names",
+            hint="drop the comma too many, or set the variable for it",
         )
     if not _TAG.fullmatch(tag):
         raise InvalidReferenceError(
             f"{printable(tag)!r} is not a tag",
             hint=unfilled_hint(tag)
             or "a tag has up to 128 letters, digits, '_', '.' and '-', "
-            "and starts with a letter, a digit or '_'; give bare tag names, not references",
+            "and starts with a letter, a digit or '_'",
         )
     return tag
 

@@ -41,6 +41,13 @@ def platform_hint(text: str) -> str:
     return f"{form}, for example linux/amd64 or linux/arm/v7"
 
 
+def several_hint(source: str) -> str:
+    """Return what to do where several images stand in one source, or an empty string."""
+    if not re.search(r"[\s,]", source.strip()) or unfilled_hint(source):
+        return ""
+    return "give --source once for each image (in Python, each image is an item of sources)"
+
+
 def template_hint(template: str) -> str:
     """Return how to write the placeholder of a template that has none."""
     found = re.search(r"\{*(arch(itecture)?|variant)\}*", template, re.IGNORECASE)

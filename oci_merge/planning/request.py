@@ -23,6 +23,7 @@ from oci_merge.model.platform import (
     unknown_platform,
 )
 from oci_merge.model.reference import Reference, parse_reference
+from oci_merge.model.slips import several_hint
 from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
 from oci_merge.planning.annotations import index_annotations
 from oci_merge.planning.job import (
@@ -99,8 +100,8 @@ def _safety(asked: MergeKeywords) -> Safety:
 def spec_job(spec: Spec, asked: PushKeywords) -> Job:
     """Check every name, tag, platform and annotation of a spec.
 
-    Its platforms are published as they are written. Unlike in a merge, an image without a tag
-    is an error, as it is for manifest-tool.
+    Its platforms are published as they are written, as far as clients find them so. Unlike in a
+    merge, an image without a tag is an error, as it is for manifest-tool.
 
     Args:
         spec: the spec.
@@ -231,10 +232,15 @@ def _source(image: str, platform: str | Platform | None, *, among: tuple[Platfor
     """
     # Neither names nor digests have an equals sign.
     name, equals, words = image.rpartition("=") if platform is None else (image, "", "")
+    whole = image
     if equals:
         image, platform = name, words
-    reference = parse_reference(image)
-    asked = None if platform is None else _check_platform(platform)
+    try:
+        reference = parse_reference(image)
+        asked = None if platform is None else _check_platform(platform)
+    except UsageError as error:
+        error.hint = several_hint(whole) or error.hint
+        raise
     if asked and among and not any(agrees(wanted, asked) for wanted in among):
         raise UsageError(
             f"the source {reference} is said to be {asked}, which is not among the platforms",

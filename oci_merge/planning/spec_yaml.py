@@ -29,10 +29,19 @@ _MERGE = "tag:yaml.org,2002:merge"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
 
+# Each repetition ends where the next placeholder may begin. Otherwise a text of many openings and
+# no end would be read once from each, in the square of its length.
+_SQUARE = r"\[\[(?:(?!\[\[|\]\]).)*\]\]"
 #: Placeholders of template languages that are no YAML, or change what YAML reads.
-_TEMPLATE_TAG = r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|@[A-Za-z][\w.]*@|%[A-Za-z][\w.]*%"
+_TEMPLATE_TAG = (
+    r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}|<%(?:(?!<%|%>).)*%>"
+    r"|@[A-Za-z][\w.]*@|%[A-Za-z][\w.]*%"
+)
 #: Placeholders that YAML takes as text, but no reference, tag or platform can hold.
-_VARIABLE = r"\$?\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|#\{[^}]*\}|<[A-Za-z][\w .-]*>|\[\[.*?\]\]"
+_VARIABLE = (
+    r"\$?\$\{(?:(?!\$\{)[^}])*\}|\$\((?:(?!\$\()[^)])*\)|\$[A-Za-z_]\w*"
+    rf"|#\{{(?:(?!#\{{)[^}}])*\}}|<[A-Za-z][\w .-]*>|{_SQUARE}"
+)
 _BREAKS_YAML = re.compile(_TEMPLATE_TAG)
 _PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_VARIABLE}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
@@ -82,6 +91,9 @@ class SpecReader:
         self._text = text
         self._flat: dict[yaml.Node, dict[str, _Pair]] = {}
         self._merged = 0
+        # A value that thousands of aliases repeat is one node, and is looked through once.
+        self._texts: set[yaml.Node] = set()
+        self._filled: set[yaml.Node] = set()
         if len(text) > MAX_SPEC:
             raise SpecError(
                 f"the spec {name} has more than {MAX_SPEC} characters",
@@ -167,8 +179,9 @@ class SpecReader:
             SpecError: the node is not a scalar, or binary, or has half a character in it.
         """
         if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
-            if _SURROGATE.search(node.value):
+            if node not in self._texts and _SURROGATE.search(node.value):
                 raise self.error(node, f"{printable(what)!r} has half a surrogate pair in it")
+            self._texts.add(node)
             return cast(str, node.value)
         self._refuse_placeholder(node)
         raise self.error(node, f"{printable(what)!r} has to be text")
@@ -180,7 +193,9 @@ class SpecReader:
             SpecError: the node is not text, or has a placeholder in it that nobody filled.
         """
         text = self.text(node, what)
-        self._refuse_placeholder(node)
+        if node not in self._filled:
+            self._refuse_placeholder(node)
+            self._filled.add(node)
         return text
 
     def _only_document(self) -> yaml.Node:
@@ -225,7 +240,7 @@ class SpecReader:
             found = _PLACEHOLDER.search(node.value)
         else:
             source = self._text[node.start_mark.index : node.end_mark.index]
-            found = _BREAKS_YAML.match(source) or re.match(r"\[\[.*?\]\]", source)
+            found = _BREAKS_YAML.match(source) or re.match(_SQUARE, source)
         if found:
             raise self._unfilled(self.place(node), found[0])
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from fixtures.embedded import EmbeddedRegistry
-from tests.cli.running import Program
+from tests.cli.running import PROGRAM, Program, run_process
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
@@ -77,3 +79,36 @@ def test_a_pipe_is_a_digest_file(
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert program(*merge_arguments, "--dry-run", "--digest-file", str(pipe)).status == 0
+
+
+def test_a_pipe_is_given_the_digest(
+    program: Program, registry: EmbeddedRegistry, merge_arguments: list[str], tmp_path: Path
+) -> None:
+    pipe, read = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert program(*merge_arguments, "--digest-file", str(pipe)).status == 0
+    reader.join(10)
+    assert read == [registry.storage.repositories["team/img"].tags["1.0"]]
+
+
+def test_a_pipe_that_is_stdout_has_the_digest_in_a_line_of_its_own(
+    registry: EmbeddedRegistry, merge_arguments: list[str]
+) -> None:
+    outcome = run_process(*merge_arguments, "--digest-file", "/dev/stdout")
+    digest = registry.storage.repositories["team/img"].tags["1.0"]
+    assert outcome.status == 0
+    assert outcome.stdout.startswith(f"{digest}\nDigest: {digest} ")
+
+
+def test_a_file_that_is_stdout_keeps_what_stood_there(
+    registry: EmbeddedRegistry, merge_arguments: list[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as stdout:
+        print("before", file=stdout, flush=True)
+        words = [*PROGRAM, *merge_arguments, "--digest-file", "/dev/stdout"]
+        subprocess.run(words, stdout=stdout, stderr=subprocess.DEVNULL, check=True, timeout=60)
+    digest = registry.storage.repositories["team/img"].tags["1.0"]
+    assert log.read_text().startswith(f"before\n{digest}\nDigest: {digest} ")

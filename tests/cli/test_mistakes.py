@@ -33,7 +33,6 @@ NAME = "reg.example"
 PULL, PUSH = frozenset({"pull"}), frozenset({"pull", "push"})
 PASSWORD = "a-pass-word"
 PAGE = "<!DOCTYPE html><html><title>Sign in</title></html>"
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 def template(host: str = NAME, *more: str, name: str = "img-ARCH:1.0") -> list[str]:
@@ -92,7 +91,17 @@ USAGE = {
     "an empty variable for more tags": (
         template(NAME, "--tags", ""),
         "'' is not a tag",
-        "drop the comma too many, or set the variable for it; give bare tag names",
+        "drop the comma too many, or set the variable for it",
+    ),
+    "several images in one --source": (
+        ["--source", "reg.example/a:1,reg.example/b:1", "--target", "reg.example/app:1"],
+        "'reg.example/a:1,reg.example/b:1' is not an image reference",
+        "give --source once for each image (in Python, each image is an item of sources)",
+    ),
+    "several images with platforms in one --source": (
+        ["--source", "a:1=linux/amd64,b:1=linux/arm64", "--target", "app:1"],
+        "'a:1=linux/amd64,b:1': 'a:1=linux' is not a registry's host and port",
+        "give --source once for each image (in Python, each image is an item of sources)",
     ),
     "a list with a space": (
         ["--platforms", "linux/amd64,", "linux/arm64", "--target", "reg.example/app:1"],
@@ -214,9 +223,19 @@ def certificate(authority: trustme.CA, *names: str, since: int = -30, until: int
     return ServerTLS(chain, leaf.private_key_pem.bytes())
 
 
-def day(days: int) -> str:
-    """Return the date that many days from now."""
-    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+class Dates:
+    """The dates that may be said between now and the end of a run, which midnight may part."""
+
+    def __init__(self) -> None:
+        self._begun = datetime.now(UTC)
+
+    def said(self, outcome: Outcome, days: int = 0) -> str:
+        """Return the date that many days from the run, in the spelling of the run's messages."""
+        first, last = (
+            (moment + timedelta(days=days)).date().isoformat()
+            for moment in (self._begun, datetime.now(UTC))
+        )
+        return last if last in outcome.stderr else first
 
 
 class Answer(Hook):
@@ -314,13 +333,14 @@ class TestTLS:
         authority: trustme.CA,
         ca_file: list[str],
     ) -> None:
+        dates = Dates()
         with serve(registry.app, tls=certificate(authority, until=-7)) as server:
             outcome = program(*template(server.host, *ca_file))
         check(
             outcome,
             1,
-            f"the certificate of reg.example is not trusted: it ended on {day(-7)}",
-            f"renew it there; this machine's clock says {TODAY}",
+            f"the certificate of reg.example is not trusted: it ended on {dates.said(outcome, -7)}",
+            f"renew it there; this machine's clock says {dates.said(outcome)}",
             server.host,
         )
         assert registry.requests == []
@@ -332,13 +352,14 @@ class TestTLS:
         authority: trustme.CA,
         ca_file: list[str],
     ) -> None:
+        dates = Dates()
         with serve(registry.app, tls=certificate(authority, since=3)) as server:
             outcome = program(*template(server.host, *ca_file))
         check(
             outcome,
             1,
-            f"the certificate of reg.example is not trusted: it begins on {day(3)}",
-            f"set the clock: this machine's clock says {TODAY}",
+            f"the certificate of reg.example is not trusted: it begins on {dates.said(outcome, 3)}",
+            f"set the clock: this machine's clock says {dates.said(outcome)}",
             server.host,
         )
 
@@ -378,11 +399,11 @@ class TestTLS:
         assert "evil.test" not in outcome.stderr
 
     @pytest.mark.parametrize(
-        ("variable", "content", "reason"),
+        ("variable", "content", "reason", "kind"),
         [
-            ("SSL_CERT_FILE", None, "SSL_CERT_FILE names no file"),
-            ("SSL_CERT_FILE", "no PEM", "SSL_CERT_FILE holds no certificate"),
-            ("SSL_CERT_DIR", None, "SSL_CERT_DIR names no folder"),
+            ("SSL_CERT_FILE", None, "SSL_CERT_FILE names no file", "PEM file"),
+            ("SSL_CERT_FILE", "no PEM", "SSL_CERT_FILE holds no certificate", "PEM file"),
+            ("SSL_CERT_DIR", None, "SSL_CERT_DIR names no folder", "folder"),
         ],
     )
     def test_authorities_that_are_not_there(
@@ -394,6 +415,7 @@ class TestTLS:
         variable: str,
         content: str | None,
         reason: str,
+        kind: str,
     ) -> None:
         monkeypatch.chdir(folder)
         monkeypatch.setenv(variable, "ca-bundle")
@@ -405,7 +427,7 @@ class TestTLS:
             outcome,
             1,
             f"the certificate of reg.example is not trusted: {reason}: ca-bundle",
-            "name a PEM file that is there, or unset it for the system's authorities",
+            f"name a {kind} that is there, or unset it for the system's authorities",
             server.host,
         )
 

@@ -200,19 +200,22 @@ def test_buildah_pulls_what_was_pushed(
     assert f"sha256:{pulled.stdout.strip()}" == image.config.digest
 
 
+#: How often requests are timed at least, and at most where the machine is busy.
+FEWEST, MOST = 3, 25
+
+
 def response_times(registry: Distribution, rtt: float, requests: int) -> list[float]:
-    """Time requests on one new connection; the best of three, as this machine is busy."""
+    """Time requests on one new connection, in seconds."""
     scheme = registry.url.partition(":")[0]
-    best = [float("inf")] * requests
+    times = []
     with DelayProxy("127.0.0.1", registry.port, rtt) as proxy:
-        for _ in range(3):
-            with client(registry) as http:
-                for number in range(requests):
-                    begun = time.perf_counter()
-                    http.get(f"{scheme}://{proxy.host}:{proxy.port}/v2/")
-                    best[number] = min(best[number], time.perf_counter() - begun)
-        assert proxy.connections == 3
-    return best
+        with client(registry) as http:
+            for _ in range(requests):
+                begun = time.perf_counter()
+                http.get(f"{scheme}://{proxy.host}:{proxy.port}/v2/")
+                times.append(time.perf_counter() - begun)
+        assert proxy.connections == 1
+    return times
 
 
 @pytest.mark.parametrize(
@@ -225,11 +228,16 @@ def test_the_delay_proxy_adds_whole_round_trips(
 ) -> None:
     registry: Distribution = request.getfixturevalue(fixture)
 
-    at_once = response_times(registry, 0, 3)
-    delayed = response_times(registry, RTT, 3)
-
-    trips = [(slow - fast) / RTT for slow, fast in zip(delayed, at_once, strict=True)]
-    assert trips == pytest.approx([first, 1, 1], abs=0.1)
+    expected = pytest.approx([first, 1, 1], abs=0.1)
+    at_once = delayed = [float("inf")] * 3
+    for times in range(1, MOST + 1):
+        # A busy machine only adds time, so the least of all times is what the proxy adds.
+        at_once = list(map(min, at_once, response_times(registry, 0, 3)))
+        delayed = list(map(min, delayed, response_times(registry, RTT, 3)))
+        trips = [(slow - fast) / RTT for slow, fast in zip(delayed, at_once, strict=True)]
+        if times >= FEWEST and trips == expected:
+            return
+    assert trips == expected
 
 
 @asynccontextmanager

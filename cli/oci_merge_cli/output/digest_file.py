@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -35,18 +36,37 @@ def check_digest_file(path: Path, *, dry_run: bool) -> None:
 
 
 def write_digest_file(path: Path, result: MergeResult) -> None:
-    """Write the digest of a published image to a file.
+    """Write the digest of a published image to a file, or as a line to a stream of this process.
+
+    Args:
+        path: the file, which may be a pipe, a device, or what stdout or stderr lead to.
+        result: what was published.
 
     Raises:
         OutputError: it cannot be written; the error has the digest.
     """
     try:
-        path.write_text(result.digest)
+        stream = _stream(path)
+        if stream is None:
+            path.write_text(result.digest)
+            return
+        # Opening /dev/stdout would empty the file that a shell sends stdout to.
+        with open(stream, "w", closefd=False) as file:
+            file.write(f"{result.digest}\n")
     except OSError as error:
         raise OutputError(
             f"{result.target} is published as {result.digest}, "
             f"but the digest file {path} could not be written: {error.strerror}"
         ) from error
+
+
+def _stream(path: Path) -> int | None:
+    """Return the descriptor of stdout or stderr where the path is the same file, else None."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # one of the two is not there
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+    return None
 
 
 def _open_once(path: Path, *, creates: bool) -> None:

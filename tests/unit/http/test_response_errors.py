@@ -198,6 +198,16 @@ def test_a_registry_without_room_is_called_that(status: int, message: str) -> No
     assert error.hint == "delete what is no longer needed there, or have the quota raised"
 
 
+def test_whose_storage_is_full_is_not_told_to_run_it_again_at_once() -> None:
+    error = _error(507, "Insufficient Storage", action="push")
+    assert error.message == (
+        f"{_ECR} failed to push app:1, with status 507: Insufficient Storage (DENIED)"
+    )
+    assert error.hint == (
+        "the registry's storage is full, and its operator has to free some: then run it again"
+    )
+
+
 def test_a_pull_limit_is_not_a_full_registry() -> None:
     error = _error(429, "pull quota exceeded")
     assert isinstance(error, RateLimitedError)

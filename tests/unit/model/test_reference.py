@@ -220,12 +220,21 @@ def test_tags_may_be_of_letters_digits_and_three_signs(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["", ".1", "-1", "a" * 129, "a b", "a:b", "app:1", "reg.example/app:1", "ä", "1\n"]
+    "tag", [".1", "-1", "a" * 129, "a b", "a:b", "app:1", "reg.example/app:1", "ä", "1\n"]
 )
-def test_other_tags_are_refused_and_the_hint_asks_for_bare_names(tag: str) -> None:
+def test_other_tags_are_refused_and_the_hint_says_what_a_tag_is(tag: str) -> None:
     with pytest.raises(InvalidReferenceError) as caught:
         check_tag(tag)
-    assert "bare tag names" in caught.value.hint
+    assert caught.value.hint == (
+        "a tag has up to 128 letters, digits, '_', '.' and '-', "
+        "and starts with a letter, a digit or '_'"
+    )
+
+
+def test_an_empty_tag_is_refused_and_the_hint_says_where_it_may_come_from() -> None:
+    with pytest.raises(InvalidReferenceError) as caught:
+        check_tag("")
+    assert caught.value.hint == "drop the comma too many, or set the variable for it"
 
 
 def test_docker_hub_is_connected_to_by_another_name() -> None:

@@ -15,6 +15,7 @@ from oci_merge.options import PushKeywords
 from oci_merge.planning.request import spec_job
 from oci_merge.planning.spec import Spec
 from oci_merge.planning.spec_file import parse_spec
+from oci_merge.planning.spec_yaml import MAX_SPEC
 
 #: The example that stood in manifest-tool's README for years.
 _README = """
@@ -247,6 +248,42 @@ def test_a_text_longer_than_a_spec_is_not_read() -> None:
     error = _refused("image: x\n" + "# no\n" * 1_000_000)
     assert error.message == "the spec spec.yml has more than 524288 characters"
     assert time.process_time() - began < 1
+
+
+_OPENINGS = ["{{", "{%", "<%", "<a", "@a", "%a", "${", "$(", "#{", "[["]
+
+
+@pytest.mark.parametrize(
+    ("once", "often"),
+    [
+        *(("", opening) for opening in _OPENINGS),
+        *((opening, "a") for opening in _OPENINGS),
+        *(
+            ("", often)
+            for often in ("@", "%", "<", "$", "{{ ", "[[ ", "{{a}", "{{{% <%", "#", " #")
+        ),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "'"], ids=["no YAML", "a value"])
+def test_placeholders_that_begin_and_never_end_are_read_in_bounded_time(
+    once: str, often: str, end: str
+) -> None:
+    begin = "manifests: [{image: a}]\nimage: '" + once
+    text = begin + often * ((MAX_SPEC - len(begin) - 1) // len(often)) + end
+    began = time.process_time()
+    with contextlib.suppress(SpecError):
+        assert _parse(text).manifests
+    assert time.process_time() - began < 20  # without the bound, a quarter of an hour
+
+
+@pytest.mark.parametrize("sign", ["{", "a"])
+def test_a_long_value_that_is_used_often_is_read_in_bounded_time(sign: str) -> None:
+    often = "- {image: *a, platform: {os: *a, architecture: *a}}\n" * 5_000
+    text = f"image: &a '{sign * 250_000}'\nmanifests:\n{often}"
+    began = time.process_time()
+    with contextlib.suppress(SpecError):
+        assert _parse(text).manifests
+    assert time.process_time() - began < 20
 
 
 def _merging(levels: int, *, each: str) -> str:
