@@ -68,7 +68,12 @@ class IndexDocument:
 
 
 def encode_index(
-    entries: Sequence[IndexEntry], media_type: str, annotations: Mapping[str, str]
+    entries: Sequence[IndexEntry],
+    media_type: str,
+    annotations: Mapping[str, str],
+    *,
+    artifact_type: str = "",
+    subject: IndexEntry | None = None,
 ) -> IndexDocument:
     """Encode an index.
 
@@ -76,16 +81,19 @@ def encode_index(
         entries: the entries, in order.
         media_type: ``media_types.OCI_INDEX`` or ``media_types.DOCKER_LIST``.
         annotations: annotations of the index itself; empty for a Docker list.
+        artifact_type: the artifact type of the index, or an empty string, as for a Docker list.
+        subject: the manifest that the index refers to; none for a Docker list.
 
     Returns:
         The encoded index; the same arguments give the same bytes.
     """
     encode = _docker_entry if media_type == media_types.DOCKER_LIST else _oci_entry
-    document: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": media_type,
-        "manifests": [encode(entry) for entry in entries],
-    }
+    document: dict[str, Any] = {"schemaVersion": 2, "mediaType": media_type}
+    if artifact_type:
+        document["artifactType"] = artifact_type
+    document["manifests"] = [encode(entry) for entry in entries]
+    if subject:
+        document["subject"] = encode(subject)
     if annotations:
         document["annotations"] = _sorted(annotations)
     text = json.dumps(document, indent=2, ensure_ascii=False).translate(_GO_ESCAPES)

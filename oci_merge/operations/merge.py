@@ -6,13 +6,15 @@ and mounts, then children, then tags. What does not depend on each other runs si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from oci_merge._concurrency import background, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
-from oci_merge.model.index import IndexDocument
+from oci_merge.model.index import IndexDocument, IndexEntry
 from oci_merge.model.platform import Platform
+from oci_merge.model.reference import Reference
 from oci_merge.operations.destination import Destination
 from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import publish_all
@@ -24,6 +26,7 @@ from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.result import MergeResult, TagResult, TargetResult, platform_results
 from oci_merge.planning.targets import moved_sources
 from oci_merge.registry.client import Registries
+from oci_merge.registry.manifests import ManifestClient
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
@@ -49,6 +52,7 @@ class Merge:
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
         self._has_waited = False
+        self._subject: IndexEntry | None = None
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
@@ -96,7 +100,7 @@ class Merge:
         count = 0 if dry_run else self._expected
         async with background(gather(one.open_ahead(count) for one in self._destinations)):
             (components, found), _ = await gather_two(
-                self._components(registries), gather(one.read() for one in self._destinations)
+                self._components(registries), gather(self._target_reads(registries))
             )
         if self._has_waited:  # what was read of the targets is old by now
             await gather(one.read() for one in self._destinations)
@@ -106,6 +110,17 @@ class Merge:
             if unreadable and dry_run:
                 self.warn(unreadable)
         return components, found
+
+    def _target_reads(self, registries: Registries) -> Iterator[Coroutine[Any, Any, None]]:
+        """Return what is read of the targets."""
+        yield from (one.read() for one in self._destinations)
+        if self._job.subject:
+            yield self._read_subject(registries, self._job.subject)
+
+    async def _read_subject(self, registries: Registries, reference: Reference) -> None:
+        """Read the manifest that the index is to refer to."""
+        manifest = await ManifestClient(registries[reference.registry]).get(reference)
+        self._subject = IndexEntry(manifest.media_type, manifest.digest, manifest.size, None)
 
     async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""
@@ -141,6 +156,7 @@ class Merge:
             self._emit,
             ignore_missing=self._job.ignore_missing,
             wait=self._job.wait,
+            drop_attestations=self._job.attestations == "drop",
         )
         return components, found
 
@@ -167,6 +183,8 @@ class Merge:
             list_format=list_format,
             annotations=annotations,
             as_written=self._job.as_written,
+            artifact_type=self._job.artifact_type,
+            subject=self._subject,
         )
         return platforms, index
 

@@ -99,6 +99,7 @@ async def fetch_components(
     *,
     ignore_missing: bool = False,
     wait: float = 0,
+    drop_attestations: bool = False,
 ) -> Components:
     """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
@@ -109,6 +110,7 @@ async def fetch_components(
         ignore_missing: leave out, with a warning, sources that do not exist; also sources that the
             credentials may not read, if they may read another one.
         wait: for how many seconds to wait for images that are not there yet.
+        drop_attestations: leave out the attestations that source indexes list.
 
     Returns:
         The images and their companions, in the order of the sources.
@@ -136,7 +138,14 @@ async def fetch_components(
         _check_all_found(fetched, sources, emit)
     return await _components(
         [
-            SourceReader(source, manifest, reader, emit, ignore_missing=ignore_missing)
+            SourceReader(
+                source,
+                manifest,
+                reader,
+                emit,
+                ignore_missing=ignore_missing,
+                drop_attestations=drop_attestations,
+            )
             for source in sources
             if isinstance(manifest := fetched[source.reference], Manifest)
         ]

@@ -45,6 +45,7 @@ class SourceReader:
         reader: reads the manifests.
         emit: called with warnings.
         ignore_missing: leave out, with a warning, entries that are not there.
+        drop_attestations: leave out attestations, which are not even fetched then.
         entries: what its index lists, with what indexes within it list.
     """
 
@@ -53,6 +54,7 @@ class SourceReader:
     reader: ManifestReader
     emit: OnEvent
     ignore_missing: bool = False
+    drop_attestations: bool = False
     entries: list[Entry] = field(default_factory=list)
     _images: list[Entry] = field(default_factory=list)
     _unsure: list[Entry] = field(default_factory=list)
@@ -74,7 +76,12 @@ class SourceReader:
             refuse_attestation(self.source, self.manifest)
             self._components = [Component(self.source, self.manifest)]
             return frozenset({self.manifest.digest})
-        self.entries = await self._expanded(self.manifest.document, Platform("", ""), 1)
+        entries = await self._expanded(self.manifest.document, Platform("", ""), 1)
+        self.entries = [
+            entry
+            for entry in entries
+            if not (self.drop_attestations and entry.descriptor.is_attestation)
+        ]
         self._images, self._unsure = images_to_read(self.source, self.entries)
         return frozenset(image.digest for image in self._images)
 

@@ -12,11 +12,9 @@ from oci_merge.options import Attestations, ListFormat, PlatformCheck
 #: A Docker manifest list has no room for annotations, be that known before or after reading.
 NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
 
-
 NO_ANNOTATIONS_HINT = (
     "make an OCI index (--format oci, or push --type oci), or leave the annotations out"
 )
-
 
 #: What users write for an architecture, and what it is called in the names of most images.
 _USUAL_NAMES = {

@@ -97,6 +97,8 @@ def plan_index(
     list_format: ListFormat,
     annotations: Mapping[str, str],
     as_written: bool = False,
+    artifact_type: str = "",
+    subject: IndexEntry | None = None,
 ) -> IndexDocument:
     """Make the index (OCI image spec, "Image Index").
 
@@ -104,17 +106,20 @@ def plan_index(
         components: the components in order, each with the platform to publish. Companions, such
             as attestations, are moved behind the images.
         list_format: the kind of index, see ``options.ImageKeywords``; ``auto`` is a Docker list
-            if all components are Docker manifests and there are no annotations, else an OCI index.
+            if all components are Docker manifests and nothing else asks for an OCI index, such as
+            annotations; else an OCI index.
         annotations: annotations of the index.
         as_written: refuse one image that is asked for twice as one platform, as manifest-tool
             does.
+        artifact_type: the artifact type of the index, or an empty string.
+        subject: the manifest that the index refers to.
 
     Returns:
         The encoded index.
 
     Raises:
         DuplicatePlatformError: two different images of different sources have the same platform.
-        PlanError: there are annotations, and the index would be a Docker list.
+        PlanError: the index would be a Docker list, which has no room for what is asked for.
     """
     images = [pair for pair in components if pair[0].is_image]
     listings = _unique(images)
@@ -122,13 +127,16 @@ def plan_index(
         _check_asked_once([component for component, _ in images])
     _check_duplicates(listings)
     companions = _unique([pair for pair in components if not pair[0].is_image])
-    # Only an OCI index has room for annotations.
-    kind: ListFormat = "oci" if annotations and list_format == "auto" else list_format
+    # Only an OCI index has room for these.
+    is_rich = bool(annotations or artifact_type or subject)
+    kind: ListFormat = "oci" if is_rich and list_format == "auto" else list_format
     media_type = _index_type([component for component, _ in components], kind)
     if annotations and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     entries = tuple(_entry(listing) for listing in (*listings, *companions))
-    return encode_index(entries, media_type, annotations)
+    return encode_index(
+        entries, media_type, annotations, artifact_type=artifact_type, subject=subject
+    )
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ from oci_merge.planning.job import (
 )
 from oci_merge.planning.optional import mark_optional, with_optional
 from oci_merge.planning.spec import Spec, SpecImage
+from oci_merge.planning.subject import check_artifact_type, check_subject
 from oci_merge.planning.targets import moved_sources, parse_targets
 from oci_merge.planning.template import candidates, expand
 
@@ -56,10 +57,11 @@ def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
     sources, looked_for = _components(asked)
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
+    targets = parse_targets(
+        target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
+    )
     job = Job(
-        targets=parse_targets(
-            target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
-        ),
+        targets=targets,
         sources=tuple(
             replace(source, reference=_with_default_tag(source.reference)) for source in sources
         ),
@@ -77,8 +79,8 @@ def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
         attestations=asked["attestations"],
         referrers=asked["referrers"],
         annotations_from_labels=asked["annotations_from_labels"],
-        artifact_type=asked["artifact_type"] or "",
-        subject=parse_reference(asked["subject"]) if asked["subject"] else None,
+        artifact_type=check_artifact_type(asked["artifact_type"], asked["format"]),
+        subject=check_subject(asked["subject"], targets[0].reference, asked["format"]),
         append=asked["append"],
         verify=asked["verify"],
         delete_sources=asked["delete_sources"],
