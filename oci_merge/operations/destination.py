@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
+from oci_merge._concurrency import gather
 from oci_merge.events import OnEvent
-from oci_merge.model.index import IndexDocument
+from oci_merge.model.index import IndexDocument, IndexEntry
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
@@ -15,6 +18,9 @@ from oci_merge.planning.job import Target
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.transfers import Transfers, plan_transfers
 from oci_merge.registry.client import RegistryClient
+
+if TYPE_CHECKING:
+    from oci_merge.operations.referrers import Referrer
 
 
 class Destination:
@@ -65,6 +71,43 @@ class Destination:
             AuthenticationError: the registry did not accept the login, see ``check_unreadable``.
         """
         return check_unreadable(self._registry, self.target.reference, self.state)
+
+    async def note_referrers(self, subjects: Iterable[str]) -> None:
+        """Take the referrers that the repository lists already to be there.
+
+        Args:
+            subjects: digests of what they refer to.
+
+        Raises:
+            RegistryError, TransportError: a list could not be read.
+        """
+        from oci_merge.registry.referrers import ReferrersClient  # few runs bring referrers
+
+        client = ReferrersClient(self._registry, self.target.reference.repository)
+        present = await gather(client.get(subject) for subject in subjects)
+        found: frozenset[str] = frozenset().union(*(each.digests for each in present))
+        self.state = replace(self.state, children=self.state.children | found)
+
+    async def link(
+        self, referrers: Sequence[Referrer], index: IndexDocument, subject: IndexEntry | None
+    ) -> None:
+        """See to it that the repository lists what refers to its manifests.
+
+        Args:
+            referrers: what was brought along.
+            index: the index, which is put by its digest where it has a subject.
+            subject: what the index refers to.
+
+        Raises:
+            ManifestError, RegistryError, TransportError: as ``link_referrers`` does.
+        """
+        from oci_merge.operations.referrers import link_referrers, put_index_with_subject
+
+        repository = self.target.reference.repository
+        if referrers:
+            await link_referrers(self._registry, repository, referrers)
+        if subject:
+            await put_index_with_subject(self._registry, repository, subject.digest, index)
 
     async def transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Transfer what the repository lacks; in a dry run, look for missing children alone.

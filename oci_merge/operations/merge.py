@@ -6,9 +6,11 @@ and mounts, then children, then tags. What does not depend on each other runs si
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from oci_merge._concurrency import background, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
@@ -27,6 +29,9 @@ from oci_merge.planning.result import MergeResult, TagResult, TargetResult, plat
 from oci_merge.planning.targets import moved_sources
 from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
+
+if TYPE_CHECKING:
+    from oci_merge.operations.referrers import Referrer
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
@@ -78,12 +83,19 @@ class Merge:
             self.warn(warning)
         try:
             read, found = await self._read(registries, dry_run=dry_run)
-            # The index needs the platforms, the transfers only the manifests: so the configs are
-            # read while blobs are mounted.
-            (platforms, index), _ = await gather_two(
-                self._index(registries, read, found), self._transfer(read.listed, dry_run=dry_run)
-            )
-            plans = [one.plan(read.listed, index) for one in self._destinations]
+            referrers = await self._referrers(registries, read.listed) if job.referrers else ()
+            brought = (*read.listed, *(referrer.component for referrer in referrers))
+            async with self._telling_of_referrers(registries, read.listed):
+                # The index needs the platforms, the transfers only the manifests: so the configs
+                # are read while blobs are mounted.
+                (platforms, index), _ = await gather_two(
+                    self._index(registries, read, found), self._transfer(brought, dry_run=dry_run)
+                )
+            if (referrers or self._subject) and not dry_run:
+                await gather(
+                    one.link(referrers, index, self._subject) for one in self._destinations
+                )
+            plans = [one.plan(brought, index) for one in self._destinations]
             unchanged = (
                 [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
             )
@@ -121,6 +133,49 @@ class Merge:
         """Read the manifest that the index is to refer to."""
         manifest = await ManifestClient(registries[reference.registry]).get(reference)
         self._subject = IndexEntry(manifest.media_type, manifest.digest, manifest.size, None)
+
+    async def _referrers(
+        self, registries: Registries, components: Sequence[Component]
+    ) -> tuple[Referrer, ...]:
+        """Read what refers to the components, and which of that the targets have."""
+        from oci_merge.operations.referrers import read_referrers  # few runs bring referrers
+
+        referrers = await read_referrers(registries, components, self._emit)
+        subjects = dict.fromkeys(referrer.subject for referrer in referrers)
+        await gather(one.note_referrers(subjects) for one in self._destinations)
+        return referrers
+
+    @asynccontextmanager
+    async def _telling_of_referrers(
+        self, registries: Registries, components: Sequence[Component]
+    ) -> AsyncIterator[None]:
+        """Find out during the block whether referrers of the images stay behind, and warn of it."""
+        images = [component for component in components if self._is_brought(component)]
+        if not images or self._job.referrers or self._job.as_written:
+            yield
+            return
+        from oci_merge.operations.referrers import left_behind  # an unchanged rerun does without
+
+        published = {component.digest for component in components}
+        looking = asyncio.ensure_future(left_behind(registries, images, published))
+        try:
+            yield
+            # The transfers take as many steps or more. A registry that is slow to answer, or does
+            # not answer at all, must not hold the tags up.
+            timings = registries[self._job.target.registry].timings
+            done, _ = await asyncio.wait([looking], timeout=timings.settling)
+            if done and (warning := looking.result()):
+                self.warn(warning)
+        finally:
+            looking.cancel()
+
+    def _is_brought(self, component: Component) -> bool:
+        """Say whether an image is brought into a repository that does not have it."""
+        name = component.source.reference.name
+        return component.is_image and any(
+            one.target.reference.name != name and component.digest not in one.state.children
+            for one in self._destinations
+        )
 
     async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""

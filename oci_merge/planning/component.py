@@ -59,6 +59,7 @@ class Component:
             to be known early; None if the image's config is read later.
         is_artifact: whether the manifest says that this is no image although its descriptor
             does not.
+        is_referrer: whether it is brought along because it refers to an image, and is not listed.
     """
 
     source: Source
@@ -66,6 +67,7 @@ class Component:
     descriptor: Descriptor | None = None
     declared: Platform | None = None
     is_artifact: bool = False
+    is_referrer: bool = False
 
     @property
     def digest(self) -> str:
@@ -87,6 +89,8 @@ class Component:
     @property
     def is_image(self) -> bool:
         """Whether this is an image, which runs on a platform, and no companion of one."""
+        if self.is_referrer:
+            return False
         # The descriptor tells first: the manifest of an attestation looks like an image's.
         if self.descriptor is None:
             return True

@@ -202,5 +202,7 @@ def _blobs(component: Component) -> list[tuple[Blob, BlobRole]]:
         found.append((document.config, "config"))
     for layer in document.layers:
         is_statement = not component.is_image and layer.media_type == media_types.IN_TOTO
-        found.append((layer, "attestation" if is_statement else "layer"))
+        # What a referrer says is in its layers, signatures and SBOMs alike.
+        is_document = is_statement or component.is_referrer
+        found.append((layer, "attestation" if is_document else "layer"))
     return found

@@ -30,6 +30,8 @@ class RegistryHost:
         has_put_tags: whether a run has put several tags.
         takes_tags: whether the registry takes several tags in one request; None as long as that
             is not known.
+        has_referrers: whether the registry has the referrers API; None as long as that is not
+            known.
         timings: how long to wait for what.
 
     Raises:
@@ -62,6 +64,7 @@ class RegistryHost:
         )
         self.has_put_tags = False
         self.takes_tags: bool | None = None
+        self.has_referrers: bool | None = None
 
     async def __aenter__(self) -> RegistryHost:
         return self
