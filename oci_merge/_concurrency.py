@@ -75,6 +75,31 @@ async def background(coroutine: Coroutine[Any, Any, object]) -> AsyncIterator[No
         coroutine.close()  # it never began if the block ended at once
 
 
+@asynccontextmanager
+async def beside(
+    coroutine: Coroutine[Any, Any, _T], use: Callable[[_T], object], *, patience: float
+) -> AsyncIterator[None]:
+    """Run a coroutine while the block runs, and use its result after the block.
+
+    Args:
+        coroutine: what to run.
+        use: takes the result; it is not called if the block fails or the time is over.
+        patience: for how many seconds to wait for the result once the block has ended.
+
+    Raises:
+        OciMergeError: the coroutine did, and the block did not fail.
+    """
+    task = asyncio.ensure_future(coroutine)
+    try:
+        yield
+        await asyncio.wait([task], timeout=patience)
+    finally:
+        is_done = task.done()
+        await _ended(task)  # nothing may outlive the block
+    if is_done:
+        use(task.result())
+
+
 class SingleFlight(Generic[_K, _T]):
     """Runs a call once for all who ask for it at the same time; they share result or error.
 

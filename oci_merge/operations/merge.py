@@ -6,13 +6,12 @@ and mounts, then children, then tags. What does not depend on each other runs si
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from oci_merge._concurrency import background, gather, gather_two
+from oci_merge._concurrency import background, beside, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
 from oci_merge.model.index import IndexDocument, IndexEntry
 from oci_merge.model.platform import Platform
@@ -157,17 +156,16 @@ class Merge:
         from oci_merge.operations.referrers import left_behind  # an unchanged rerun does without
 
         published = {component.digest for component in components}
-        looking = asyncio.ensure_future(left_behind(registries, images, published))
-        try:
+        # The transfers take as many steps or more. A registry that is slow to answer, or does not
+        # answer at all, must not hold the tags up.
+        patience = registries[self._job.target.registry].timings.settling
+        finding = left_behind(registries, images, published)
+        async with beside(finding, self._warn_if, patience=patience):
             yield
-            # The transfers take as many steps or more. A registry that is slow to answer, or does
-            # not answer at all, must not hold the tags up.
-            timings = registries[self._job.target.registry].timings
-            done, _ = await asyncio.wait([looking], timeout=timings.settling)
-            if done and (warning := looking.result()):
-                self.warn(warning)
-        finally:
-            looking.cancel()
+
+    def _warn_if(self, message: str) -> None:
+        if message:
+            self.warn(message)
 
     def _is_brought(self, component: Component) -> bool:
         """Say whether an image is brought into a repository that does not have it."""

@@ -119,6 +119,22 @@ def test_attestations_stay_with_their_images_and_are_listed_last(
     ]
 
 
+def test_attestations_are_not_even_read_where_they_are_dropped(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    proof = build_attestation(AMD64)
+    registry.add_image("team/app-amd64", "proven", build_index([AMD64, proof]))
+    result = merge(
+        server.host,
+        sources=[f"{server.host}/team/app-amd64:proven", f"{server.host}/team/app-arm64:1.0"],
+        attestations="drop",
+    )
+    assert [image.digest for image in result.platforms] == [AMD64.digest, ARM64.digest]
+    assert [image.attestations for image in result.platforms] == [(), ()]
+    assert proof.digest not in result.plan.index.content.decode()
+    assert paths(registry.requests, "GET", proof.digest) == []
+
+
 def test_an_attestation_of_an_image_that_is_not_listed_stays_in_the_index(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
