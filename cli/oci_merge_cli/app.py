@@ -18,6 +18,7 @@ from oci_merge_cli.options.merge import (
 from oci_merge_cli.options.output import (
     CredentialsFormOption,
     CredentialsReferenceArgument,
+    FileOptions,
     InspectOptions,
     ReferenceArgument,
     VersionOption,
@@ -114,6 +115,7 @@ def merge(
     ctx: typer.Context,
     options: MergeOptions,
     safety: SafetyOptions,
+    files: FileOptions,
     access: SourcesAccess,
     version: VersionOption = False,
 ) -> None:
@@ -131,7 +133,7 @@ def merge(
     else:
         from oci_merge_cli.commands.merge import run
 
-        run(options, safety, access)
+        run(options, safety, files, access)
 
 
 @app.command(cls=Command, epilog=_INSPECT_EXAMPLES)
@@ -181,6 +183,7 @@ def from_args(
     ctx: typer.Context,
     arguments: FromArgsOptions,
     options: PushOptions,
+    files: FileOptions,
     access: SourcesAccess,
 ) -> None:
     """Join the images that a template names for a list of platforms.
@@ -190,7 +193,7 @@ def from_args(
     require(ctx, "platforms", "template", "target")
     from oci_merge_cli.commands.push import make_spec, run
 
-    run(lambda: make_spec(arguments), _list_type(ctx), options, access.after(ctx.obj))
+    run(lambda: make_spec(arguments), _list_type(ctx), options, files, access.after(ctx.obj))
 
 
 @push.command("from-spec", cls=Command, epilog=_FROM_SPEC_EXAMPLES)
@@ -199,6 +202,7 @@ def from_spec(
     ctx: typer.Context,
     file: SpecArgument,
     options: PushOptions,
+    files: FileOptions,
     access: SourcesAccess,
 ) -> None:
     """Join the images that a YAML file names.
@@ -207,7 +211,7 @@ def from_spec(
     """
     from oci_merge_cli.commands.push import read_spec, run
 
-    run(lambda: read_spec(file), _list_type(ctx), options, access.after(ctx.obj))
+    run(lambda: read_spec(file), _list_type(ctx), options, files, access.after(ctx.obj))
 
 
 def _list_type(ctx: typer.Context) -> ListType:

@@ -8,10 +8,11 @@ from typing import Any
 from oci_merge import Event, MergeResult, TagMoved, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
+from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.safety import SafetyOptions
 from oci_merge_cli.options.values import parse_duration, parse_pairs, split_lines, split_list
-from oci_merge_cli.output.digest_file import check_digest_file, write_digest_file
+from oci_merge_cli.output.outputs import check_outputs, write_outputs
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
 from oci_merge_cli.output.stdout import write, write_json
@@ -21,12 +22,15 @@ from oci_merge_cli.runtime.logging import logged
 from oci_merge_cli.runtime.tags import TagWatch
 
 
-def run(options: MergeOptions, safety: SafetyOptions, access: SourcesAccess) -> None:
+def run(
+    options: MergeOptions, safety: SafetyOptions, files: FileOptions, access: SourcesAccess
+) -> None:
     """Merge, and write the result.
 
     Args:
         options: what to join and publish.
         safety: what has to hold before a tag moves.
+        files: where to write what the next job needs.
         access: how to reach the registries.
 
     Raises:
@@ -37,8 +41,7 @@ def run(options: MergeOptions, safety: SafetyOptions, access: SourcesAccess) -> 
         reported(as_json=options.output == "json", debug=access.debug, tags=tags),
         logged(debug=access.debug),
     ):
-        if options.digest_file:
-            check_digest_file(options.digest_file, dry_run=options.dry_run)
+        check_outputs(files, dry_run=options.dry_run)
         keywords = {**_keywords(options), **_safety(safety), **merge_keywords(access)}
         with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
             access.warn(progress.warn)
@@ -51,8 +54,7 @@ def run(options: MergeOptions, safety: SafetyOptions, access: SourcesAccess) -> 
 
             result = runner.run(lambda: merge_async(on_event=note, **keywords))
             progress.finish(result)
-        if options.digest_file and not options.dry_run:
-            write_digest_file(options.digest_file, result)
+            write_outputs(result, files, progress.warn)
         _write(result, options)
 
 

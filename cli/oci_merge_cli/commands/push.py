@@ -19,9 +19,11 @@ from oci_merge import (
 )
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
+from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
 from oci_merge_cli.output.lines import Lines
+from oci_merge_cli.output.outputs import check_outputs, write_outputs
 from oci_merge_cli.output.render import digest_line
 from oci_merge_cli.output.stdout import write
 from oci_merge_cli.runtime import runner
@@ -79,7 +81,11 @@ def read_spec(file: Path) -> Spec:
 
 
 def run(
-    spec: Callable[[], Spec], list_type: ListType, options: PushOptions, access: SourcesAccess
+    spec: Callable[[], Spec],
+    list_type: ListType,
+    options: PushOptions,
+    files: FileOptions,
+    access: SourcesAccess,
 ) -> None:
     """Push the images of a spec, and write the digest of the index.
 
@@ -87,6 +93,7 @@ def run(
         spec: returns the spec; its errors are reported.
         list_type: the kind of index.
         options: how to push it.
+        files: where to write what the next job needs.
         access: how to reach the registries.
 
     Raises:
@@ -98,6 +105,7 @@ def run(
     with reported(usage_status=1, debug=access.debug, tags=tags), logged(debug=access.debug):
         access.warn(lines.warn)
         made = spec()
+        check_outputs(files)
         keywords = merge_keywords(access)
         result = runner.run(
             lambda: push_async(
@@ -110,6 +118,7 @@ def run(
                 **keywords,
             )
         )
+        write_outputs(result, files, lines.warn)
         write(digest_line(result))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from oci_merge_cli.options.output import DigestFileOption, MergeFormOption, QuietOption
+from oci_merge_cli.options.output import MergeFormOption, QuietOption
 
 Format = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
@@ -259,7 +259,6 @@ class MergeOptions:
         ),
     ] = False
     output: MergeFormOption = "text"
-    digest_file: DigestFileOption = None
     quiet: QuietOption = False
 
 

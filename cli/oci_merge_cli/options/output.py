@@ -31,15 +31,6 @@ MergeFormOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
-DigestFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--digest-file",
-        metavar="FILE",
-        help="Write the digest to this file after the image is published.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
 QuietOption = Annotated[
     bool,
     typer.Option(
@@ -80,6 +71,50 @@ CredentialsFormOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """The files, for the next job, that every command that publishes writes."""
+
+    digest_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--digest-file",
+            metavar="FILE",
+            help="Write the digest to this file after the image is published.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    metadata_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--metadata-file",
+            metavar="FILE",
+            help="Write digest, size and names to this file after the image is published, as "
+            "buildx does: JSON with containerimage.digest and image.name.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    dotenv: Annotated[
+        Path | None,
+        typer.Option(
+            "--dotenv",
+            metavar="FILE",
+            help="Write OCI_MERGE_DIGEST and other variables to this file after the image is "
+            "published, for GitLab's artifacts:reports:dotenv. Other variables in it stay.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    no_github: Annotated[
+        bool,
+        typer.Option(
+            "--no-github",
+            help="Set no outputs and write no summary of the step on a runner of GitHub, Gitea "
+            "or Forgejo.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ _LONGEST_LINE = 10_000
 
 
 class OutputError(Exception):
-    """Stdout, or the digest file, cannot be written.
+    """Stdout, or a file that the user named, cannot be written.
 
     Args:
         message: one sentence; empty if the reader of stdout closed the pipe.
     """
+
+    code = "output"
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
