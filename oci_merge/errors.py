@@ -26,6 +26,7 @@
         ServerError
       TransportError                   no answer: time-outs, TLS, DNS, refused connections
 
+Each class has a stable ``code``, such as ``missing_component``; docs/next-job.md lists them.
 The library turns errors of httpx and pydantic into these.
 Each can be pickled and copied, and shows its hint in a traceback.
 """
@@ -34,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class OciMergeError(Exception):
@@ -42,7 +44,13 @@ class OciMergeError(Exception):
     Args:
         message: one sentence that says what was expected and what came.
         hint: what to try next, or an empty string.
+
+    Attributes:
+        code: the word by which a program knows this kind of error. Each class has its own, and it
+            stays the same in later versions, whatever becomes of messages and class names.
     """
+
+    code: ClassVar[str] = "error"
 
     _hint = ""
 
@@ -87,49 +95,73 @@ def _note(hint: str) -> str:
 class UsageError(OciMergeError):
     """An argument is wrong, or several contradict each other; no request has been sent."""
 
+    code = "usage"
+
 
 class InvalidReferenceError(UsageError):
     """A name, tag or digest does not follow the grammar of image references."""
+
+    code = "invalid_reference"
 
 
 class InvalidPlatformError(UsageError):
     """A platform is not of the form os/architecture[/variant]."""
 
+    code = "invalid_platform"
+
 
 class TemplateError(UsageError):
     """A template has no placeholder, or does not give a reference for a platform."""
+
+    code = "invalid_template"
 
 
 class SpecError(UsageError):
     """A spec file does not describe a list of images."""
 
+    code = "invalid_spec"
+
 
 class ManifestError(OciMergeError):
     """A manifest or a config that the registry sent cannot be used."""
+
+    code = "invalid_manifest"
 
 
 class UnsupportedMediaTypeError(ManifestError):
     """The manifest, or its config, is of a kind that oci-merge does not join."""
 
+    code = "unsupported_media_type"
+
 
 class DigestMismatchError(ManifestError):
     """The bytes that came are not those that the digest names."""
+
+    code = "digest_mismatch"
 
 
 class PlanError(OciMergeError):
     """The components cannot be joined into one image."""
 
+    code = "not_joinable"
+
 
 class DuplicatePlatformError(PlanError):
     """Two images are of one platform."""
+
+    code = "duplicate_platform"
 
 
 class PlatformMismatchError(PlanError):
     """An image's config contradicts the platform that was asked for."""
 
+    code = "platform_mismatch"
+
 
 class PlatformNotFoundError(PlanError):
     """A source index holds no image of the platform that was asked for."""
+
+    code = "platform_not_found"
 
 
 class MissingComponentError(PlanError):
@@ -143,6 +175,8 @@ class MissingComponentError(PlanError):
         super().__init__(message, hint=hint)
         self.missing = tuple(missing)
 
+    code = "missing_component"
+
 
 class MountRefusedError(PlanError):
     """The registry would not mount blobs from another repository.
@@ -150,6 +184,8 @@ class MountRefusedError(PlanError):
     Args:
         digests: the blobs that the target repository still lacks.
     """
+
+    code = "mount_refused"
 
     def __init__(self, message: str, *, digests: Sequence[str], hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -164,6 +200,8 @@ class PublishError(OciMergeError):
         failed: the tags that could not be written and are as they were.
     """
 
+    code = "publish_failed"
+
     def __init__(
         self, message: str, *, moved: Sequence[str], failed: Sequence[str], hint: str = ""
     ) -> None:
@@ -174,6 +212,8 @@ class PublishError(OciMergeError):
 
 class CredentialError(OciMergeError):
     """Credentials are configured but cannot be read."""
+
+    code = "unreadable_credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +245,8 @@ class RegistryError(OciMergeError):
         is_about_login: whether the hint names the logins that there are, or that there is none.
     """
 
+    code = "registry_error"
+
     is_about_login = False
 
     def __init__(
@@ -234,26 +276,40 @@ class RegistryError(OciMergeError):
 class AuthenticationError(RegistryError):
     """401: credentials are missing or wrong."""
 
+    code = "unauthorized"
+
 
 class AccessDeniedError(RegistryError):
     """403, or a 401 on a fresh token: the credentials do not allow this."""
+
+    code = "access_denied"
 
 
 class NotFoundError(RegistryError):
     """404: no such repository, tag, manifest or blob."""
 
+    code = "not_found"
+
 
 class ImmutableTagError(RegistryError):
     """The tag may not move, and stands on another manifest."""
+
+    code = "immutable_tag"
 
 
 class RateLimitedError(RegistryError):
     """429: too many requests, or a pull limit."""
 
+    code = "rate_limited"
+
 
 class ServerError(RegistryError):
     """5xx: the registry failed."""
 
+    code = "server_error"
+
 
 class TransportError(OciMergeError):
     """No usable answer came: refused connections, DNS, TLS, time-outs, broken responses."""
+
+    code = "no_answer"

@@ -100,7 +100,7 @@ def test_json_of_wrong_usage_is_an_object_too(program: Program) -> None:
     outcome = program("--source", "a", "--target", "a", "--output", "json")
     document = json.loads(outcome.stdout)
     assert outcome.status == 2
-    assert set(document) == {"kind", "message", "hint"}
+    assert set(document) == {"kind", "message", "hint", "error"}
     assert document["kind"] == "InvalidReferenceError"
 
 

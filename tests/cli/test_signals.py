@@ -127,12 +127,8 @@ def test_a_signal_among_the_tags_names_those_that_moved(
     sentence = "interrupted by SIGTERM while the tags were being moved; moved already: 1.0"
     assert outcome.status == 143
     assert outcome.errors == [f"error: {sentence}"]
-    assert json.loads(outcome.stdout) == {
-        "kind": "Interrupted",
-        "message": sentence,
-        "hint": "",
-        "moved": ["1.0"],
-    }
+    shown = {"kind": "Interrupted", "message": sentence, "hint": "", "moved": ["1.0"]}
+    assert json.loads(outcome.stdout) == shown | {"error": {"code": "interrupted", **shown}}
     assert set(registry.storage.repositories["team/img"].tags) == {"1.0"}
 
 

@@ -75,11 +75,12 @@ def test_the_commands_that_read_refuse_it_too(program: Program, command: str) ->
 
 def test_the_error_is_on_stdout_where_json_is_asked_for(program: Program) -> None:
     outcome = program("--output", "json", "--format", "oci", "--format", "docker")
-    assert json.loads(outcome.stdout) == {
+    shown = {
         "kind": "UsageError",
         "message": "--format takes one value and is given twice",
         "hint": KEEP_ONE,
     }
+    assert json.loads(outcome.stdout) == shown | {"error": {"code": "usage", **shown}}
 
 
 def test_lists_and_flags_may_be_given_twice(

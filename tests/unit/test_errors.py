@@ -6,6 +6,7 @@ import copy
 import inspect
 import multiprocessing
 import pickle
+import re
 import traceback
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NoReturn
@@ -48,6 +49,12 @@ def test_every_error_has_a_docstring_and_is_caught_as_the_root(kind: type[Except
     assert kind.__doc__
     assert kind.__name__.endswith("Error")
     assert issubclass(kind, OciMergeError)
+
+
+def test_every_kind_of_error_has_a_code_of_its_own() -> None:
+    codes = {kind.__name__: vars(kind).get("code", "") for kind in _KINDS}
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes.values()), codes
+    assert len(set(codes.values())) == len(_KINDS)
 
 
 def test_an_error_is_its_message_and_has_a_hint() -> None:

@@ -30,6 +30,8 @@ class UnknownWordError(typer.TyperException):
         hint: what the user may have meant.
     """
 
+    code = "unknown_command"
+
     def __init__(self, word: str, hint: str = "") -> None:
         super().__init__(f"No help topic for '{word}'")
         self.hint = hint

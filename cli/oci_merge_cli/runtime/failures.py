@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 #: Attributes of an error that its object on stdout has, too.
 _DETAILS = ("status", "codes", "digests", "missing", "moved", "failed")
 _INTERNAL = "error: an internal error: "
+_INTERNAL_CODE = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Failure:
     """An error, ready to be shown."""
 
+    code: str
     kind: str
     message: str
     hint: str = ""
@@ -40,8 +42,14 @@ class _Failure:
         if self.hint:
             say(f"hint: {self.hint}")
         if as_json:
-            document = {"kind": self.kind, "message": self.message, "hint": self.hint}
-            write_json(document | self.details)
+            error = self.document()
+            # Scripts that were written before there was an "error" read the keys beside it.
+            write_json({name: error[name] for name in error if name != "code"} | {"error": error})
+
+    def document(self) -> dict[str, Any]:
+        """Return the error as JSON values."""
+        shown = {"code": self.code, "kind": self.kind, "message": self.message, "hint": self.hint}
+        return shown | self.details
 
 
 @contextmanager
@@ -74,43 +82,50 @@ def reported(
         raise typer.Exit(failure.status) from None
 
 
+def error_document(error: BaseException) -> dict[str, Any]:
+    """Return an error as the JSON values that ``error`` has in the output of a command."""
+    return _failure(error, 1, None).document()
+
+
 def _failure(error: BaseException, usage_status: int, tags: TagWatch | None) -> _Failure:
-    kind = type(error).__name__
     match error:
         case OciMergeError():
-            return _Failure(
-                kind=kind,
-                message=error.message,
-                hint=error.hint,
-                status=usage_status if isinstance(error, UsageError) else 1,
-                details=_details(error),
-            )
+            status = usage_status if isinstance(error, UsageError) else 1
+            return _known(error, hint=error.hint, status=status, details=_details(error))
+        case OutputError():
+            return _known(error)
+        case UnknownWordError():
+            return _known(error, hint=error.hint, status=3, prefix="")
         case Interrupted():
             how_far = f" {tags.sentence()}" if tags else ""
             return _Failure(
-                kind=kind,
+                code=error.code,
+                kind=type(error).__name__,
                 message=f"interrupted by {error.signal_name}{how_far}",
                 status=error.status,
                 details={"moved": tags.moved} if tags else {},
             )
-        case OutputError():
-            return _Failure(kind=kind, message=error.message)
-        case UnknownWordError():
-            return _Failure(kind=kind, message=error.message, hint=error.hint, status=3, prefix="")
         case typer.TyperException():
             return _Failure(
-                kind=kind,
+                code=UsageError.code,
+                kind=type(error).__name__,
                 message=_sentence(error.format_message()),
                 hint=f"run {_command_path(error)} --help to see its options",
                 status=usage_status,
             )
     # Anything else is a bug of ours: never an outage, and never the fault of the user.
+    kind = type(error).__name__
     return _Failure(
+        code=_INTERNAL_CODE,
         kind=kind,
         message=f"{kind}: {error}" if str(error) else kind,
         hint="this is a bug in oci-merge: please report it, with what --debug prints",
         prefix=_INTERNAL,
     )
+
+
+def _known(error: OciMergeError | OutputError | UnknownWordError, **more: Any) -> _Failure:
+    return _Failure(code=error.code, kind=type(error).__name__, message=error.message, **more)
 
 
 def _details(error: OciMergeError) -> dict[str, Any]:

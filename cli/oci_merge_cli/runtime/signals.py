@@ -18,6 +18,8 @@ class Interrupted(KeyboardInterrupt):
         number: the signal.
     """
 
+    code = "interrupted"
+
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.signal_name = signal.Signals(number).name
