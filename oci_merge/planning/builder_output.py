@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from oci_merge.errors import UsageError
-from oci_merge.model.reference import Reference
+from oci_merge._text import printable
+from oci_merge.errors import InvalidReferenceError, UsageError
+from oci_merge.model.digest import check_digest
+from oci_merge.model.reference import Reference, parse_reference
+
+_NAME_IT = (
+    "name the repository with --source-repository reg.example/app (source_repository in Python)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,7 @@ def locate(
     if not places:
         if repository is None:
             raise UsageError(
-                f"{image.origin} has a digest, but not the repository that it is in",
-                hint="name the repository with --source-repository reg.example/app "
-                "(source_repository in Python)",
+                f"{image.origin} has a digest, but not the repository that it is in", hint=_NAME_IT
             )
         return replace(repository, digest=image.digest)
     homes = [target.name for target in targets]
@@ -102,6 +106,36 @@ def locate(
     return replace(best, digest=image.digest)
 
 
-def is_bare_digest(text: str) -> bool:
-    """Say whether a text that names an image is a digest alone, right or wrong."""
-    return text.startswith(("sha256:", "sha512:")) and "/" not in text
+def parse_repository(text: str) -> Reference:
+    """Return the repository of images of which only the digest is known.
+
+    Raises:
+        UsageError: the text is no repository, or has a tag or a digest.
+    """
+    if not text:
+        raise UsageError(
+            "the source repository is empty",
+            hint="write it like reg.example/app; perhaps the variable for it is empty",
+        )
+    repository = parse_reference(text)
+    if repository.tag or repository.digest:
+        raise InvalidReferenceError(
+            f"the source repository {printable(text)!r} has "
+            f"{'a digest' if repository.digest else 'a tag'}",
+            hint=f"write {repository.name}: which image it is, the digests say",
+        )
+    return repository
+
+
+def in_repository(digest: str, repository: Reference | None) -> Reference:
+    """Return a source that was given as a digest alone.
+
+    Raises:
+        UsageError: it is no digest, or the repository is not known.
+    """
+    check_digest(digest)
+    if repository is None:
+        raise UsageError(
+            f"the source {digest} is a digest, and says nothing of its repository", hint=_NAME_IT
+        )
+    return replace(repository, digest=digest)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_merge.errors import UsageError
+from oci_merge.model.digest import is_bare_digest
 from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.planning.builder_formats import named_digest, read_builder_output
-from oci_merge.planning.builder_output import BuiltImage, distinct_images, is_bare_digest, locate
+from oci_merge.planning.builder_output import BuiltImage, distinct_images, locate
 
 BUILDERS = Path(__file__).parents[3] / "fixtures" / "builders"
 #: What the fixtures call the images and an index of both; ID is the digest of a config.
