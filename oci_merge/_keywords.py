@@ -285,6 +285,24 @@ def several(take_each: Take) -> Take:
     return take
 
 
+def source_file(name: str, value: object) -> object:
+    """Take a path as text, or an open file as it is."""
+    return value if _is_open(value) else path(name, value)
+
+
+def source_files(name: str, value: object) -> tuple[Any, ...]:
+    """Take several files; one that is open is refused, since its lines would be taken for paths."""
+    if _is_open(value):
+        raise mistyped(name, "a list", value, f"write {name}=[file]")
+    taken: tuple[Any, ...] = several(source_file)(name, value)
+    return taken
+
+
+def _is_open(value: object) -> bool:
+    # Some kinds of paths have a read method as well.
+    return hasattr(value, "read") and not hasattr(type(value), "__fspath__")
+
+
 def pairs(what: str) -> Take:
     """Return a taker of a mapping of texts; ``what`` names one pair in the error."""
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from oci_merge import _keywords as take
 from oci_merge._keywords import check_names, checked, divided, documented
@@ -29,6 +29,7 @@ from oci_merge.options import (
     OwnKeywords,
     PushCall,
     PushKeywords,
+    Readable,
     RegistryOptions,
 )
 from oci_merge.planning.job import Job
@@ -37,6 +38,9 @@ from oci_merge.planning.result import MergeResult
 from oci_merge.planning.spec import Spec
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.host import RegistryHost
+
+if TYPE_CHECKING:
+    from oci_merge.planning.builder_output import BuiltImage
 
 _T = TypeVar("_T")
 
@@ -129,9 +133,8 @@ class AsyncClient:
             OciMergeError: as by ``oci_merge.merge``.
         """
         asked = self._checked("merge", MergeKeywords, keywords)
-        return await self._run(
-            merge_job(target, asked), asked["on_event"], dry_run=asked["dry_run"]
-        )
+        job = merge_job(target, asked, await _built_images(asked))
+        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
 
     @documented(PushKeywords)
     async def push(self, spec: Spec, **keywords: Unpack[PushKeywords]) -> MergeResult:
@@ -308,6 +311,17 @@ class _Operations:
         """Wait until everything under way has ended."""
         for ended in list(self._under_way.values()):
             await ended.wait()
+
+
+async def _built_images(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
+    """Return the images that the files of builders name."""
+    files = cast("tuple[str | Readable, ...]", asked["source_files"])
+    if not files or asked["template"] is not None:  # with a template, merge_job refuses them
+        return ()
+    from oci_merge.operations.source_files import read_source_files  # not used by most merges
+
+    # In a thread: a file may be a pipe into which another program has yet to write.
+    return await asyncio.to_thread(read_source_files, files)
 
 
 def _for_sources(target: RegistryOptions) -> RegistryOptions:

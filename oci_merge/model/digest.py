@@ -38,6 +38,13 @@ def check_digest(text: str) -> str:
     return text
 
 
+def is_bare_digest(text: str) -> bool:
+    """Say whether a text in the place of a reference is a digest alone, right or wrong."""
+    algorithm, colon, _ = text.partition(":")
+    # sha256:5000/app has a registry's host and port before its repository.
+    return bool(colon) and algorithm in _HEX_LENGTH and "/" not in text
+
+
 def sha256_digest(content: bytes) -> str:
     """Return the sha256 digest of ``content``, as ``sha256:<64 hexadecimal digits>``."""
     return "sha256:" + hashlib.sha256(content).hexdigest()

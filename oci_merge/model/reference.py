@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from oci_merge._text import has_controls, printable
 from oci_merge.errors import InvalidReferenceError
-from oci_merge.model.digest import check_digest
+from oci_merge.model.digest import check_digest, is_bare_digest
 from oci_merge.model.host import _HUB_NAMES, DOCKER_HUB, is_registry
 from oci_merge.model.slips import unfilled_hint
 
@@ -146,6 +146,12 @@ def _check_shape(text: str) -> None:
     if found:
         raise InvalidReferenceError(
             f"{printable(text)!r} starts with a scheme", hint=f"write {printable(rest)} instead"
+        )
+    if is_bare_digest(text):
+        # By the grammar, an image called sha256 of Docker Hub's library.
+        raise InvalidReferenceError(
+            f"{printable(text)!r} is a digest, and says nothing of its repository",
+            hint="write the repository before it, as in reg.example/app@sha256:…",
         )
     if text != text.strip() or has_controls(text):
         raise InvalidReferenceError(

@@ -16,6 +16,7 @@ from oci_merge.errors import (
     MissingComponentError,
     NotFoundError,
     OciMergeError,
+    ServerError,
 )
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted, Warned
 from oci_merge.model.manifest import ImageIndex, Manifest
@@ -23,7 +24,7 @@ from oci_merge.model.reference import Reference
 from oci_merge.operations.manifest_reader import ManifestReader
 from oci_merge.operations.source_index import SourceReader
 from oci_merge.planning.component import Component
-from oci_merge.planning.job import Candidate, Source, spelling_hint
+from oci_merge.planning.job import Candidate, Source, missing_hint
 from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
@@ -215,8 +216,12 @@ def _check_all_found(
         MissingComponentError: one or more sources do not exist.
         OciMergeError: a source could not be read for another reason.
     """
-    for outcome in fetched.values():
+    for reference, outcome in fetched.items():
         if isinstance(outcome, OciMergeError) and not isinstance(outcome, NotFoundError):
+            if isinstance(outcome, ServerError) and reference.digest:
+                # What distribution answers where a digest is a config's, and no manifest's.
+                asked = [source for source in sources if source.reference == reference]
+                outcome.hint = f"{outcome.hint}; {missing_hint(asked)}"
             raise outcome
     missing = _required(fetched, sources)
     if missing:
@@ -238,7 +243,7 @@ def _missing_error(
 ) -> MissingComponentError:
     first = fetched[missing[0]]
     assert isinstance(first, NotFoundError)
-    hint = spelling_hint([each for each in sources if each.reference in missing]) or first.hint
+    hint = missing_hint([each for each in sources if each.reference in missing]) or first.hint
     names = [str(reference) for reference in missing]
     if len(missing) == 1:
         error = MissingComponentError(first.message, missing=names, hint=hint)

@@ -30,6 +30,7 @@ from oci_merge.options.registry import (
     ConcurrencyKeywords,
     CredentialKeywords,
     PathLike,
+    Readable,
     RegistryOptions,
     SourceKeywords,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "PlatformCheck",
     "PushCall",
     "PushKeywords",
+    "Readable",
     "RegistryOptions",
     "ResultKeywords",
     "SafetyKeywords",
@@ -68,11 +70,12 @@ class SourceFileKeywords(TypedDict, total=False):
     """What builders have written about the images that they pushed."""
 
     source_files: Annotated[
-        Iterable[str | PathLike],
+        Iterable[str | PathLike | Readable],
         Keyword(
-            take.several(take.path),
-            """files, and folders of files, in which builders have written the digests of images;
-            these are joined as ``sources`` are.""",
+            take.source_files,
+            """files in which builders have written the digests of the images that they pushed;
+            folders, patterns such as ``"digests/*"`` and open files of them. These images are
+            joined behind the ``sources``, whatever their tags point to now.""",
             (),
         ),
     ]
@@ -80,8 +83,8 @@ class SourceFileKeywords(TypedDict, total=False):
         str | Reference | None,
         Keyword(
             take.reference,
-            """the repository of sources that are a digest alone, for example
-            ``reg.example/app``.""",
+            """the repository of images of which only the digest is known, from ``sources`` or
+            from a file, for example ``reg.example/app``.""",
         ),
     ]
 

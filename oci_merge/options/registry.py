@@ -25,6 +25,13 @@ class PathLike(Protocol):
         """Return the path as text."""
 
 
+class Readable(Protocol):
+    """An open file, of bytes or of text."""
+
+    def read(self, size: int, /) -> bytes | str:
+        """Return what comes next, up to a number of bytes or characters."""
+
+
 class CredentialKeywords(TypedDict, total=False):
     """Who to be at a registry, and how long an operation may take."""
 

@@ -35,6 +35,7 @@ class Source:
         named: what its name says of its platform, where it was found by that; see ``Candidate``.
         among: the platforms to select from an index; empty for all that it lists.
         is_optional: whether it is left out where it is not there.
+        origin: the file of a builder that names it, or an empty string.
     """
 
     reference: Reference
@@ -42,6 +43,23 @@ class Source:
     named: Platform | None = None
     among: tuple[Platform, ...] = ()
     is_optional: bool = False
+    origin: str = ""
+
+
+def missing_hint(missing: Iterable[Source]) -> str:
+    """Return what to do where images are missing, or an empty string.
+
+    Args:
+        missing: images that are not there.
+    """
+    for source in missing:
+        if source.reference.digest:
+            said = f"{source.origin} has this digest: " if source.origin else ""
+            return (
+                f"{said}check that the image was pushed there, that it is no image ID (--iidfile), "
+                "and that the credentials may see it"
+            )
+    return spelling_hint(missing)
 
 
 def spelling_hint(missing: Iterable[Source]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from oci_merge import _keywords as take
 from oci_merge._text import has_controls, printable
@@ -14,6 +14,7 @@ from oci_merge.errors import (
     InvalidReferenceError,
     UsageError,
 )
+from oci_merge.model.digest import is_bare_digest
 from oci_merge.model.platform import (
     Platform,
     agrees,
@@ -33,6 +34,7 @@ from oci_merge.planning.job import (
     Job,
     Safety,
     Source,
+    Target,
 )
 from oci_merge.planning.optional import mark_optional, with_optional
 from oci_merge.planning.spec import Spec, SpecImage
@@ -40,26 +42,30 @@ from oci_merge.planning.subject import check_artifact_type, check_subject
 from oci_merge.planning.targets import moved_sources, parse_targets
 from oci_merge.planning.template import candidates, expand
 
+if TYPE_CHECKING:
+    from oci_merge.planning.builder_output import BuiltImage
+
 _ALIAS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
+def merge_job(
+    target: str | Reference | None, asked: MergeKeywords, built: Sequence[BuiltImage] = ()
+) -> Job:
     """Check every name, tag, platform and annotation of a merge.
 
     Args:
         target: the tag to publish, for example ``reg.example/app:latest``; None where the keyword
             ``targets`` has them all.
         asked: the keywords of the merge, from ``checked``.
+        built: what the files of ``source_files`` name.
 
     Raises:
         UsageError: something is wrong; the error says what and what to do.
     """
-    sources, looked_for = _components(asked)
+    sources, looked_for = _components(target, asked, built)
     references = [source.reference for source in sources]
     references += [candidate.reference for candidate in looked_for]
-    targets = parse_targets(
-        target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
-    )
+    targets = _targets(target, asked)
     job = Job(
         targets=targets,
         sources=tuple(
@@ -173,18 +179,32 @@ def _checked(job: Job) -> Job:
     return replace(job, warnings=(*job.warnings, *moved))
 
 
-def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
+def _targets(target: str | Reference | None, asked: MergeKeywords) -> tuple[Target, ...]:
+    return parse_targets(
+        target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
+    )
+
+
+def _components(
+    target: str | Reference | None, asked: MergeKeywords, built: Sequence[BuiltImage]
+) -> tuple[tuple[Source, ...], tuple[Candidate, ...]]:
     """Return the images to join, or where to look for them."""
     template, aliases = asked["template"], asked["arch_aliases"] or {}
     # What the check of the keyword makes of each: the reference, and the platform beside it.
     sources = cast("tuple[tuple[str, str | Platform | None], ...]", asked["sources"])
     platforms = tuple(asked["platforms"])
     _check_aliases(aliases)
-    if (template is None) == (not sources):
+    if (template is None) == (not sources and not asked["source_files"]):
         raise UsageError(
             "the images to join are named either by a template or by sources",
             hint="give --template reg.example/app-ARCH:1.0, or --source once for each image",
         )
+    if template is not None and asked["source_repository"] is not None:
+        raise UsageError(
+            "a source repository goes with images of which only the digest is known",
+            hint="leave out --source-repository, or give --source or --source-file for --template",
+        )
+    repository = _source_repository(asked)
     optional = tuple(_check_platform(platform) for platform in asked["optional"])
     parsed = with_optional([_check_platform(platform) for platform in platforms], optional)
     _check_distinct(parsed)
@@ -194,7 +214,10 @@ def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candida
                 "architecture aliases go with a template",
                 hint="leave out --arch-alias, or use --template",
             )
-        named = [_source(*source, among=parsed) for source in sources]
+        named = [_source(*source, among=parsed, repository=repository) for source in sources]
+        if built:
+            targets = [each.reference for each in _targets(target, asked)]
+            named += _built_sources(built, repository, targets, among=parsed)
         return mark_optional(named, parsed, optional), ()
     if not parsed:
         _check_known_names(asked)
@@ -221,13 +244,52 @@ def _check_known_names(asked: MergeKeywords) -> None:
         )
 
 
-def _source(image: str, platform: str | Platform | None, *, among: tuple[Platform, ...]) -> Source:
+def _source_repository(asked: MergeKeywords) -> Reference | None:
+    if asked["source_repository"] is None:
+        return None
+    from oci_merge.planning.builder_output import parse_repository  # not used by most merges
+
+    return parse_repository(str(asked["source_repository"]))
+
+
+def _built_sources(
+    built: Sequence[BuiltImage],
+    repository: Reference | None,
+    targets: Sequence[Reference],
+    *,
+    among: tuple[Platform, ...],
+) -> tuple[Source, ...]:
+    """Return the sources that files of builders name."""
+    from oci_merge.planning.builder_output import locate
+
+    return tuple(
+        Source(locate(image, repository, targets), among=among, origin=image.origin)
+        for image in built
+    )
+
+
+def _source_reference(image: str, repository: Reference | None) -> Reference:
+    if not is_bare_digest(image):
+        return parse_reference(image)
+    from oci_merge.planning.builder_output import in_repository
+
+    return in_repository(image, repository)
+
+
+def _source(
+    image: str,
+    platform: str | Platform | None,
+    *,
+    among: tuple[Platform, ...],
+    repository: Reference | None,
+) -> Source:
     """Return a source that was named, with the platform that was given for it.
 
     Args:
         image: its reference, perhaps with ``=PLATFORM``.
         platform: the platform where it is given beside the reference.
         among: the platforms that are selected.
+        repository: where the image is if its reference is a digest alone.
 
     Raises:
         UsageError: a name or the platform is not valid, or not among those that are selected.
@@ -238,7 +300,7 @@ def _source(image: str, platform: str | Platform | None, *, among: tuple[Platfor
     if equals:
         image, platform = name, words
     try:
-        reference = parse_reference(image)
+        reference = _source_reference(image, repository)
         asked = None if platform is None else _check_platform(platform)
     except UsageError as error:
         error.hint = several_hint(whole) or error.hint

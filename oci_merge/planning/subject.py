@@ -10,14 +10,13 @@ from typing import NoReturn
 
 from oci_merge._text import printable
 from oci_merge.errors import InvalidReferenceError, UsageError
-from oci_merge.model.digest import check_digest
+from oci_merge.model.digest import check_digest, is_bare_digest
 from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.options import ListFormat
 
 #: RFC 6838, section 4.2: a type and a subtype.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(f"{_NAME}/{_NAME}")
-_BARE_DIGEST = re.compile(r"sha(?:256|512):\S*")
 
 
 def check_artifact_type(artifact_type: str | None, list_format: ListFormat) -> str:
@@ -60,7 +59,7 @@ def check_subject(
         return None
     if list_format == "docker":
         _refuse_docker("subject")
-    if isinstance(subject, str) and _BARE_DIGEST.fullmatch(subject):
+    if isinstance(subject, str) and is_bare_digest(subject):
         return Reference(target.registry, target.repository, digest=check_digest(subject))
     reference = parse_reference(subject)
     if not reference.tag and not reference.digest:

@@ -31,6 +31,8 @@ _UNUSED = {
     "cryptography",
     "oci_merge.sync",
     "oci_merge.credentials.explanation",
+    "oci_merge.operations.source_files",
+    "oci_merge.planning.builder_output",
     "oci_merge.planning.spec_file",
     "oci_merge_cli.output.dotenv",
     "oci_merge_cli.output.files",

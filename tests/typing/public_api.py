@@ -91,6 +91,9 @@ def join() -> None:
     assert_type(result.plan, Plan)
     assert_type(result.to_dict(), dict[str, Any])
     assert_type(oci_merge.merge("reg.example/app:1", sources=["reg.example/a:1"]), MergeResult)
+    oci_merge.merge("reg.example/app:1", source_files=["digests/*", Path("a.json")])
+    with open("digests", "rb") as opened:
+        oci_merge.merge("reg.example/app:1", source_files=[opened], source_repository="a.example/b")
     parsed = oci_merge.parse_reference("reg.example/app:1")
     assert_type(oci_merge.merge(parsed, sources=(parsed for _ in "ab"), tags={"1"}), MergeResult)
     assert_type(oci_merge.merge(parsed, platforms=[Platform("linux", "amd64")]), MergeResult)
@@ -159,6 +162,7 @@ def misuse() -> None:
     oci_merge.merge("reg.example/app:1", format="OCI")  # type: ignore[arg-type]
     oci_merge.merge("reg.example/app:1", platform_check=True)  # type: ignore[arg-type]
     oci_merge.merge("reg.example/app:1", sources=[1])  # type: ignore[list-item]
+    oci_merge.merge("reg.example/app:1", source_files=[1])  # type: ignore[list-item]
     oci_merge.merge("reg.example/app:1", annotations={"a": 1})  # type: ignore[dict-item]
     oci_merge.merge("reg.example/app:1", "reg.example/app-ARCH:1")  # type: ignore[call-arg]
     oci_merge.inspect("reg.example/app:1", template="a")  # type: ignore[call-arg]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 import pydoc
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -185,6 +186,12 @@ _WRONG_CALLS: list[tuple[dict[str, Any], str]] = [
     ({"sources": 1}, "sources must be a list, got int"),
     ({"sources": {"reg.example/a:1": 1}}, "sources must be a list, got dict"),
     ({"sources": [None]}, "each of sources must be text or a Reference, got None"),
+    ({"source_files": "digests"}, "the source_files are the text 'digests' rather than"),
+    ({"source_files": Path("digests")}, "source_files must be a list, got "),
+    ({"source_files": io.BytesIO()}, "source_files must be a list, got BytesIO"),
+    ({"source_files": [1]}, "each of source_files must be a path, got int"),
+    ({"source_files": ["a\0b"]}, "each of source_files must be a path"),
+    ({"source_repository": 1}, "source_repository must be text or a Reference, got int"),
     ({"platforms": [1]}, "each of platforms must be text or a Platform, got int"),
     (
         {"platforms": [Platform(1, "amd64")]},  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +43,7 @@ def run(
         logged(debug=access.debug),
     ):
         check_outputs(files, dry_run=options.dry_run)
-        keywords = {**_keywords(options), **_safety(safety), **merge_keywords(access)}
+        keywords = {**_keywords(options, access), **_safety(safety), **merge_keywords(access)}
         with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
             access.warn(progress.warn)
 
@@ -66,7 +67,7 @@ _ALIKE = (
 )
 
 
-def _keywords(options: MergeOptions) -> dict[str, Any]:
+def _keywords(options: MergeOptions, access: SourcesAccess) -> dict[str, Any]:
     """Return the keywords of ``merge_async`` that say what to join and publish.
 
     Raises:
@@ -76,7 +77,7 @@ def _keywords(options: MergeOptions) -> dict[str, Any]:
         **{name: getattr(options, name) for name in _ALIKE},
         "targets": options.target or (),
         "sources": options.source or (),
-        "source_files": options.source_file or (),
+        "source_files": _source_files(options, access),
         "platforms": split_list(options.platforms),
         "optional": split_list(options.optional),
         "wait": None if options.wait is None else parse_duration(options.wait, "--wait"),
@@ -84,6 +85,14 @@ def _keywords(options: MergeOptions) -> dict[str, Any]:
         "arch_aliases": parse_pairs(split_list(options.arch_alias), what="architecture alias"),
         "annotations": parse_pairs(split_lines(options.annotation), what="annotation"),
     }
+
+
+def _source_files(options: MergeOptions, access: SourcesAccess) -> Sequence[object]:
+    if not options.source_file:
+        return ()
+    from oci_merge_cli.options.source_files import source_files  # not used by most merges
+
+    return source_files(options.source_file, password_stdin=access.password_stdin)
 
 
 def _with_repository(event: Event) -> Event:

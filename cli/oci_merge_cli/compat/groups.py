@@ -115,6 +115,9 @@ def _unknown_word_hint(word: str, ctx: Any) -> str:
         return _OTHER_WORDS[word]
     if not any(is_given(ctx, name) for name in ctx.params):
         return ""
+    if ctx.params.get("source_file"):
+        # The shell puts the files of a pattern behind the option, which takes the first.
+        return f"{word} is not a command: quote a pattern, as in --source-file 'digests/*'"
     # Options precede the word, so it is likely a stray value.
     return f"{word} is not a command: give every option its value, and quote a list with spaces"
 

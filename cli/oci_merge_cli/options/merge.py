@@ -84,7 +84,8 @@ class MergeOptions:
             "--platforms",
             metavar="LIST",
             help="The platforms to join, as linux/amd64,linux/arm/v7 or repeated. Default: every "
-            "known platform that has an image; with --source, all that the images are for.",
+            "known platform that has an image; with --source or --source-file, all that the "
+            "images are for.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -104,7 +105,8 @@ class MergeOptions:
             "--source",
             metavar="REFERENCE[=PLATFORM]",
             help="An image by tag or digest, instead of a template. Repeat it for each image. With "
-            "=linux/arm64 behind it, it is published as that, whatever the image says.",
+            "=linux/arm64 behind it, it is published as that, whatever the image says. A digest "
+            "alone needs --source-repository.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -112,10 +114,10 @@ class MergeOptions:
         list[str] | None,
         typer.Option(
             "--source-file",
-            metavar="FILE",
-            help="A file in which a builder wrote the digest of the image that it pushed, "
-            "or a folder or a pattern of such files, or - for stdin. Repeat it for "
-            "each.",
+            metavar="FILE|FOLDER|GLOB|-",
+            help="A file in which kaniko, buildx, buildah or another builder wrote what it pushed, "
+            "a folder or a quoted pattern of such files, or - for stdin. Repeat it for each. The "
+            "images are joined whatever their tags point to now.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
@@ -124,7 +126,7 @@ class MergeOptions:
         typer.Option(
             "--source-repository",
             metavar="REPOSITORY",
-            help="The repository of sources that are a digest alone.",
+            help="The repository of images of which --source or a file has the digest alone.",
             rich_help_panel=_IMAGES,
         ),
     ] = None
