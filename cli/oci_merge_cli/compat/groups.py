@@ -97,10 +97,19 @@ def _write_groups(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
 
 def _write_examples(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
     if command.epilog:
-        name = ctx.find_root().info_name
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(cleandoc(command.epilog).replace(_PROGRAM, f"{name} "))
+            formatter.write_text(examples_of(command, ctx.find_root().info_name))
+
+
+def examples_of(command: Any, name: str) -> str:
+    """Return the examples of a command and its exit statuses, in click's form of paragraphs.
+
+    Args:
+        command: the command, whose type is private to typer.
+        name: the name by which the program was called.
+    """
+    return cleandoc(command.epilog or "").replace(_PROGRAM, f"{name} ")
 
 
 def _unknown_word_hint(word: str, ctx: Any) -> str:
