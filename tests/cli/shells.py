@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
-import select
 import shutil
 import subprocess
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 _SECONDS = 60
 #: What a shell prints when the fake program has been run with its arguments.
-_END = "=END="
+_END = "END"
 
 
 def bash_words(script: Path, line: str, *, folder: Path, setup: str = "") -> list[str]:
@@ -27,8 +27,7 @@ def bash_words(script: Path, line: str, *, folder: Path, setup: str = "") -> lis
     """
     start = folder / ".start"
     start.write_text(
-        f"PS1=; {setup}\nsource {script}\n"
-        f"oci-merge() {{ printf '<%s>\\n' \"$@\"; echo {_END}; }}\n"
+        f"PS1=; {setup}\nsource {script}\noci-merge() {{ printf '<%s>\\n' \"$@\"; echo {_END}; }}\n"
     )
     command = ["bash", "--noprofile", "--rcfile", str(start), "-i"]
     # Escape and * is readline's insert-completions.
@@ -41,7 +40,6 @@ def zsh_words(script: Path, line: str, *, folder: Path, setup: str = "") -> list
         f"PS1=; {setup}\n"
         "zstyle ':completion:*' completer _all_matches _complete\n"
         "zstyle ':completion:*' insert true\n"
-        "setopt no_beep\nunsetopt zle_bracketed_paste 2>/dev/null\n"
         f"source {script}\n"
         f"oci-merge() {{ printf '<%s>\\n' \"$@\"; echo {_END}; }}\n"
     )
@@ -100,6 +98,9 @@ def _run(command: Sequence[str], keys: str, folder: Path) -> list[str]:
     )
     os.close(inner)
     assert process.stdout is not None
+    threading.Thread(target=_drain, args=(outer,), daemon=True).start()
+    deadline = threading.Timer(_SECONDS, process.kill)
+    deadline.start()
     try:
         os.write(outer, keys.encode())
         lines: list[str] = []
@@ -109,7 +110,15 @@ def _run(command: Sequence[str], keys: str, folder: Path) -> list[str]:
             lines.append(line.rstrip("\n"))
         raise AssertionError(f"the shell ended early: {lines}")
     finally:
+        deadline.cancel()
         process.kill()
         process.wait()
         process.stdout.close()
         os.close(outer)
+
+
+def _drain(terminal: int) -> None:
+    """Read what a shell echoes, so that the terminal never fills up."""
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 65536):
+            pass

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 Form = Literal["text", "json"]
+ProgressForm = Literal["auto", "plain", "json", "none"]
+Shell = Literal["bash", "zsh", "fish"]
 InspectForm = Literal["text", "table", "json", "manifest"]
 
 _OUTPUT = "Output"
@@ -49,6 +51,15 @@ QuietOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+ProgressOption = Annotated[
+    ProgressForm,
+    typer.Option(
+        "--progress",
+        help="How to show progress on stderr: lines, JSON with one object a line, or none, which "
+        "leaves warnings and errors; auto draws bars on a terminal, and else writes lines.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 VersionOption = Annotated[
     bool,
     typer.Option(
@@ -70,6 +81,10 @@ CredentialsReferenceArgument = Annotated[
         help="The image, the repository or the registry to find a credential for.",
         rich_help_panel="What to explain",
     ),
+]
+ShellArgument = Annotated[
+    Shell,
+    typer.Argument(metavar="SHELL", help="bash, zsh or fish.", rich_help_panel="What to print"),
 ]
 CredentialsFormOption = Annotated[
     Form,

@@ -15,7 +15,7 @@ from typing import Any
 from oci_merge_cli.compat.groups import examples_of
 
 #: Words of a metavar for which a shell completes the names of files.
-_FILES = frozenset({"FILE", "FOLDER", "PATH", "<path>"})
+_FILES = frozenset({"FILE", "FOLDER", "PATH", "path"})
 #: A word of a metavar that is given as it stands, such as ``auto`` in ``<auto|oci|docker>``.
 _CHOICE = re.compile(r"[a-z][a-z0-9.-]*")
 #: Where the first sentence of a help text ends.
@@ -31,6 +31,8 @@ class Parameter:
         spellings: an option as it is written, short forms first; empty for an argument.
         value: what stands for the value, such as ``FILE`` or ``<text|json>``; empty for a flag.
         text: what it does, with its default.
+        choices: the words that may be its value.
+        takes_files: whether the name of a file may be its value.
         panel: the heading that it stands under.
         is_repeatable: whether its values add up.
     """
@@ -38,6 +40,8 @@ class Parameter:
     spellings: tuple[str, ...]
     value: str
     text: str
+    choices: tuple[str, ...] = ()
+    takes_files: bool = False
     panel: str
     is_repeatable: bool = False
 
@@ -50,20 +54,6 @@ class Parameter:
     def label(self) -> str:
         """How it is written, with its value: ``-o, --output <text|json>``."""
         return " ".join(filter(None, [", ".join(self.spellings), self.value]))
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words that may be its value."""
-        words = self.value.strip("<>").split("|")
-        # <int> alone is the name of a type.
-        if len(words) == 1:
-            return ()
-        return tuple(word for word in words if _CHOICE.fullmatch(word))
-
-    @property
-    def takes_files(self) -> bool:
-        """Whether the name of a file may be its value."""
-        return not _FILES.isdisjoint(self.value.split("|"))
 
     @property
     def summary(self) -> str:
@@ -116,6 +106,11 @@ class Page:
         """Its arguments, in order."""
         return tuple(each for each in self.parameters if not each.is_option)
 
+    @property
+    def title(self) -> str:
+        """The name of the program and the words."""
+        return " ".join((self.program, *self.words))
+
     def walk(self) -> Iterator[Page]:
         """Yield this page and all below it, each before its commands."""
         yield self
@@ -154,6 +149,13 @@ def panels(parameters: tuple[Parameter, ...]) -> dict[str, list[Parameter]]:
     return found
 
 
+def told_before(page: Page, root: Page) -> tuple[Parameter, ...]:
+    """Return the parameters of a page that the root's page describes in the same words."""
+    if page is root:
+        return ()
+    return tuple(each for each in page.options if each in root.parameters)
+
+
 def _page(context: Any, shared: Container[str], before: tuple[Parameter, ...]) -> Page:
     command = context.command
     parameters = tuple(
@@ -161,6 +163,8 @@ def _page(context: Any, shared: Container[str], before: tuple[Parameter, ...]) -
     )
     own = {spelling for each in parameters for spelling in each.spellings}
     inherited = tuple(each for each in before if own.isdisjoint(each.spellings))
+    if inherited == before and not hasattr(command, "commands"):
+        inherited = ()  # it has no use for them, such as ``man`` for those of registries
     handed_on = inherited + tuple(
         each for each in parameters if any(one in shared for one in each.spellings)
     )
@@ -190,15 +194,16 @@ def _parameter(parameter: Any, context: Any) -> Parameter:
     label, text = parameter.get_help_record(context)
     is_option = parameter.param_type_name == "option"
     spellings = tuple(sorted(parameter.opts, key=len)) if is_option else ()
-    *_, value = label.split()
-    if is_option and value in spellings:
-        value = ""
-    elif not is_option and (parameter.metavar or "|" not in value):
-        value = parameter.metavar or label.split()[0]
+    *names, kind = label.split()
+    value = names[0] if names and not is_option else "" if kind in spellings else kind
+    words = kind.strip("<>").split("|")
     return Parameter(
         spellings=spellings,
         value=value,
         text=" ".join(text.split()),
+        # <int> alone is the name of a type.
+        choices=tuple(filter(_CHOICE.fullmatch, words)) if len(words) > 1 else (),
+        takes_files=not _FILES.isdisjoint([*names, *words]),
         panel=getattr(parameter, "rich_help_panel", None) or "Help",
         is_repeatable=bool(parameter.multiple),
     )

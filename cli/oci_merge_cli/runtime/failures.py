@@ -122,6 +122,7 @@ def _details(error: OciMergeError) -> dict[str, Any]:
 
 def _sentence(message: str) -> str:
     """Return a message of typer in the form of our messages."""
+    message = " ".join(message.split())  # typer lists the choices of an argument by lines
     message = message.replace(": Value error, ", ": ").removesuffix(".")
     return message[:1].lower() + message[1:]
 
