@@ -10,7 +10,7 @@ from oci_merge_cli.reference.pages import Page, Parameter, panels, told_before
 
 _WIDTH = 105
 #: Characters that Markdown would obey in the midst of a sentence.
-_SPECIAL = re.compile(r"([\\`*<\[])")
+_SPECIAL = re.compile(r"([\\`*<])")
 
 
 def reference_page(root: Page) -> str:

@@ -196,7 +196,7 @@ def _parameter(parameter: Any, context: Any) -> Parameter:
     spellings = tuple(sorted(parameter.opts, key=len)) if is_option else ()
     *names, kind = label.split()
     value = names[0] if names and not is_option else "" if kind in spellings else kind
-    words = kind.strip("<>").split("|")
+    words = kind.strip("<>[]").split("|")
     return Parameter(
         spellings=spellings,
         value=value,
