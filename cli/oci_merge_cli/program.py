@@ -31,9 +31,16 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     level = level_of(program)
     words = normalize(arguments, level, SHARED_OPTIONS)
     command = command_of(words, level)
-    as_json = "--output=json" in words or ("--output", "json") in pairwise(words)
+    as_json, json_lines = (
+        f"{option}=json" in words or (option, "json") in pairwise(words)
+        for option in ("--output", "--progress")
+    )
+    usage_status = 1 if command else 2
+    debug = "--debug" in words
     try:
-        with reported(usage_status=1 if command else 2, as_json=as_json, debug="--debug" in words):
+        with reported(
+            usage_status=usage_status, as_json=as_json, json_lines=json_lines, debug=debug
+        ):
             _check(words, level, is_push=command == "push")
             try:
                 context = program.make_context(name, list(words), terminal_width=help_width())

@@ -33,14 +33,17 @@ def run(options: MergeOptions, safety: SafetyOptions, access: SourcesAccess) -> 
         typer.Exit: it failed; the reason was reported.
     """
     tags = TagWatch()
+    as_json, json_lines = options.output == "json", options.progress == "json"
     with (
-        reported(as_json=options.output == "json", debug=access.debug, tags=tags),
-        logged(debug=access.debug),
+        reported(as_json=as_json, json_lines=json_lines, debug=access.debug, tags=tags),
+        logged(debug=access.debug, json_lines=json_lines),
     ):
         if options.digest_file:
             check_digest_file(options.digest_file, dry_run=options.dry_run)
         keywords = {**_keywords(options), **_safety(safety), **merge_keywords(access)}
-        with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
+        with progress_on_stderr(
+            quiet=options.quiet, plain=access.debug, form=options.progress
+        ) as progress:
             access.warn(progress.warn)
 
             def note(event: Event) -> None:

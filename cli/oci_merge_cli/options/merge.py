@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from oci_merge_cli.options.output import DigestFileOption, MergeFormOption, QuietOption
+from oci_merge_cli.options.output import (
+    DigestFileOption,
+    MergeFormOption,
+    ProgressOption,
+    QuietOption,
+)
 
 Format = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
@@ -260,6 +265,7 @@ class MergeOptions:
     ] = False
     output: MergeFormOption = "text"
     digest_file: DigestFileOption = None
+    progress: ProgressOption = "auto"
     quiet: QuietOption = False
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from oci_merge_cli.output.terminal import ProgressForm
+
 Form = Literal["text", "json"]
-ProgressForm = Literal["auto", "plain", "json", "none"]
 Shell = Literal["bash", "zsh", "fish"]
 InspectForm = Literal["text", "table", "json", "manifest"]
 

@@ -1,9 +1,12 @@
-"""Tells how wide the terminal is that a stream leads to."""
+"""Tells how wide the terminal is that a stream leads to, and in which forms progress is shown."""
 
 from __future__ import annotations
 
 import os
-from typing import IO
+from typing import IO, Literal
+
+ProgressForm = Literal["auto", "plain", "json", "none"]
+"""How progress is shown: live or by lines as it fits, by lines, as JSON, or not at all."""
 
 #: The width of a terminal that does not say how wide it is.
 _USUAL = 80
