@@ -56,8 +56,8 @@ def _function(page: Page) -> str:
     specs = [*_options(page), *_arguments(page)]
     lines = [f"\n{_name(page)}() {{"]
     if not page.commands:
-        lines += ["    _arguments -S : \\", *(f"        {spec} \\" for spec in specs[:-1])]
-        return "\n".join([*lines, f"        {specs[-1]}", "}"])
+        call = " \\\n        ".join(["    _arguments -S :", *specs])
+        return "\n".join([*lines, call, "}"])
     lines += [
         '    local curcontext="$curcontext" context state state_descr line ret=1',
         "    local -a commands",
@@ -66,7 +66,8 @@ def _function(page: Page) -> str:
         *(f"        {spec} \\" for spec in specs),
     ]
     commands = (
-        f"                '{inner.words[-1]}:{_quoted(inner.summary)}'" for inner in page.commands
+        f"                '{inner.words[-1]}:{_in_quotes(inner.summary)}'"
+        for inner in page.commands
     )
     branches = (
         f"                {inner.words[-1]}) {_name(inner)} && ret=0 ;;" for inner in page.commands
@@ -116,4 +117,8 @@ def _quoted(text: str) -> str:
     """Return text for a specification that stands in single quotes."""
     for special in "\\[]:":
         text = text.replace(special, f"\\{special}")
+    return _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
     return text.replace("'", "'\\''")
