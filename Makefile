@@ -19,10 +19,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint wheel bench format clean
+.PHONY: help demo test unit edge floors check lint wheel bench reference format clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join them: see it work
 	$(DEMO_VENV)/bin/python -m fixtures.demo
@@ -58,6 +58,9 @@ wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install i
 bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against other tools: see docs/benchmarks
 	@tools/real-registry.sh
 	$(BIN)/python -m tests.bench --python $(BENCH_VENV)/bin/python $(BENCH_ARGS)
+
+reference: $(VENV)/test.stamp ## Write docs/reference.md and the man page anew, from the options
+	$(BIN)/python tools/reference.py
 
 format: $(VENV)/check.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .

@@ -50,11 +50,12 @@ def printable(text: str, *, limit: int = 500) -> str:
     return shown + "…" if len(text) > limit else shown
 
 
-def printable_json(document: object) -> str:
-    r"""Return a document as indented JSON that is safe to print.
+def printable_json(document: object, *, indent: int | None = 2) -> str:
+    r"""Return a document as JSON that is safe to print.
 
     Args:
         document: what ``json.dumps`` takes.
+        indent: by how many spaces its levels are indented; None for a single line.
 
     Returns:
         JSON in ASCII, which parses to an equal document. Of each marker that a CI system obeys, a
@@ -63,7 +64,7 @@ def printable_json(document: object) -> str:
     import json  # not needed by --help
 
     # JSON itself has none of the markers: they stand within its strings.
-    text = json.dumps(document, indent=2)
+    text = json.dumps(document, indent=indent)
     return _COMMANDS.sub(lambda marker: f"\\u{ord(marker[0]):04x}", text)
 
 

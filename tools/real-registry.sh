@@ -1,14 +1,15 @@
 #!/bin/sh
 # Usage: tools/real-registry.sh
 #
-# Install what the tests against a real registry need; where that cannot be done, say which tests
-# are left out. It never fails: those tests are skipped, or fail where they are required.
+# Install what the tests against a real registry need, and those in real shells; where that cannot be
+# done, say which tests are left out. It never fails: those tests are skipped, or fail where they are
+# required.
 set -eu
 
 here=$(dirname "$0")
 
 missing() {
-    for program in docker-registry skopeo buildah; do
+    for program in docker-registry skopeo buildah zsh fish mandoc; do
         command -v "$program" >/dev/null 2>&1 || echo "$program"
     done
 }
@@ -32,5 +33,5 @@ left=$(missing | tr '\n' ' ')
 
 echo "NOT INSTALLED: $left"
 echo "The tests that need them are left out. They are among:"
-find tests/registry tests/parity -name 'test_*.py' | sort | sed 's/^/  /'
+find tests/registry tests/parity tests/cli/test_completion.py tests/cli/test_reference.py -name 'test_*.py' | sort | sed 's/^/  /'
 echo "To run them too, on Debian or Ubuntu: apt-get install $left"

@@ -73,6 +73,10 @@ def _program_name(path: str) -> str:
 
 
 def _answer(name: str, arguments: list[str]) -> int:
+    if os.environ.get(f"_{name}_COMPLETE".replace("-", "_").upper()):
+        # A script for the completion of other click programs asks. What is printed would be run
+        # by the user's shell, or shown as its completions; scripts of ours run no program.
+        return 1
     if arguments[:1] in (["--version"], ["-version"], ["-v"]):
         from oci_merge_cli.output.version import print_version
 

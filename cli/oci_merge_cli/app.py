@@ -21,6 +21,7 @@ from oci_merge_cli.options.output import (
     FileOptions,
     InspectOptions,
     ReferenceArgument,
+    ShellArgument,
     VersionOption,
 )
 from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
@@ -107,6 +108,26 @@ Examples:
 \b
 Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
 """
+_COMPLETION_EXAMPLES = """
+\b
+Examples:
+  oci-merge completion bash \\
+      > ~/.local/share/bash-completion/completions/oci-merge
+  oci-merge completion zsh > ~/.zfunc/_oci-merge
+  oci-merge completion fish > ~/.config/fish/completions/oci-merge.fish
+
+\b
+Exit status: 0 done, 1 failed or wrong usage.
+"""
+_MAN_EXAMPLES = """
+\b
+Examples:
+  oci-merge man | man -l -
+  oci-merge man > /usr/local/share/man/man1/oci-merge.1
+
+\b
+Exit status: 0 done, 1 failed or wrong usage.
+"""
 
 
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
@@ -163,6 +184,22 @@ def credentials(
     from oci_merge_cli.commands.credentials import run
 
     run(reference, output, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_COMPLETION_EXAMPLES)
+def completion(ctx: typer.Context, shell: ShellArgument) -> None:
+    """Print a script that lets a shell complete commands and options."""
+    from oci_merge_cli.commands.completion import run
+
+    run(shell, ctx.find_root(), SHARED_OPTIONS)
+
+
+@app.command(cls=Command, epilog=_MAN_EXAMPLES)
+def man(ctx: typer.Context) -> None:
+    """Print the man page."""
+    from oci_merge_cli.commands.man import run
+
+    run(ctx.find_root(), SHARED_OPTIONS)
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

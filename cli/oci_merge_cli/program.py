@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from oci_merge_cli.app import SHARED_OPTIONS, app
 from oci_merge_cli.compat.argv import Level, command_of, level_of, normalize
+from oci_merge_cli.compat.groups import help_width
 from oci_merge_cli.compat.slips import check_slips, repeated_error, repeated_options
 from oci_merge_cli.output.stdout import say, stdout_error
 from oci_merge_cli.runtime.failures import reported
@@ -30,12 +31,19 @@ def run(arguments: Sequence[str], *, name: str = "oci-merge") -> int:
     level = level_of(program)
     words = normalize(arguments, level, SHARED_OPTIONS)
     command = command_of(words, level)
-    as_json = "--output=json" in words or ("--output", "json") in pairwise(words)
+    as_json, json_lines = (
+        f"{option}=json" in words or (option, "json") in pairwise(words)
+        for option in ("--output", "--progress")
+    )
+    usage_status = 1 if command else 2
+    debug = "--debug" in words
     try:
-        with reported(usage_status=1 if command else 2, as_json=as_json, debug="--debug" in words):
+        with reported(
+            usage_status=usage_status, as_json=as_json, json_lines=json_lines, debug=debug
+        ):
             _check(words, level, is_push=command == "push")
             try:
-                context = program.make_context(name, list(words))
+                context = program.make_context(name, list(words), terminal_width=help_width())
                 with context:
                     program.invoke(context)
             except OSError as error:

@@ -63,10 +63,7 @@ async def probe(
     # By HEAD: registries with pull limits do not count it.
     emit(StageStarted("probe", len(candidates)))
     outcomes = await gather_settled(
-        ManifestClient(registries[candidate.reference.registry]).head(
-            candidate.reference, may_be_missing=True
-        )
-        for candidate in candidates
+        _look_for(registries, candidate.reference, emit) for candidate in candidates
     )
     found, denied = [], []
     for candidate, outcome in zip(candidates, outcomes, strict=True):
@@ -74,7 +71,6 @@ async def probe(
             denied.append((candidate, outcome))
         elif isinstance(outcome, str):
             found.append(candidate)
-            emit(StageAdvanced("probe", str(candidate.reference)))
         elif not isinstance(outcome, NotFoundError):
             raise outcome
     # Some registries deny what does not exist. So a denied image is left out if others are found;
@@ -91,6 +87,19 @@ async def probe(
     for candidate, outcome in denied:
         emit(Warned(f"{candidate.reference} is left out: {outcome}"))
     return tuple(found)
+
+
+async def _look_for(registries: Registries, reference: Reference, emit: OnEvent) -> str:
+    """Return the digest of a candidate; an answer counts as progress, whatever it is."""
+    answered = StageAdvanced("probe", str(reference))
+    client = ManifestClient(registries[reference.registry])
+    try:
+        digest = await client.head(reference, may_be_missing=True)
+    except OciMergeError:
+        emit(answered)
+        raise
+    emit(answered)
+    return digest
 
 
 async def fetch_components(

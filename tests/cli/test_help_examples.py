@@ -17,6 +17,8 @@ PAGES = {
     "": 3,
     "inspect": 3,
     "credentials": 3,
+    "completion": 3,
+    "man": 2,
     "push": 0,
     "push from-args": 2,
     "push from-spec": 1,
@@ -40,10 +42,13 @@ def images(registry: EmbeddedRegistry) -> str:
 
 
 def examples(page: str) -> list[list[str]]:
-    """Return the command lines of a help text, without the name of the program."""
+    """Return the command lines of a help text, without the name of the program.
+
+    What the shell does with the output is left out.
+    """
     joined = page.replace("\\\n", " ")
     return [
-        shlex.split(line.strip())[1:]
+        shlex.split(re.split(" [>|] ", line.strip())[0])[1:]
         for line in joined.splitlines()
         if line.startswith("    oci-merge ")
     ]

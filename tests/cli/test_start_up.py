@@ -29,6 +29,7 @@ _SLOW = {"asyncio", "cryptography", "httpx", "pydantic", "rich"}
 #: What only some runs need, and others would wait for in vain.
 _UNUSED = {
     "cryptography",
+    "oci_merge_cli.reference",
     "oci_merge.sync",
     "oci_merge.credentials.explanation",
     "oci_merge.operations.source_files",
@@ -90,6 +91,8 @@ def test_help_imports_nothing_that_the_library_does_its_work_with() -> None:
     [
         ["inspect", "--help"],
         ["credentials", "--help"],
+        ["completion", "--help"],
+        ["man", "--help"],
         ["push", "--help"],
         ["push", "from-args", "--help"],
         ["push", "from-spec", "--help"],
@@ -99,6 +102,22 @@ def test_help_imports_nothing_that_the_library_does_its_work_with() -> None:
 def test_the_help_of_a_command_imports_neither_httpx_nor_rich(words: list[str]) -> None:
     # typer reads the words before the command with pydantic.
     assert imported(*words) & {*_SLOW, *_UNUSED} <= {"pydantic"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["completion", "bash"], ["completion", "zsh"], ["completion", "fish"], ["man"]],
+    ids=" ".join,
+)
+def test_what_describes_the_commands_imports_one_writer_and_no_network(words: list[str]) -> None:
+    found = imported(*words)
+    assert found & {*_SLOW, *_UNUSED} <= {"pydantic", "oci_merge_cli.reference"}
+    # Besides the writer: the package, the pages, and what the scripts share.
+    ours = {name for name in found if name.startswith("oci_merge_cli.reference.")}
+    writer = {"man": "roff"}.get(words[0], words[-1])
+    assert ours - {"oci_merge_cli.reference.pages", "oci_merge_cli.reference.words"} == {
+        f"oci_merge_cli.reference.{writer}"
+    }
 
 
 @pytest.mark.parametrize("words", [[], ["--debug"]])

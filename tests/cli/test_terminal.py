@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -96,3 +97,40 @@ def test_a_warning_cannot_steer_the_terminal_nor_be_markup(
     assert outcome.status == 0
     assert f"{ESCAPE}[2J" not in outcome.stderr
     assert "amd64\\x1b[2J[red]x[/red]:boom:" in outcome.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_a_narrow_terminal_closes_with_a_block_for_each_image(
+    merge_arguments: list[str], host: str, columns: int
+) -> None:
+    outcome = run_on_terminal(*merge_arguments, environment={"COLUMNS": str(columns)})
+    lines = outcome.stderr.partition("tag 1.0 moved\n")[2].splitlines()
+    # What is not a line of the blocks took the bars away.
+    blocks = [re.sub(rf".*{ESCAPE}\[[\d;?]*[A-Za-z]", "", line).strip("\r") for line in lines]
+    text = "\n".join(blocks)
+    for architecture, variant in (("amd64", ""), ("arm64", ""), ("arm", "v7")):
+        image = build_image("linux", architecture, variant)
+        name = f"linux/{architecture}" + (f"/{variant}" if variant else "")
+        place = blocks.index(name)
+        assert blocks[place + 1] == f"  digest  {image.digest[:19]}"
+        assert blocks[place + 2] == f"  size    {len(image.manifest)}"
+        assert f"{host}/team/img-{architecture}{variant}:1.0" in text
+    assert max(map(len, blocks)) <= columns
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_a_table_of_an_index_loses_nothing_on_a_terminal(
+    merge_arguments: list[str], host: str, columns: int
+) -> None:
+    assert run_process(*merge_arguments).status == 0
+    words = ("inspect", "--output", "table", f"{host}/team/img:1.0")
+    piped = run_process(*words, environment={"COLUMNS": str(columns)}).stdout
+    shown = run_on_terminal(*words, stdout_too=True, environment={"COLUMNS": str(columns)}).stdout
+    heading, *rows = piped.splitlines()
+    assert heading.split()[:2] == ["PLATFORM", "DIGEST"]
+    cells = {cell for row in rows for cell in row.split()}
+    assert cells <= set(shown.split())
+    assert (shown == piped) is (columns == 160)
+    # Only a digest and a media type, which are one word each, may be longer than the terminal.
+    wide = [line for line in shown.splitlines() if len(line) > columns]
+    assert all(len(line.split()) == 1 for line in wide)

@@ -57,7 +57,18 @@ def test_the_wheel_has_two_packages_and_their_metadata(wheel: Path) -> None:
 
     top_level = {name.partition("/")[0] for name in names(wheel)}
 
-    assert top_level == {"oci_merge", "oci_merge_cli", f"oci_merge-{version}.dist-info"}
+    assert top_level == {
+        "oci_merge",
+        "oci_merge_cli",
+        f"oci_merge-{version}.data",
+        f"oci_merge-{version}.dist-info",
+    }
+
+
+def test_the_wheel_puts_the_man_page_where_man_finds_it(wheel: Path, installed: Path) -> None:
+    (data,) = [name for name in names(wheel) if ".data/" in name]
+    assert data.endswith(".data/data/share/man/man1/oci-merge.1")
+    assert (installed.parent / "share/man/man1/oci-merge.1").is_file()
 
 
 def test_the_wheel_says_that_it_is_typed(wheel: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from oci_merge import Event, Inspection, Retrying, UsageError, Warned, inspect_async
 from oci_merge_cli.compat.raw import raw_json
 from oci_merge_cli.options.library import registry_keywords
@@ -10,6 +12,7 @@ from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.render import inspection_table, inspection_text
 from oci_merge_cli.output.stdout import write, write_json
+from oci_merge_cli.output.terminal import columns
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
@@ -71,6 +74,6 @@ def _write(found: Inspection, options: InspectOptions) -> None:
         case "json":
             write_json(found.to_dict())
         case "table":
-            write(inspection_table(found))
+            write(inspection_table(found, columns(sys.stdout)))
         case "text":
             write(inspection_text(found))

@@ -38,13 +38,16 @@ def run(
         typer.Exit: it failed; the reason was reported.
     """
     tags = TagWatch()
+    as_json, json_lines = options.output == "json", options.progress == "json"
     with (
-        reported(as_json=options.output == "json", debug=access.debug, tags=tags),
-        logged(debug=access.debug),
+        reported(as_json=as_json, json_lines=json_lines, debug=access.debug, tags=tags),
+        logged(debug=access.debug, json_lines=json_lines),
     ):
         check_outputs(files, dry_run=options.dry_run)
         keywords = {**_keywords(options, access), **_safety(safety), **merge_keywords(access)}
-        with progress_on_stderr(quiet=options.quiet, plain=access.debug) as progress:
+        with progress_on_stderr(
+            quiet=options.quiet, plain=access.debug, form=options.progress
+        ) as progress:
             access.warn(progress.warn)
 
             def note(event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from inspect import cleandoc
 from typing import Any
 
@@ -9,7 +10,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from oci_merge_cli.output.stdout import write
+from oci_merge_cli.output.terminal import columns
 
+#: How wide help is where stdout is no terminal, at most and at least.
+_USUAL_WIDTH, _MOST_WIDTH, _LEAST_WIDTH = 80, 100, 30
+#: From which width on the meaning of a long option stands beside it.
+_TWO_COLUMNS = 60
 _HELP_WORDS = ("help", "h")
 _HELP_OPTION = "--help"
 #: Words of other tools, and what to do here.
@@ -60,7 +66,7 @@ class Group(TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options, grouped by panel."""
-        self.format_commands(ctx, formatter)
+        _write_list(formatter, "Commands", _commands(self))
         _write_groups(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -85,6 +91,12 @@ class Group(TyperGroup):
         return self.resolve_command(ctx, [rest[0], _HELP_OPTION])
 
 
+def help_width() -> int:
+    """Return how wide help is: as the terminal, within bounds; two columns stay free."""
+    width = columns(sys.stdout) or _USUAL_WIDTH
+    return max(min(width, _MOST_WIDTH), _LEAST_WIDTH) - 2
+
+
 def _write_groups(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
     groups: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(ctx):
@@ -93,16 +105,43 @@ def _write_groups(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
             name = getattr(parameter, "rich_help_panel", None) or "Help"
             groups.setdefault(name, []).append(record)
     for name, records in groups.items():
-        with formatter.section(name):
-            formatter.write_dl(records)
+        _write_list(formatter, name, records)
+
+
+def _commands(group: TyperGroup) -> list[tuple[str, str]]:
+    """Return the names of the commands with what they do, which typer would cut to one line."""
+    return [
+        (name, command.get_short_help_str(_MOST_WIDTH * 4))
+        for name, command in group.commands.items()
+        if not command.hidden
+    ]
+
+
+def _write_list(formatter: Any, heading: str, records: list[tuple[str, str]]) -> None:
+    """Write words with their meanings: side by side, and where that is too narrow by lines."""
+    with formatter.section(heading):
+        formatter.write_dl(records, col_max=30 if formatter.width >= _TWO_COLUMNS else 4)
 
 
 def _write_examples(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
     if command.epilog:
-        name = ctx.find_root().info_name
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(cleandoc(command.epilog).replace(_PROGRAM, f"{name} "))
+            formatter.write_text(examples_of(command, ctx.find_root().info_name))
+
+
+def examples_of(command: Any, name: str) -> str:
+    """Return the examples of a command and its exit statuses, in click's form of paragraphs.
+
+    Args:
+        command: the command, whose type is private to typer.
+        name: the name by which the program was called.
+    """
+    paragraphs = cleandoc(command.epilog or "").replace(_PROGRAM, f"{name} ").split("\n\n")
+    # Lines of code are kept as they are, but one line alone is a sentence.
+    return "\n\n".join(
+        each.removeprefix("\b\n") if each.count("\n") == 1 else each for each in paragraphs
+    )
 
 
 def _unknown_word_hint(word: str, ctx: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from oci_merge_cli.options.output import MergeFormOption, QuietOption
+from oci_merge_cli.options.output import MergeFormOption, ProgressOption, QuietOption
 
 Format = Literal["auto", "oci", "docker"]
 PlatformCheck = Literal["warn", "error", "off"]
@@ -261,6 +261,7 @@ class MergeOptions:
         ),
     ] = False
     output: MergeFormOption = "text"
+    progress: ProgressOption = "auto"
     quiet: QuietOption = False
 
 

@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from oci_merge_cli.output.terminal import ProgressForm
+
 Form = Literal["text", "json"]
+Shell = Literal["bash", "zsh", "fish"]
 InspectForm = Literal["text", "table", "json", "manifest"]
 
 _OUTPUT = "Output"
@@ -40,6 +43,15 @@ QuietOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+ProgressOption = Annotated[
+    ProgressForm,
+    typer.Option(
+        "--progress",
+        help="How to show progress on stderr: lines, JSON with one object a line, or none, which "
+        "leaves warnings and errors; auto draws bars on a terminal, and else writes lines.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 VersionOption = Annotated[
     bool,
     typer.Option(
@@ -61,6 +73,10 @@ CredentialsReferenceArgument = Annotated[
         help="The image, the repository or the registry to find a credential for.",
         rich_help_panel="What to explain",
     ),
+]
+ShellArgument = Annotated[
+    Shell,
+    typer.Argument(metavar="SHELL", help="bash, zsh or fish.", rich_help_panel="What to print"),
 ]
 CredentialsFormOption = Annotated[
     Form,

@@ -28,7 +28,24 @@ class Progress:
         """Show the result of the merge."""
 
 
-class Lines(Progress):
+class Warnings(Progress):
+    """Shows warnings alone."""
+
+    def show(self, event: Event) -> None:
+        """Show a warning."""
+        if isinstance(event, Warned):
+            self.warn(event.message)
+
+    def warn(self, message: str) -> None:
+        """Show a warning."""
+        self.line(f"warning: {message}")
+
+    def line(self, text: str) -> None:
+        """Show a line."""
+        say(text)
+
+
+class Lines(Warnings):
     """Shows a line for each event that a log should keep."""
 
     _missing: tuple[str, ...] = ()
@@ -61,11 +78,3 @@ class Lines(Progress):
             f"waiting{waited}, {event.left:.0f} s more at most: "
             f"{', '.join(event.missing)} {'is' if len(event.missing) == 1 else 'are'} not there yet"
         )
-
-    def warn(self, message: str) -> None:
-        """Show a warning."""
-        self.line(f"warning: {message}")
-
-    def line(self, text: str) -> None:
-        """Show a line."""
-        say(text)

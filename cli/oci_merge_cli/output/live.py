@@ -19,7 +19,6 @@ from rich.progress import (
     TextColumn,
 )
 from rich.progress import Progress as Bars
-from rich.table import Table
 from rich.text import Text
 
 from oci_merge import (
@@ -32,6 +31,7 @@ from oci_merge import (
     StageStarted,
 )
 from oci_merge_cli.output.lines import Lines
+from oci_merge_cli.output.render import table
 from oci_merge_cli.output.stdout import shown
 
 _STAGES = {
@@ -44,6 +44,8 @@ _STAGES = {
 }
 #: The length of a shortened digest: as much as people compare.
 _SHORT_DIGEST = len("sha256:") + 12
+#: From which width of the terminal on there is room for bars.
+_BAR_FITS = 56
 
 
 class _Amount(ProgressColumn):
@@ -106,16 +108,12 @@ class Live(Lines):
         self._bars.stop()
         if result.dry_run:
             return
-        table = Table("platform", "digest", "size", "from", box=None, padding=(0, 2, 0, 0))
-        for image in result.platforms:
-            cells = (
-                str(image.platform),
-                image.digest[:_SHORT_DIGEST],
-                str(image.size),
-                image.source,
-            )
-            table.add_row(*(Text(shown(cell)) for cell in cells))
-        self._bars.console.print(table)
+        rows = [
+            (str(image.platform), image.digest[:_SHORT_DIGEST], str(image.size), image.source)
+            for image in result.platforms
+        ]
+        for line in table(("platform", "digest", "size", "from"), rows, self._bars.console.width):
+            self._print(Text(line))
 
     def _end_copy(self, digest: str) -> None:
         if (bar := self._copies.pop(digest, None)) is not None:
@@ -129,9 +127,11 @@ class Live(Lines):
 def live() -> Iterator[Live]:
     """Show live progress on stderr while the context is open."""
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    # Where it is narrow, what is done and the count leave no room for a bar.
+    bar = [BarColumn()] if console.width >= _BAR_FITS else []
     bars = Bars(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        *bar,
         _Amount(),
         console=console,
         transient=True,

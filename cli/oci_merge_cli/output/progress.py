@@ -7,20 +7,39 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oci_merge_cli.output.lines import Lines, Progress
+from oci_merge import UsageError
+from oci_merge_cli.output.lines import Lines, Progress, Warnings
+from oci_merge_cli.output.terminal import ProgressForm
 
 
 @contextmanager
-def progress_on_stderr(*, quiet: bool, plain: bool) -> Iterator[Progress]:
-    """Show nothing, lines, or live progress where stderr is a terminal.
+def progress_on_stderr(
+    *, quiet: bool, plain: bool, form: ProgressForm = "auto"
+) -> Iterator[Progress]:
+    """Show nothing, warnings, lines, JSON, or live progress where stderr is a terminal.
 
     Args:
         quiet: show nothing.
         plain: show lines even on a terminal, because --debug writes lines there, too.
+        form: how to show progress; ``auto`` is live or by lines.
+
+    Raises:
+        UsageError: progress is asked for, and to be quiet.
     """
+    if quiet and form in ("plain", "json"):
+        raise UsageError(
+            f"--quiet and --progress {form} are both given",
+            hint="keep one of the two: --quiet shows nothing but errors",
+        )
     if quiet:
         yield Progress()
-    elif plain or not _is_terminal():
+    elif form == "none":
+        yield Warnings()
+    elif form == "json":
+        from oci_merge_cli.output.json_lines import JsonLines
+
+        yield JsonLines()
+    elif form == "plain" or plain or not _is_terminal():
         yield Lines()
     else:
         from oci_merge_cli.output.live import live

@@ -82,8 +82,43 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def inspection_table(found: Inspection) -> str:
-    """Return an image, or the entries of an index, as a table."""
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Return rows as lines of a table, or where that is wider than the terminal, as blocks.
+
+    Args:
+        heading: the names of the columns.
+        rows: the cells of each row.
+        width: the columns of the terminal; None for no limit.
+    """
+    lines = aligned([heading, *rows])
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    return [line for row in rows for line in _block(heading, row, width)]
+
+
+def _block(heading: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
+    """Yield the first cell of a row, and below it the others with the names of their columns."""
+    yield printable(row[0])
+    longest = max(map(len, heading[1:]))
+    for name, cell in zip(heading[1:], map(printable, row[1:]), strict=True):
+        line = f"  {name.ljust(longest)}  {cell}"
+        if not cell:
+            continue
+        if len(line) <= width:
+            yield line
+        else:
+            # What is longer than a line, such as a digest, is whole for who copies it from here.
+            yield f"  {name}"
+            yield f"    {cell}" if len(cell) + 4 <= width else cell
+
+
+def inspection_table(found: Inspection, width: int | None = None) -> str:
+    """Return an image, or the entries of an index, as a table that fits the terminal.
+
+    Args:
+        found: the image or the index.
+        width: the columns of the terminal; None for no limit.
+    """
     heading = ("PLATFORM", "DIGEST", "SIZE", "MEDIA TYPE", "ATTESTATION OF")
     rows = [
         (
@@ -95,7 +130,7 @@ def inspection_table(found: Inspection) -> str:
         )
         for image in found.images
     ]
-    return "\n".join(aligned([heading, *rows])) + "\n"
+    return "\n".join(table(heading, rows, width)) + "\n"
 
 
 def inspection_text(found: Inspection) -> str:

@@ -84,7 +84,18 @@ def shown(text: str) -> str:
 
 def say(line: str) -> None:
     """Write a line to stderr; ignore a stderr that cannot be written."""
+    _say(shown(line))
+
+
+def say_json(document: Mapping[str, object]) -> None:
+    """Write a document to stderr as one line of JSON; ignore a stderr that cannot be written."""
+    from oci_merge_cli.output.escape import printable_json  # not needed by --help
+
+    _say(printable_json(document, indent=None))
+
+
+def _say(line: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"{shown(line)}\n")
+            sys.stderr.write(f"{line}\n")
             sys.stderr.flush()

@@ -12,7 +12,7 @@ import typer
 
 from oci_merge import OciMergeError, UsageError
 from oci_merge_cli.compat.groups import UnknownWordError
-from oci_merge_cli.output.stdout import OutputError, say, write_json
+from oci_merge_cli.output.stdout import OutputError, say, say_json, write_json
 from oci_merge_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ class _Failure:
     prefix: str = "error: "
     details: dict[str, Any] = field(default_factory=dict)
 
-    def show(self, *, as_json: bool) -> None:
-        if self.message:
+    def show(self, *, as_json: bool, json_lines: bool) -> None:
+        if json_lines and self.message:
+            say_json({"event": "failed", **self.document()})
+        elif self.message:
             say(f"{self.prefix}{self.message}")
-        if self.hint:
+        if self.hint and not json_lines:
             say(f"hint: {self.hint}")
         if as_json:
             error = self.document()
@@ -57,6 +59,7 @@ def reported(
     *,
     usage_status: int = 2,
     as_json: bool = False,
+    json_lines: bool = False,
     debug: bool = False,
     tags: TagWatch | None = None,
 ) -> Iterator[None]:
@@ -65,6 +68,7 @@ def reported(
     Args:
         usage_status: the exit status for wrong usage.
         as_json: write an object to stdout, too.
+        json_lines: write an object to stderr instead of lines, as ``--progress json`` does.
         debug: show the traceback of a bug.
         tags: which tags an interrupted merge has moved.
     """
@@ -76,9 +80,12 @@ def reported(
         failure = _failure(error, usage_status, tags)
         if debug and failure.prefix == _INTERNAL:
             for line in "".join(traceback.format_exception(error)).splitlines():
-                say(line)
+                if json_lines:
+                    say_json({"event": "debug", "message": line})
+                else:
+                    say(line)
         with suppress(OutputError):  # stderr has the error in any case
-            failure.show(as_json=as_json)
+            failure.show(as_json=as_json, json_lines=json_lines)
         raise typer.Exit(failure.status) from None
 
 
@@ -137,6 +144,7 @@ def _details(error: OciMergeError) -> dict[str, Any]:
 
 def _sentence(message: str) -> str:
     """Return a message of typer in the form of our messages."""
+    message = " ".join(message.split())  # typer lists the choices of an argument by lines
     message = message.replace(": Value error, ", ": ").removesuffix(".")
     return message[:1].lower() + message[1:]
 

@@ -16,6 +16,7 @@ from oci_merge import (
     OciMergeError,
     RateLimitedError,
     ServerError,
+    StageAdvanced,
     StageStarted,
     TransportError,
 )
@@ -89,6 +90,17 @@ def test_an_event_names_the_platforms_that_give_the_same_images(server: RunningS
     )
     assert pinned.tags[0].changed is False
     assert StageStarted("probe", 11) in events
+
+
+def test_every_answer_counts_as_progress_of_the_search(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    registry.hooks += _answers("/team/app-arm64/", 403, _DENIED)
+    events: list[Event] = []
+    merge(server.host, template=_template(server.host), on_event=events.append)
+    (total,) = [each.total for each in events if each == StageStarted("probe", 11)]
+    looked = [each for each in events if isinstance(each, StageAdvanced) and each.stage == "probe"]
+    assert len({each.subject for each in looked}) == len(looked) == total
 
 
 @pytest.mark.parametrize("status", [401, 403])
