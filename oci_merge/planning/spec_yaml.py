@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
@@ -31,10 +31,14 @@ _TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value
 
 #: Placeholders of template languages that are no YAML, or change what YAML reads.
 _TEMPLATE_TAG = r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|@[A-Za-z][\w.]*@|%[A-Za-z][\w.]*%"
+#: Placeholders with a dollar sign, which some documents fill themselves.
+_DOLLAR = r"\$?\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*"
 #: Placeholders that YAML takes as text, but no reference, tag or platform can hold.
-_VARIABLE = r"\$?\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|#\{[^}]*\}|<[A-Za-z][\w .-]*>|\[\[.*?\]\]"
+_OTHER = r"#\{[^}]*\}|<[A-Za-z][\w .-]*>|\[\[.*?\]\]"
 _BREAKS_YAML = re.compile(_TEMPLATE_TAG)
-_PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_VARIABLE}")
+_PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_DOLLAR}|{_OTHER}")
+#: The same for documents whose variables are substituted.
+UNKNOWN_PLACEHOLDER = re.compile(rf"{_TEMPLATE_TAG}|\$\([^)]*\)|{_OTHER}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _PLACEHOLDER_HINT = "fill the template first, and give the file that comes of it"
 
@@ -77,20 +81,35 @@ class SpecReader:
         SpecError: the text is longer than a spec may be, or has characters that YAML forbids.
     """
 
+    #: What messages call the document.
+    _noun = "spec"
+    #: How many characters it may have, and what to do with more.
+    _longest = MAX_SPEC
+    _longest_hint = "name a spec file; several small ones can be pushed one after another"
+    _most_merged = _MOST_MERGED
+    _documents_hint = (
+        "a spec is one document: give each its own file, and push one after another"
+    )
+    #: What a reference, a tag or a platform may not hold.
+    _placeholder = _PLACEHOLDER
+
     def __init__(self, text: str, name: str) -> None:
         self.name = name
         self._text = text
         self._flat: dict[yaml.Node, dict[str, _Pair]] = {}
         self._merged = 0
-        if len(text) > MAX_SPEC:
+        if len(text) > self._longest:
             raise SpecError(
-                f"the spec {name} has more than {MAX_SPEC} characters",
-                hint="name a spec file; several small ones can be pushed one after another",
+                f"the {self._noun} {name} has more than {self._longest} characters",
+                hint=self._longest_hint,
             )
         try:
-            self._loader = _Loader(text)
+            self._loader = self._load(text)
         except yaml.YAMLError as error:
             raise self._invalid(error) from None
+
+    def _load(self, text: str) -> Any:
+        return _Loader(text)
 
     def root(self) -> yaml.Node:
         """Return the node of the only document.
@@ -106,7 +125,7 @@ class SpecReader:
         except (ValueError, OverflowError):  # such as "\UFFFFFFFF", which is no character
             line = self._loader.line + 1
             raise SpecError(
-                f"the spec {self.name} is not YAML: an escape in line {line} names no character"
+                f"the {self._noun} {self.name} is not YAML: an escape in line {line} names no character"
             ) from None
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
@@ -142,7 +161,7 @@ class SpecReader:
                 raise self.error(
                     key_node,
                     f"{printable(key)!r} is not a key of {what}",
-                    hint=f"known keys are {listed(list(known))}",
+                    hint=self._known_hint(key, known),
                 )
             fields[key] = value
         return {key: value for key, value in fields.items() if value.tag != NULL}
@@ -166,6 +185,9 @@ class SpecReader:
         Raises:
             SpecError: the node is not a scalar, or binary, or has half a character in it.
         """
+        return self._scalar(node, what)
+
+    def _scalar(self, node: yaml.Node, what: str) -> str:
         if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
             if _SURROGATE.search(node.value):
                 raise self.error(node, f"{printable(what)!r} has half a surrogate pair in it")
@@ -183,6 +205,9 @@ class SpecReader:
         self._refuse_placeholder(node)
         return text
 
+    def _known_hint(self, key: str, known: Sequence[str]) -> str:
+        return f"known keys are {listed(list(known))}"
+
     def _only_document(self) -> yaml.Node:
         empty: yaml.Node | None = None
         root: yaml.Node | None = None
@@ -197,11 +222,10 @@ class SpecReader:
                     node,
                     f"a second document starts here, after the one of line "
                     f"{root.start_mark.line + 1}",
-                    hint="a spec is one document: give each its own file, and push one after "
-                    "another",
+                    hint=self._documents_hint,
                 )
         if (found := root or empty) is None:
-            raise SpecError(f"the spec {self.name} is empty")
+            raise SpecError(f"the {self._noun} {self.name} is empty")
         return found
 
     def _invalid(self, error: yaml.YAMLError) -> SpecError:
@@ -215,14 +239,14 @@ class SpecReader:
         where = f" in line {mark.line + 1}" if mark else ""
         hint = "check the indentation, and quote values that hold ': ' or ' #'"
         return SpecError(
-            f"the spec {self.name} is not YAML: {problem}{where}",
+            f"the {self._noun} {self.name} is not YAML: {problem}{where}",
             hint=_TAB_HINT if r"'\t'" in problem else hint,
         )
 
     def _refuse_placeholder(self, node: yaml.Node) -> None:
         """Refuse a node that a template engine should have replaced; ``{{x}}`` is a mapping."""
         if isinstance(node, yaml.ScalarNode):
-            found = _PLACEHOLDER.search(node.value)
+            found = self._placeholder.search(node.value)
         else:
             source = self._text[node.start_mark.index : node.end_mark.index]
             found = _BREAKS_YAML.match(source) or re.match(r"\[\[.*?\]\]", source)
@@ -245,7 +269,7 @@ class SpecReader:
             for name, pair in self._merged_pairs(node):
                 pairs.setdefault(name, pair)
             own = ((key, value) for key, value in node.value if key.tag != _MERGE)
-            pairs.update((self.text(key, "a key"), (key, value)) for key, value in own)
+            pairs.update((self._scalar(key, "a key"), (key, value)) for key, value in own)
         return self._flat[node]
 
     def _merged_pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, _Pair]]:
@@ -257,8 +281,10 @@ class SpecReader:
                 for item in self._pairs(source).items():
                     # Long chains of merges give pairs by the square of their length.
                     self._merged += 1
-                    if self._merged > _MOST_MERGED:
-                        raise self.error(node, "merge keys give more than a spec may hold")
+                    if self._merged > self._most_merged:
+                        raise self.error(
+                            node, f"merge keys give more than a {self._noun} may hold"
+                        )
                     yield item
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
