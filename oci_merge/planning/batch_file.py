@@ -19,20 +19,21 @@ in values alone, and after parsing, so that no value changes what the file asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from oci_merge import _keywords as take
 from oci_merge._text import listed, printable
-from oci_merge.errors import SpecError
-from oci_merge.model.platform import Platform
-from oci_merge.planning.batch import Batch, BatchImage
+from oci_merge.errors import SpecError, UsageError
+from oci_merge.model.platform import Platform, parse_platform
+from oci_merge.planning.batch import BatchImage
 from oci_merge.planning.batch_keys import INSTEAD, MERGE_KEYS, PUSH_KEYS, Key
+from oci_merge.planning.duration import parse_duration
 from oci_merge.planning.spec_file import SPEC_KEYS, spec_image, spec_of, text_pairs
-from oci_merge.planning.spec_yaml import NULL, UNKNOWN_PLACEHOLDER, SpecReader
+from oci_merge.planning.spec_yaml import UNKNOWN_PLACEHOLDER, SpecReader
 from oci_merge.planning.variables import has_default, substituted
 
 #: The longest batch file, in characters: 20,000 images and more. libyaml reads 4 MiB in a second.
@@ -46,14 +47,20 @@ _EXTENSION = "x-"
 _NAME = "name"
 _SPEC_ENTRY_KEYS = (_NAME, *SPEC_KEYS, *PUSH_KEYS)
 _MERGE_ENTRY_KEYS = (_NAME, *MERGE_KEYS)
+_COMPONENT_KEYS = ("template", "sources", "manifests", "source_files")
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 #: Defaults that say nothing about a spec of manifest-tool, since it lists its images.
 _UNSAID = ("template", "platforms", "arch_aliases", "sources", "manifests", "target", "targets")
 
+_T = TypeVar("_T")
 _Fields = Mapping[str, yaml.Node]
+#: A key's nodes: the image's own, or the defaults' and then the image's, for pairs.
+_Nodes = tuple[yaml.Node, ...]
 
 
-def parse_batch(text: str, *, name: str, variables: Mapping[str, str] | None = None) -> Batch:
+def parse_batch(
+    text: str, *, name: str, variables: Mapping[str, str] | None = None
+) -> tuple[BatchImage, ...]:
     """Read a batch file.
 
     Args:
@@ -71,7 +78,7 @@ def parse_batch(text: str, *, name: str, variables: Mapping[str, str] | None = N
         UsageError: an argument is of a wrong type.
     """
     text, name = take.text("text", text), printable(take.text("name", name))
-    values = {} if variables is None else _VARIABLES("variables", variables)
+    values = {} if variables is None else _variables("variables", variables)
     try:
         reader = _BatchReader(text.removeprefix("\ufeff"), name, values)
         return _batch(reader, reader.root())
@@ -84,9 +91,6 @@ def _variables(name: str, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise take.mistyped(name, "a mapping of texts", value, f"write {name}=os.environ")
     return dict(value)
-
-
-_VARIABLES: Callable[[str, object], dict[str, str]] = _variables
 
 
 class _BatchReader(SpecReader):
@@ -147,14 +151,12 @@ class _BatchReader(SpecReader):
         return f"did you mean {close[0]!r}?" if close else super()._known_hint(key, known)
 
 
-def _batch(reader: _BatchReader, root: yaml.Node) -> Batch:
+def _batch(reader: _BatchReader, root: yaml.Node) -> tuple[BatchImage, ...]:
     fields = reader.mapping(root, None, "the batch file")
     if "image" in fields:  # a spec of manifest-tool
-        return Batch((_image(reader, root, {}),))
-    for key, node in fields.items():
-        if key not in _TOP_KEYS and not key.startswith(_EXTENSION):
-            reader.mapping(root, [*_TOP_KEYS, *_extensions(fields)], "a batch file")
-            raise reader.error(node, f"{key!r} is not known")  # pragma: no cover
+        return (_image(reader, root, {}),)
+    extensions = [key for key in fields if key.startswith(_EXTENSION)]
+    reader.mapping(root, [*_TOP_KEYS, *extensions], "a batch file")
     if "images" not in fields:
         raise SpecError(
             f"the batch file {reader.name} has no 'images'",
@@ -170,11 +172,7 @@ def _batch(reader: _BatchReader, root: yaml.Node) -> Batch:
             f"the batch file {reader.name} lists no image under 'images'",
             hint="name at least one image",
         )
-    return Batch(tuple(_image(reader, node, defaults) for node in nodes))
-
-
-def _extensions(fields: _Fields) -> Iterator[str]:
-    return (key for key in fields if key.startswith(_EXTENSION))
+    return tuple(_image(reader, node, defaults) for node in nodes)
 
 
 def _image(reader: _BatchReader, node: yaml.Node, defaults: _Fields) -> BatchImage:
@@ -207,12 +205,14 @@ def _spec_entry(
     if "manifests" not in fields:
         raise reader.error(node, "a spec of manifest-tool has no 'manifests'")
     taken = [key for key in defaults if key in _SPEC_ENTRY_KEYS and key != "manifests"]
-    both = _with_defaults(reader, fields, {key: defaults[key] for key in taken})
-    spec = spec_of(reader, fields)
-    for key in ("tags", "annotations"):
-        if key in both:
-            read = _value(reader, MERGE_KEYS[key], key, both[key])
-            spec = replace(spec, **{key: tuple(read) if key == "tags" else read})
+    both = _with_defaults(fields, {key: defaults[key] for key in taken})
+    spec = spec_of(reader, {key: fields[key] for key in ("image", "manifests")})
+    if "tags" in both:
+        tags = _value(reader, MERGE_KEYS["tags"], "tags", both["tags"])
+        spec = replace(spec, tags=tuple(tags))
+    if "annotations" in both:
+        key = MERGE_KEYS["annotations"]
+        spec = replace(spec, annotations=_value(reader, key, "annotations", both["annotations"]))
     if left := [key for key in defaults if key not in taken and key not in _UNSAID]:
         said = f"{reader.place(node)}: a spec of manifest-tool takes no {listed(left)}"
         spec = replace(spec, warnings=(*spec.warnings, f"{said}; the defaults' are left out"))
@@ -228,11 +228,19 @@ def _merge_entry(
     reader: _BatchReader, node: yaml.Node, fields: _Fields, defaults: _Fields
 ) -> BatchImage:
     both = _with_defaults(
-        reader, fields, {key: value for key, value in defaults.items() if key in MERGE_KEYS}
+        fields, {key: value for key, value in defaults.items() if key in MERGE_KEYS}
     )
     if "sources" in both and "manifests" in both:
         raise reader.error(
-            both["manifests"], "'sources' and 'manifests' are the same", hint="leave out one of them"
+            both["manifests"][-1], "'sources' and 'manifests' are the same", "leave out one of them"
+        )
+    if not both.keys() & {"target", "targets"}:
+        raise reader.error(node, "the image has no 'target'", "write target: reg.example/app:1.0")
+    if not both.keys() & set(_COMPONENT_KEYS):
+        raise reader.error(
+            node,
+            "the image has neither a 'template' nor 'sources'",
+            "write template: reg.example/app-ARCH:1.0, or list the images under 'sources'",
         )
     keywords = {
         key.keyword: _value(reader, key, name, both[name])
@@ -242,20 +250,96 @@ def _merge_entry(
     return BatchImage(keywords=keywords)
 
 
-#: A key's nodes: the image's own, or the defaults' and then the image's, for pairs.
-_Nodes = tuple[yaml.Node, ...]
-
-
-def _with_defaults(
-    reader: _BatchReader, fields: _Fields, defaults: _Fields
-) -> dict[str, _Given]:
+def _with_defaults(fields: _Fields, defaults: _Fields) -> dict[str, _Nodes]:
     """Return what an image has, and what it leaves to the defaults."""
     left = set(defaults)
     for own, replaced in INSTEAD:
         if any(key in fields for key in own):
             left -= set(replaced)
-    given = {key: (defaults[key],) for key in left}
+    given: dict[str, _Nodes] = {key: (defaults[key],) for key in left}
     for key, node in fields.items():
         is_pairs = key in MERGE_KEYS and MERGE_KEYS[key].kind == "pairs"
         given[key] = (*given.get(key, ()), node) if is_pairs else (node,)
     return given
+
+
+def _value(reader: _BatchReader, key: Key, name: str, nodes: _Nodes) -> Any:
+    """Return the value of a key as the library takes it.
+
+    Raises:
+        SpecError: it is not what the key takes.
+    """
+    node = nodes[-1]
+    match key.kind:
+        case "text":
+            return reader.filled(node, name)
+        case "texts":
+            return _texts(reader, node, name)
+        case "pairs":
+            return {word: text for each in nodes for word, text in text_pairs(reader, each).items()}
+        case "images":
+            return [_source(reader, item) for item in reader.sequence(node, name)]
+        case "seconds":
+            return _checked(reader, node, lambda: parse_duration(reader.text(node, name), name))
+        case "flag":
+            return _flag(reader, node, name)
+        case "choice":
+            return _choice(reader, node, name, key.choices)
+
+
+def _texts(reader: _BatchReader, node: yaml.Node, name: str) -> list[str]:
+    """Return a list of texts; one text has them with commas or by lines, as variables have them."""
+    if not isinstance(node, yaml.ScalarNode):
+        return [reader.filled(item, name) for item in reader.sequence(node, name)]
+    text = reader.filled(node, name)
+    if not text.strip():
+        # From a variable that happens to be empty would come another image than the one meant.
+        if has_default(node.value):
+            return []
+        raise reader.error(
+            node, f"{name!r} is empty", "leave it out, or write [] or ${NAME:-} for an empty list"
+        )
+    return [word.strip() for line in text.splitlines() if line.strip() for word in line.split(",")]
+
+
+def _source(reader: _BatchReader, node: yaml.Node) -> str | tuple[str, Platform]:
+    """Return an image to join: ``REFERENCE[=PLATFORM]``, or a mapping as in manifest-tool's specs.
+
+    The platform of a mapping may be a text, too.
+    """
+    if not isinstance(node, yaml.MappingNode):
+        return reader.filled(node, "sources")
+    fields = reader.mapping(node, ("image", "platform"), "an image to join")
+    if "image" in fields and isinstance(fields.get("platform"), yaml.ScalarNode):
+        image = reader.filled(fields["image"], "image")
+        platform = reader.filled(fields["platform"], "platform")
+        return _checked(reader, fields["platform"], lambda: (image, parse_platform(platform)))
+    warnings: list[str] = []
+    read = spec_image(reader, node, warnings)
+    return read.image if read.platform is None else (read.image, read.platform)
+
+
+def _flag(reader: _BatchReader, node: yaml.Node, name: str) -> bool:
+    text = reader.text(node, name)
+    if text not in (*_TRUE, *_FALSE):
+        raise reader.error(node, f"{name!r} has to be true or false, got {printable(text)!r}")
+    return text in _TRUE
+
+
+def _choice(reader: _BatchReader, node: yaml.Node, name: str, choices: Sequence[str]) -> str:
+    text = reader.text(node, name)
+    if text not in choices:
+        raise reader.error(
+            node, f"{printable(text)!r} is not a {name}", f"choose one of {', '.join(choices)}"
+        )
+    return text
+
+
+def _checked(reader: _BatchReader, node: yaml.Node, parse: Callable[[], _T]) -> _T:
+    """Return what ``parse`` returns; its errors get the line of a node."""
+    try:
+        return parse()
+    except UsageError as error:
+        if isinstance(error, SpecError):
+            raise
+        raise reader.error(node, error.message, error.hint) from None

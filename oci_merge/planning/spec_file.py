@@ -77,7 +77,7 @@ def _spec(reader: SpecReader, root: yaml.Node) -> Spec:
 
 
 def spec_of(reader: SpecReader, fields: Mapping[str, yaml.Node]) -> Spec:
-    """Return the spec that the fields of a mapping describe, ``image`` and ``manifests`` among them.
+    """Return the spec of a mapping's fields, ``image`` and ``manifests`` among them.
 
     Raises:
         SpecError: as by ``parse_spec``.

@@ -87,9 +87,7 @@ class SpecReader:
     _longest = MAX_SPEC
     _longest_hint = "name a spec file; several small ones can be pushed one after another"
     _most_merged = _MOST_MERGED
-    _documents_hint = (
-        "a spec is one document: give each its own file, and push one after another"
-    )
+    _documents_hint = "a spec is one document: give each its own file, and push one after another"
     #: What a reference, a tag or a platform may not hold.
     _placeholder = _PLACEHOLDER
 
@@ -125,7 +123,8 @@ class SpecReader:
         except (ValueError, OverflowError):  # such as "\UFFFFFFFF", which is no character
             line = self._loader.line + 1
             raise SpecError(
-                f"the {self._noun} {self.name} is not YAML: an escape in line {line} names no character"
+                f"the {self._noun} {self.name} is not YAML: "
+                f"an escape in line {line} names no character"
             ) from None
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
@@ -282,9 +281,7 @@ class SpecReader:
                     # Long chains of merges give pairs by the square of their length.
                     self._merged += 1
                     if self._merged > self._most_merged:
-                        raise self.error(
-                            node, f"merge keys give more than a {self._noun} may hold"
-                        )
+                        raise self.error(node, f"merge keys give more than a {self._noun} may hold")
                     yield item
 
     def _check_keys(self, node: yaml.MappingNode) -> None:

@@ -46,9 +46,7 @@ def has_default(text: str) -> bool:
     return "${" in text and ":-" in text
 
 
-def _filled(
-    text: str, start: int, values: Mapping[str, str] | None, depth: int
-) -> tuple[str, int]:
+def _filled(text: str, start: int, values: Mapping[str, str] | None, depth: int) -> tuple[str, int]:
     """Return the text from ``start`` on and where it ends; a default ends at its ``}``.
 
     Args:
