@@ -6,6 +6,7 @@ import typer
 
 from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
+from oci_merge_cli.options.batch import BatchFileArgument, BatchOptions
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
     FromArgsOptions,
@@ -96,6 +97,28 @@ A spec.yml:
 Only image and manifests are required; annotations need --type oci. A platform may also have
 osversion and osfeatures.
 {_PUSH_STATUS}"""
+_BATCH_EXAMPLES = """
+\b
+Examples:
+  oci-merge batch images.yml
+  oci-merge batch images.yml --dry-run
+  oci-merge batch images.yml --shard 3/10 --output json
+  oci-merge batch --schema > batch.schema.json
+
+\b
+An images.yml:
+  defaults:
+    template: ${REGISTRY}/${name}-ARCH:${VERSION:-edge}
+    target: ${REGISTRY}/${name}:${VERSION:-edge}
+  images:
+    - name: app
+      tags: [latest]
+    - name: web
+      platforms: [linux/amd64, linux/arm64]
+
+\b
+Exit status: 0 done, 1 an image failed or wrong usage, 130 or 143 interrupted.
+"""
 _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
@@ -161,6 +184,25 @@ def credentials(
     from oci_merge_cli.commands.credentials import run
 
     run(reference, output, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_BATCH_EXAMPLES)
+@expand_options
+def batch(
+    ctx: typer.Context,
+    file: BatchFileArgument = None,
+    *,
+    options: BatchOptions,
+    access: SourcesAccess,
+) -> None:
+    """Merge every image that a YAML file lists, many at a time.
+
+    All images are checked before the first request. One that fails stops no other, and a rerun
+    does what is left.
+    """
+    from oci_merge_cli.commands.batch import run
+
+    run(file, options, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

@@ -33,7 +33,7 @@ from oci_merge.planning.batch import BatchImage
 from oci_merge.planning.batch_keys import INSTEAD, MERGE_KEYS, PUSH_KEYS, Key
 from oci_merge.planning.duration import parse_duration
 from oci_merge.planning.spec_file import SPEC_KEYS, spec_image, spec_of, text_pairs
-from oci_merge.planning.spec_yaml import UNKNOWN_PLACEHOLDER, SpecReader
+from oci_merge.planning.spec_yaml import TAB_HINT, UNKNOWN_PLACEHOLDER, SpecReader
 from oci_merge.planning.variables import has_default, substituted
 
 #: The longest batch file, in characters: 20,000 images and more. libyaml reads 4 MiB in a second.
@@ -143,6 +143,13 @@ class _BatchReader(SpecReader):
             if _NAME not in self._values and error.message.startswith("the variable name "):
                 hint = "give the image a 'name', which ${name} stands for"
             raise self.error(node, error.message, hint) from None
+
+    def _invalid_hint(self, problem: str, line: str) -> str:
+        if "\t" in line[: len(line) - len(line.lstrip())]:
+            return TAB_HINT
+        if "${" in line and set(line) & set("[{,"):
+            return "quote values that hold ${...} between { and } or [ and ]"
+        return super()._invalid_hint(problem, line)
 
     def _known_hint(self, key: str, known: Sequence[str]) -> str:
         from difflib import get_close_matches  # only to say what went wrong

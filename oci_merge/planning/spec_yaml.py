@@ -27,7 +27,7 @@ _SCALARS = frozenset(
 NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
+TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
 
 #: Placeholders of template languages that are no YAML, or change what YAML reads.
 _TEMPLATE_TAG = r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|@[A-Za-z][\w.]*@|%[A-Za-z][\w.]*%"
@@ -236,11 +236,16 @@ class SpecReader:
                 return self._unfilled(f"{self.name}, line {number}", found[0])
         problem = printable(str(getattr(error, "problem", None) or error).partition("\n")[0])
         where = f" in line {mark.line + 1}" if mark else ""
-        hint = "check the indentation, and quote values that hold ': ' or ' #'"
         return SpecError(
             f"the {self._noun} {self.name} is not YAML: {problem}{where}",
-            hint=_TAB_HINT if r"'\t'" in problem else hint,
+            hint=self._invalid_hint(problem, lines[-1] if lines else ""),
         )
+
+    def _invalid_hint(self, problem: str, line: str) -> str:
+        """Return what to do about a line that is not YAML."""
+        if r"'\t'" in problem:
+            return TAB_HINT
+        return "check the indentation, and quote values that hold ': ' or ' #'"
 
     def _refuse_placeholder(self, node: yaml.Node) -> None:
         """Refuse a node that a template engine should have replaced; ``{{x}}`` is a mapping."""

@@ -20,7 +20,7 @@ def progress_on_stderr(*, quiet: bool, plain: bool) -> Iterator[Progress]:
     """
     if quiet:
         yield Progress()
-    elif plain or not _is_terminal():
+    elif plain or not is_terminal():
         yield Lines()
     else:
         from oci_merge_cli.output.live import live
@@ -29,7 +29,8 @@ def progress_on_stderr(*, quiet: bool, plain: bool) -> Iterator[Progress]:
             yield shown
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Say whether stderr is a terminal that can show live progress."""
     return (
         sys.stderr is not None
         and sys.stderr.isatty()
