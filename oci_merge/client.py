@@ -187,10 +187,12 @@ class AsyncClient:
             RuntimeError: the client is closed.
         """
         from oci_merge.operations.batch import run_batch  # not needed by a single merge
-        from oci_merge.planning.batch import batch_jobs
+        from oci_merge.planning.batch import batch_jobs, check_one_registry
 
         asked = self._checked("batch", BatchKeywords, keywords)
         jobs = batch_jobs(images, asked["shard"])
+        if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
+            check_one_registry(jobs)
         deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]
 
         async def run_one(job: BatchJob, on_event: OnEvent) -> MergeResult:

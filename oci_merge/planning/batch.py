@@ -80,6 +80,21 @@ def batch_jobs(
     return shard(jobs, number, total)
 
 
+def check_one_registry(jobs: Sequence[BatchJob]) -> None:
+    """Check that a login that was given is for the registry of every target.
+
+    Raises:
+        UsageError: the images are published to several registries, and each would get the password.
+    """
+    names = list(dict.fromkeys(job.job.target.registry for job in jobs))
+    if len(names) > 1:
+        raise UsageError(
+            f"one login is given, but the images are published to {len(names)} registries: "
+            f"{names[0]}, {names[1]}{' and others' if len(names) > 2 else ''}",
+            hint="leave the login out and use those of docker's config, or one file for each",
+        )
+
+
 def _listed(images: object) -> Iterable[BatchImage]:
     if isinstance(images, (str, bytes, Mapping)) or not isinstance(images, Iterable):
         hint = "give a list of images, or what parse_batch returns"

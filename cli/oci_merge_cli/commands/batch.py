@@ -10,9 +10,13 @@ import typer
 from oci_merge import (
     BatchImage,
     BatchResult,
+    BatchStarted,
     Event,
     ImageFinished,
+    ImageProgressed,
     ImageResult,
+    ImageStarted,
+    TagMoved,
     UsageError,
     batch_async,
     batch_schema,
@@ -23,7 +27,7 @@ from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.shard import resolve_shard
 from oci_merge_cli.options.yaml_file import read_yaml
-from oci_merge_cli.output.batch import batch_document, batch_progress, batch_table, started_total
+from oci_merge_cli.output.batch import batch_document, batch_progress, batch_table
 from oci_merge_cli.output.stdout import say, write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
@@ -93,6 +97,8 @@ class _Run:
         self._shard = shard
         self._total = 0
         self._ended: list[ImageResult] = []
+        #: The tags that have moved, by the targets of the images that are under way.
+        self._under_way: dict[str, list[str]] = {}
 
     def run(self, images: tuple[BatchImage, ...]) -> BatchResult:
         """Merge the images.
@@ -108,9 +114,7 @@ class _Run:
             access.warn(progress.warn)
 
             def note(event: Event) -> None:
-                self._total = started_total(event, self._total)
-                if isinstance(event, ImageFinished):
-                    self._ended.append(event.image)
+                self._note(event)
                 progress.show(event)
 
             try:
@@ -128,6 +132,19 @@ class _Run:
         self._report(signal)
         raise typer.Exit(signal.status)
 
+    def _note(self, event: Event) -> None:
+        """Record how far the batch came."""
+        match event:
+            case BatchStarted():
+                self._total = event.total
+            case ImageStarted():
+                self._under_way[event.target] = []
+            case ImageProgressed(event=TagMoved(reference=reference, changed=True)):
+                self._under_way[event.target].append(reference)
+            case ImageFinished():
+                self._ended.append(event.image)
+                self._under_way.pop(event.image.target, None)
+
     def _report(self, signal: Interrupted) -> None:
         """Write what was done before a signal came."""
         self.write(BatchResult(tuple(self._ended), self._options.dry_run), signal.signal_name)
@@ -135,6 +152,11 @@ class _Run:
             f"error: interrupted by {signal.signal_name} after "
             f"{len(self._ended)} of {self._total} images"
         )
+        for target, moved in self._under_way.items():
+            how_far = (
+                f"had moved {', '.join(moved)}" if moved else "is not known to have moved a tag"
+            )
+            say(f"{target} was under way, and {how_far}")
         say("hint: run it again; what is published already is only read")
 
     def write(self, result: BatchResult, interrupted: str = "") -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from oci_merge import (
     BatchResult,
-    BatchStarted,
     BlobCopied,
     ComponentsFound,
     Event,
@@ -129,11 +128,6 @@ def batch_document(
     if shard is not None:
         document["shard"] = shard
     return document | ({"interrupted": interrupted} if interrupted else {})
-
-
-def started_total(event: Event, total: int) -> int:
-    """Return how many images there are, as far as the events say it."""
-    return event.total if isinstance(event, BatchStarted) else total
 
 
 def _status(image: ImageResult, *, dry_run: bool) -> str:
