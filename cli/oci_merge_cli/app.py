@@ -6,7 +6,7 @@ import typer
 
 from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
-from oci_merge_cli.options.batch import BatchFileArgument, BatchOptions
+from oci_merge_cli.options.batch import BatchFilesArgument, BatchOptions
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
     FromArgsOptions,
@@ -102,6 +102,7 @@ _BATCH_EXAMPLES = """
 Examples:
   oci-merge batch images.yml
   oci-merge batch images.yml --dry-run
+  oci-merge batch specs/*.yml
   oci-merge batch images.yml --shard 3/10 --output json
   oci-merge batch --schema > batch.schema.json
 
@@ -190,19 +191,19 @@ def credentials(
 @expand_options
 def batch(
     ctx: typer.Context,
-    file: BatchFileArgument = None,
+    files: BatchFilesArgument = None,
     *,
     options: BatchOptions,
     access: SourcesAccess,
 ) -> None:
-    """Merge every image that a YAML file lists, many at a time.
+    """Merge every image that YAML files list, many at a time.
 
     All images are checked before the first request. One that fails stops no other, and a rerun
     does what is left.
     """
     from oci_merge_cli.commands.batch import run
 
-    run(file, options, access.after(ctx.obj))
+    run(files or [], options, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

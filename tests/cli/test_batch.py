@@ -171,6 +171,21 @@ def test_a_file_that_cannot_be_read_is_an_error(
     assert words in outcome.stderr
 
 
+def test_several_files_are_one_batch(program: Program, host: str, good: Path) -> None:
+    spec = good.with_name("spec.yml")
+    spec.write_text(
+        f"image: {host}/team/spec:1.0\nmanifests: [{{image: '{host}/team/img-amd64:1.0'}}]\n"
+    )
+    outcome = program("batch", str(good), str(spec), str(good))
+    assert outcome.status == 0
+    assert outcome.stdout.splitlines()[-1] == "3 images: 3 published, 0 unchanged, 0 failed"
+
+    spec.write_text(spec.read_text().replace("team/spec:1.0", "team/web:1.0"))
+    outcome = program("batch", str(good), str(spec))
+    assert outcome.status == 1
+    assert f"web ({good}, line 9) and {host}/team/web:1.0 ({spec}, line 1) both" in outcome.stderr
+
+
 def test_a_signal_ends_a_batch_and_says_what_is_done(
     registry: EmbeddedRegistry, good: Path, host: str
 ) -> None:

@@ -1,8 +1,9 @@
-"""``batch``: merge every image of a file."""
+"""``batch``: merge every image of files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -36,13 +37,14 @@ from oci_merge_cli.runtime.signals import Interrupted
 
 #: More than the longest batch file has, however long its characters.
 _MOST_BYTES = 32 << 20
+_STDIN = "-"
 
 
-def run(file: str | None, options: BatchOptions, access: SourcesAccess) -> None:
-    """Merge every image of a file, and write what became of each.
+def run(files: Sequence[str], options: BatchOptions, access: SourcesAccess) -> None:
+    """Merge every image of files, and write what became of each.
 
     Args:
-        file: the file, or ``-`` for stdin.
+        files: the files; ``-`` is stdin.
         options: which images, and what to write.
         access: how to reach the registries.
 
@@ -57,7 +59,7 @@ def run(file: str | None, options: BatchOptions, access: SourcesAccess) -> None:
         if options.schema:
             write_json(batch_schema())
             return
-        images = _read(file, access)
+        images = _read(files, access)
         shard = resolve_shard(options.shard, os.environ)
         run = _Run(options, access, shard)
         result = run.run(images)
@@ -66,19 +68,28 @@ def run(file: str | None, options: BatchOptions, access: SourcesAccess) -> None:
             raise typer.Exit(1)
 
 
-def _read(file: str | None, access: SourcesAccess) -> tuple[BatchImage, ...]:
-    if file is None:
+def _read(files: Sequence[str], access: SourcesAccess) -> tuple[BatchImage, ...]:
+    """Return the images of all files.
+
+    Raises:
+        UsageError: there is no file, or one is wrong.
+    """
+    if not files:
         raise UsageError(
             "the batch has no file",
             hint="name the YAML file that lists the images, or - for stdin",
         )
-    if file == "-" and access.password_stdin:
+    if _STDIN in files and access.password_stdin:
         raise UsageError(
             "the file and the password cannot both come from stdin",
             hint="name the file, or set OCI_MERGE_USERNAME and OCI_MERGE_PASSWORD",
         )
+    return tuple(image for file in dict.fromkeys(files) for image in _read_one(file))
+
+
+def _read_one(file: str) -> tuple[BatchImage, ...]:
     text = read_yaml(Path(file), "batch file", most=_MOST_BYTES, stdin=True)
-    name = "<stdin>" if file == "-" else file
+    name = "<stdin>" if file == _STDIN else file
     return parse_batch(text, name=name, variables=os.environ)
 
 

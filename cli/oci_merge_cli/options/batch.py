@@ -12,12 +12,12 @@ from oci_merge_cli.options.output import Form, QuietOption
 _IMAGES = "The images to merge"
 _OUTPUT = "Output"
 
-BatchFileArgument = Annotated[
-    str | None,
+BatchFilesArgument = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="FILE",
+        metavar="FILE...",
         rich_help_panel=_IMAGES,
-        help="A YAML file that lists the images, or - for stdin.",
+        help="YAML files that list the images, specs of manifest-tool among them; - is stdin.",
         show_default=False,
     ),
 ]
