@@ -8,22 +8,17 @@ from typing import Any
 
 from oci_merge import (
     BatchResult,
-    BlobCopied,
-    ComponentsFound,
     Event,
     ImageFinished,
     ImageProgressed,
     ImageResult,
-    Retrying,
-    Warned,
+    TagMoved,
 )
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.progress import is_terminal
 from oci_merge_cli.output.render import aligned
 from oci_merge_cli.output.stdout import say
 
-#: Events of an image that are worth a line.
-_SHOWN = (BlobCopied, ComponentsFound, Retrying, Warned)
 _DRY = {"published": "to publish"}
 
 
@@ -56,7 +51,7 @@ class BatchLines(BatchErrors):
     def show(self, event: Event) -> None:
         """Show an event of the batch."""
         match event:
-            case ImageProgressed() if isinstance(event.event, _SHOWN):
+            case ImageProgressed() if not isinstance(event.event, TagMoved):
                 _ImageLines(self, event.name).show(event.event)
             case ImageFinished() if event.image.error is None:
                 self.line(f"{event.image.name}: {_said(event.image)}")

@@ -162,7 +162,7 @@ def test_the_batch_files_of_the_pages_are_valid(page: str) -> None:
     assert files or page == "README.md"
     for text in files:
         assert is_valid(yaml.safe_load(text)), text
-        variables = {name: "x" for name in re.findall(r"\$\{(\w+)", text)}
+        variables = dict.fromkeys(re.findall(r"\$\{(\w+)", text), "x")
         assert parse_batch(text, name=page, variables=variables)
 
 
