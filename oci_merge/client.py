@@ -190,7 +190,8 @@ class AsyncClient:
         from oci_merge.planning.batch import batch_jobs, check_one_registry
 
         asked = self._checked("batch", BatchKeywords, keywords)
-        jobs = batch_jobs(images, asked["shard"])
+        # In a thread: ten thousand images take seconds, and the loop may have other work.
+        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"])
         if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
             check_one_registry(jobs)
         deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]

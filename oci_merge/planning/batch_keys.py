@@ -12,11 +12,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from oci_merge._keywords import Keyword, keywords_of
 from oci_merge.options import MergeKeywords, PushKeywords
+from oci_merge.planning.batch import OF_A_BATCH
 
 Kind = Literal["text", "texts", "pairs", "images", "flag", "choice", "seconds"]
 
-#: Keywords that are for a whole run, and for no image of it.
-_OF_A_RUN = ("dry_run", "on_event")
 #: What the target is called in a merge, and what it says in the file.
 _TARGET_MEANING = "The tag to publish, for example reg.example/app:1.0."
 #: manifest-tool calls the kind of index so, on its command line.
@@ -65,7 +64,7 @@ def _keys(kind: type) -> dict[str, Key]:
     return {
         _OTHER_NAMES.get(name, name): _key(name, keyword, kind.__annotations__[name].__origin__)
         for name, keyword in keywords_of(kind).items()
-        if name not in _OF_A_RUN
+        if name not in OF_A_BATCH
     }
 
 

@@ -10,6 +10,9 @@ from oci_merge.errors import OciMergeError
 from oci_merge.events import Event
 from oci_merge.planning.result import MergeResult
 
+#: Attributes of an error that its JSON has, too.
+_DETAILS = ("code", "status", "codes", "digests", "missing", "moved", "failed")
+
 Status = Literal["published", "unchanged", "failed"]
 
 
@@ -163,4 +166,14 @@ class ImageFinished(Event):
 
 
 def _error_document(error: OciMergeError) -> dict[str, Any]:
-    return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    """Return an error as JSON values, with what is known of it beside its message."""
+    known = {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
+    return {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        **{
+            name: [str(item) for item in value] if isinstance(value, tuple) else value
+            for name, value in known.items()
+        },
+    }

@@ -198,6 +198,7 @@ def test_results_are_json_values(server: RunningServer) -> None:
     assert first["status"] == "published"
     assert first["digest"].startswith("sha256:")
     assert second["error"]["kind"] == "MissingComponentError"
+    assert second["error"]["message"].startswith(f"{server.host}/team/missing-amd64:1.0 ")
     assert second["target"] == f"{server.host}/team/out2:1.0"
 
 
