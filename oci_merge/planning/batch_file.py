@@ -13,7 +13,8 @@
           - image: reg.example/tool-amd64:1.0
 
 The keys of an image are the keywords of a merge; one with ``image`` is a spec of manifest-tool,
-and is pushed by its rules. A file that is such a spec is a batch of one. Variables are substituted
+and is pushed by its rules. A document that is such a spec is a batch of one, and a file may have
+several documents. Variables are substituted
 in values alone, and after parsing, so that no value changes what the file asks for.
 """
 
@@ -33,7 +34,7 @@ from oci_merge.planning.batch import BatchImage
 from oci_merge.planning.batch_keys import INSTEAD, MERGE_KEYS, PUSH_KEYS, Key
 from oci_merge.planning.duration import parse_duration
 from oci_merge.planning.spec_file import SPEC_KEYS, spec_image, spec_of, text_pairs
-from oci_merge.planning.spec_yaml import TAB_HINT, UNKNOWN_PLACEHOLDER, SpecReader
+from oci_merge.planning.spec_yaml import NULL, TAB_HINT, UNKNOWN_PLACEHOLDER, SpecReader
 from oci_merge.planning.variables import has_default, substituted
 
 #: The longest batch file, in characters: 20,000 images and more. libyaml reads 4 MiB in a second.
@@ -81,7 +82,7 @@ def parse_batch(
     values = {} if variables is None else _variables("variables", variables)
     try:
         reader = _BatchReader(text.removeprefix("\ufeff"), name, values)
-        return _batch(reader, reader.root())
+        return tuple(image for root in reader.roots() for image in _batch(reader, root))
     except RecursionError:
         raise SpecError(f"the batch file {name} is nested too deeply") from None
 
@@ -106,7 +107,6 @@ class _BatchReader(SpecReader):
     _longest = MAX_BATCH
     _longest_hint = "divide it into several files"
     _most_merged = _MOST_VALUES
-    _documents_hint = "a batch file is one document: list all images under 'images'"
     _placeholder = UNKNOWN_PLACEHOLDER
 
     def __init__(self, text: str, name: str, variables: Mapping[str, str]) -> None:
@@ -121,6 +121,17 @@ class _BatchReader(SpecReader):
     def _load(self, text: str) -> Any:
         # Ten times as fast, where PyYAML was built with libyaml; it takes tabs as libyaml does.
         return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else super()._load(text)
+
+    def roots(self) -> list[yaml.Node]:
+        """Return the nodes of all documents that are not empty.
+
+        Raises:
+            SpecError: the text is not YAML, or has no document.
+        """
+        roots = self._composed(lambda: [node for node in self._documents() if node.tag != NULL])
+        if not roots:
+            raise SpecError(f"the batch file {self.name} is empty")
+        return roots
 
     def name_image(self, name: str | None) -> None:
         """Let ``${name}`` stand for the name of the image that is read from now on."""

@@ -7,8 +7,8 @@ what merge keys (``<<``) multiply.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import yaml
 
@@ -42,6 +42,7 @@ UNKNOWN_PLACEHOLDER = re.compile(rf"{_TEMPLATE_TAG}|\$\([^)]*\)|{_OTHER}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _PLACEHOLDER_HINT = "fill the template first, and give the file that comes of it"
 
+_T = TypeVar("_T")
 _Pair = tuple[yaml.Node, yaml.Node]
 
 
@@ -87,7 +88,6 @@ class SpecReader:
     _longest = MAX_SPEC
     _longest_hint = "name a spec file; several small ones can be pushed one after another"
     _most_merged = _MOST_MERGED
-    _documents_hint = "a spec is one document: give each its own file, and push one after another"
     #: What a reference, a tag or a platform may not hold.
     _placeholder = _PLACEHOLDER
 
@@ -116,8 +116,12 @@ class SpecReader:
             SpecError: the text is not YAML, or has no document or several. Empty documents, as a
                 ``---`` at the end makes, do not count.
         """
+        return self._composed(self._only_document)
+
+    def _composed(self, compose: Callable[[], _T]) -> _T:
+        """Return what ``compose`` makes of the text; PyYAML's errors become ours."""
         try:
-            return self._only_document()
+            return compose()
         except yaml.YAMLError as error:
             raise self._invalid(error) from None
         except (ValueError, OverflowError):  # such as "\UFFFFFFFF", which is no character
@@ -210,8 +214,7 @@ class SpecReader:
     def _only_document(self) -> yaml.Node:
         empty: yaml.Node | None = None
         root: yaml.Node | None = None
-        while self._loader.check_node():
-            node = cast(yaml.Node, self._loader.get_node())
+        for node in self._documents():
             if node.tag == NULL:
                 empty = empty or node
             elif root is None:
@@ -221,11 +224,16 @@ class SpecReader:
                     node,
                     f"a second document starts here, after the one of line "
                     f"{root.start_mark.line + 1}",
-                    hint=self._documents_hint,
+                    hint="a spec is one document: give each its own file, and push one after "
+                    "another",
                 )
         if (found := root or empty) is None:
             raise SpecError(f"the {self._noun} {self.name} is empty")
         return found
+
+    def _documents(self) -> Iterator[yaml.Node]:
+        while self._loader.check_node():
+            yield cast(yaml.Node, self._loader.get_node())
 
     def _invalid(self, error: yaml.YAMLError) -> SpecError:
         """Return the error for text that is not YAML."""

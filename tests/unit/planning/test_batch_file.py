@@ -224,6 +224,15 @@ def test_a_file_that_is_a_spec_of_manifest_tool_is_a_batch_of_one() -> None:
     assert image.place == "images.yml, line 1"
 
 
+def test_specs_of_a_loop_are_documents_of_one_file() -> None:
+    text = "---\nimage: ${NAME:-a}:1\nmanifests:\n  - image: a:amd64\n---\n"
+    first, second = images(text + text.replace(":1", ":2"))
+    assert first.spec is not None
+    assert second.spec is not None
+    assert (first.spec.image, second.spec.image) == ("a:1", "a:2")
+    assert second.place == "images.yml, line 7"
+
+
 def test_a_default_that_a_spec_cannot_have_is_a_warning() -> None:
     (image,) = images(
         """defaults: {require: [linux/amd64]}
@@ -294,7 +303,8 @@ def test_a_byte_order_mark_is_read_over() -> None:
         ),
         ("images:\n- {target: ${A}}", "is not YAML", "quote values that hold ${...}"),
         ("images:\n\t- target: a", "is not YAML", "indent by spaces"),
-        ("images: [{}]\n---\nimages: []", "line 3: a second document", "list all images"),
+        ("images: [{template: a-ARCH, target: a}]\n---\n- a", "line 3: the batch file has", ""),
+        ("---\n---\n# nothing", "is empty", ""),
         ("images: [{target: \ud800}]", "has half a surrogate pair", ""),
         ("a: \x07", "is not YAML", ""),
         ("[" * 100_000, "is not YAML", ""),
