@@ -34,7 +34,7 @@ from oci_merge.planning.batch import BatchImage
 from oci_merge.planning.batch_keys import INSTEAD, MERGE_KEYS, PUSH_KEYS, Key
 from oci_merge.planning.duration import parse_duration
 from oci_merge.planning.spec_file import SPEC_KEYS, spec_image, spec_of, text_pairs
-from oci_merge.planning.spec_yaml import NULL, TAB_HINT, UNKNOWN_PLACEHOLDER, SpecReader
+from oci_merge.planning.spec_yaml import NULL, TAB_HINT, SpecReader
 from oci_merge.planning.variables import has_default, substituted
 
 #: The longest batch file, in characters: 20,000 images and more. libyaml reads 4 MiB in a second.
@@ -107,7 +107,6 @@ class _BatchReader(SpecReader):
     _longest = MAX_BATCH
     _longest_hint = "divide it into several files"
     _most_merged = _MOST_VALUES
-    _placeholder = UNKNOWN_PLACEHOLDER
 
     def __init__(self, text: str, name: str, variables: Mapping[str, str]) -> None:
         try:
@@ -161,6 +160,9 @@ class _BatchReader(SpecReader):
         if "${" in line and set(line) & set("[{,"):
             return "quote values that hold ${...} between { and } or [ and ]"
         return super()._invalid_hint(problem, line)
+
+    def _is_filled_here(self, placeholder: str) -> bool:
+        return placeholder.startswith("$") and not placeholder.startswith("$(")
 
     def _known_hint(self, key: str, known: Sequence[str]) -> str:
         from difflib import get_close_matches  # only to say what went wrong

@@ -31,14 +31,10 @@ TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
 
 #: Placeholders of template languages that are no YAML, or change what YAML reads.
 _TEMPLATE_TAG = r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|@[A-Za-z][\w.]*@|%[A-Za-z][\w.]*%"
-#: Placeholders with a dollar sign, which some documents fill themselves.
-_DOLLAR = r"\$?\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*"
 #: Placeholders that YAML takes as text, but no reference, tag or platform can hold.
-_OTHER = r"#\{[^}]*\}|<[A-Za-z][\w .-]*>|\[\[.*?\]\]"
+_VARIABLE = r"\$?\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|#\{[^}]*\}|<[A-Za-z][\w .-]*>|\[\[.*?\]\]"
 _BREAKS_YAML = re.compile(_TEMPLATE_TAG)
-_PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_DOLLAR}|{_OTHER}")
-#: The same for documents whose variables are substituted.
-UNKNOWN_PLACEHOLDER = re.compile(rf"{_TEMPLATE_TAG}|\$\([^)]*\)|{_OTHER}")
+_PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_VARIABLE}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _PLACEHOLDER_HINT = "fill the template first, and give the file that comes of it"
 
@@ -88,8 +84,6 @@ class SpecReader:
     _longest = MAX_SPEC
     _longest_hint = "name a spec file; several small ones can be pushed one after another"
     _most_merged = _MOST_MERGED
-    #: What a reference, a tag or a platform may not hold.
-    _placeholder = _PLACEHOLDER
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
@@ -258,12 +252,17 @@ class SpecReader:
     def _refuse_placeholder(self, node: yaml.Node) -> None:
         """Refuse a node that a template engine should have replaced; ``{{x}}`` is a mapping."""
         if isinstance(node, yaml.ScalarNode):
-            found = self._placeholder.search(node.value)
+            each = _PLACEHOLDER.finditer(node.value)
+            found = next((one for one in each if not self._is_filled_here(one[0])), None)
         else:
             source = self._text[node.start_mark.index : node.end_mark.index]
             found = _BREAKS_YAML.match(source) or re.match(r"\[\[.*?\]\]", source)
         if found:
             raise self._unfilled(self.place(node), found[0])
+
+    def _is_filled_here(self, placeholder: str) -> bool:
+        """Say whether the reader itself puts a value in the place of a placeholder."""
+        return False
 
     def _unfilled(self, place: str, placeholder: str) -> SpecError:
         return SpecError(
