@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from oci_merge._text import has_controls
 from oci_merge.errors import SpecError, UsageError
 from oci_merge.model.platform import Platform
 from oci_merge.planning.batch import BatchImage, batch_jobs
@@ -349,6 +352,42 @@ def test_aliases_cannot_multiply_values_without_bounds() -> None:
     )
     error = refused(f"x-tags: &t [{tags}]\nimages:\n{entries}")
     assert "more than 1000000 values together" in error.message
+
+
+_WORDS = st.sampled_from(
+    [
+        *("images", "defaults", "name", "target", "targets", "template", "sources", "manifests"),
+        *("image", "platform", "platforms", "tags", "annotations", "wait", "force", "format"),
+        *("type", "a:1", "a-ARCH:1", "reg.example/${name}:1", "${A}", "${B:-b}", "$$", "linux/arm"),
+        *("", "10m", "true", "x-y", "<<", "null", "1.10", "\u202e", "{{ a }}"),
+    ]
+)
+_VALUES = st.recursive(
+    _WORDS | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+_IMAGE = st.dictionaries(_WORDS, _VALUES, max_size=5)
+_FILES = _VALUES | st.fixed_dictionaries({"images": st.lists(_IMAGE, max_size=3)})
+
+
+def said(text: str) -> str:
+    """Return what is wrong with a file, or an empty string."""
+    try:
+        batch_jobs(images(text, A="a"), None)
+    except UsageError as error:
+        return error.message
+    return ""
+
+
+@given(_FILES)
+def test_whatever_a_file_says_it_is_read_or_refused(document: object) -> None:
+    assert not has_controls(said(yaml.safe_dump(document)))
+
+
+@given(st.text())
+def test_whatever_a_text_is_it_is_read_or_refused(text: str) -> None:
+    assert not has_controls(said(text))
 
 
 def test_a_file_without_bounds_is_refused() -> None:
