@@ -20,7 +20,7 @@ in values alone, and after parsing, so that no value changes what the file asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -39,8 +39,10 @@ from oci_merge.planning.variables import has_default, substituted
 
 #: The longest batch file, in characters: 20,000 images and more. libyaml reads 4 MiB in a second.
 MAX_BATCH = 1 << 23
-#: How many values all images may have together; aliases and defaults can multiply what is written.
+#: How many values all images may have together, and how many characters in them: aliases and
+#: defaults can multiply what is written.
 _MOST_VALUES = 1_000_000
+_MOST_CHARACTERS = 1 << 24
 
 _TOP_KEYS = ("defaults", "images", "$schema")
 #: Keys beginning so are for people and for anchors, as in compose files.
@@ -115,7 +117,8 @@ class _BatchReader(SpecReader):
             raise SpecError(f"the batch file {name} has half a surrogate pair in it") from None
         self._variables = variables
         self._values = variables
-        self._count = 0
+        self._values_read = 0
+        self._characters_read = 0
 
     def _load(self, text: str) -> Any:
         # Ten times as fast, where PyYAML was built with libyaml; it takes tabs as libyaml does.
@@ -143,9 +146,15 @@ class _BatchReader(SpecReader):
             SpecError: the node is not a scalar, or a variable is not set.
         """
         written = super().text(node, what)
-        self._count += 1
-        if self._count > _MOST_VALUES:
-            raise self.error(node, f"the images have more than {_MOST_VALUES} values together")
+        self._values_read += 1
+        self._characters_read += len(written)
+        if self._values_read > _MOST_VALUES or self._characters_read > _MOST_CHARACTERS:
+            raise self.error(
+                node,
+                f"the images have more than {_MOST_VALUES} values, or {_MOST_CHARACTERS} "
+                "characters, together",
+                "divide the file into several",
+            )
         try:
             return substituted(written, self._values)
         except SpecError as error:
@@ -164,9 +173,10 @@ class _BatchReader(SpecReader):
     def _is_filled_here(self, placeholder: str) -> bool:
         return placeholder.startswith("$") and not placeholder.startswith("$(")
 
-    def _known_hint(self, key: str, known: Sequence[str]) -> str:
+    def _known_hint(self, key: str, known: Collection[str]) -> str:
         from difflib import get_close_matches  # only to say what went wrong
 
+        known = [word for word in known if not word.startswith(_EXTENSION)]
         close = get_close_matches(key.replace("-", "_"), known, n=1)
         return f"did you mean {close[0]!r}?" if close else super()._known_hint(key, known)
 
@@ -176,7 +186,7 @@ def _batch(reader: _BatchReader, root: yaml.Node) -> tuple[BatchImage, ...]:
     if "image" in fields:  # a spec of manifest-tool
         return (_image(reader, root, {}),)
     extensions = [key for key in fields if key.startswith(_EXTENSION)]
-    reader.mapping(root, [*_TOP_KEYS, *extensions], "a batch file")
+    reader.mapping(root, dict.fromkeys((*_TOP_KEYS, *extensions)), "a batch file")
     if "images" not in fields:
         raise SpecError(
             f"the batch file {reader.name} has no 'images'",

@@ -7,7 +7,7 @@ what merge keys (``<<``) multiply.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar, cast
 
 import yaml
@@ -134,7 +134,7 @@ class SpecReader:
         return f"{self.name}, line {node.start_mark.line + 1}"
 
     def mapping(
-        self, node: yaml.Node, known: Sequence[str] | None, what: str
+        self, node: yaml.Node, known: Collection[str] | None, what: str
     ) -> dict[str, yaml.Node]:
         """Return a mapping's values by key; values that are null are left out.
 
@@ -202,7 +202,7 @@ class SpecReader:
         self._refuse_placeholder(node)
         return text
 
-    def _known_hint(self, key: str, known: Sequence[str]) -> str:
+    def _known_hint(self, key: str, known: Collection[str]) -> str:
         return f"known keys are {listed(list(known))}"
 
     def _only_document(self) -> yaml.Node:
