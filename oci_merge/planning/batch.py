@@ -141,6 +141,11 @@ def _known(kind: type, keywords: Mapping[str, Any]) -> Mapping[str, Any]:
             raise UsageError(
                 f"{name} is for a whole batch, and for no image of it", hint="give it beside images"
             )
+    if keywords.get("source_files"):
+        # Nothing reads them here, and an index without them would be another one.
+        raise UsageError(
+            "source_files are not read in a batch", hint="name the images under sources, by digest"
+        )
     return keywords
 
 

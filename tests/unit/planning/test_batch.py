@@ -94,3 +94,8 @@ def test_a_given_login_is_for_one_registry() -> None:
     two = batch_jobs([image("a.example/app:1"), image("b.example/web:1")], None)
     with pytest.raises(UsageError, match=r"2 registries: a\.example, b\.example"):
         check_one_registry(two)
+
+
+def test_files_of_builders_are_refused_rather_than_left_out() -> None:
+    with pytest.raises(UsageError, match="source_files are not read in a batch"):
+        batch_jobs([{"target": "reg.example/app:1", "source_files": ["digest"]}], None)
