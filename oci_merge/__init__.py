@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge._text import printable as printable, printable_json as printable_json
     from oci_merge.client import (
         AsyncClient as AsyncClient,
+        batch_async as batch_async,
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
@@ -83,6 +84,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Inspection as Inspection,
     )
     from oci_merge.options import (
+        BatchCall as BatchCall,
+        BatchKeywords as BatchKeywords,
         ClientCall as ClientCall,
         ClientKeywords as ClientKeywords,
         InspectCall as InspectCall,
@@ -93,6 +96,18 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PushKeywords as PushKeywords,
         RegistryOptions as RegistryOptions,
     )
+    from oci_merge.planning.batch import BatchImage as BatchImage
+    from oci_merge.planning.batch_file import parse_batch as parse_batch
+    from oci_merge.planning.batch_result import (
+        BatchResult as BatchResult,
+        BatchStarted as BatchStarted,
+        ImageFinished as ImageFinished,
+        ImageProgressed as ImageProgressed,
+        ImageResult as ImageResult,
+        ImageStarted as ImageStarted,
+    )
+    from oci_merge.planning.batch_schema import batch_schema as batch_schema
+    from oci_merge.planning.duration import parse_duration as parse_duration
     from oci_merge.planning.plan import Plan as Plan
     from oci_merge.planning.result import (
         MergeResult as MergeResult,
@@ -108,6 +123,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge.planning.spec_file import parse_spec as parse_spec
     from oci_merge.sync import (
         Client as Client,
+        batch as batch,
         inspect as inspect,
         merge as merge,
         push as push,
@@ -116,7 +132,7 @@ else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": "AsyncClient inspect_async merge_async push_async",
+        "client": "AsyncClient batch_async inspect_async merge_async push_async",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
@@ -134,14 +150,21 @@ else:
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
         "options": (
-            "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
-            "PushCall PushKeywords RegistryOptions"
+            "BatchCall BatchKeywords ClientCall ClientKeywords InspectCall InspectKeywords "
+            "MergeCall MergeKeywords PushCall PushKeywords RegistryOptions"
         ),
+        "planning.batch": "BatchImage",
+        "planning.batch_file": "parse_batch",
+        "planning.batch_result": (
+            "BatchResult BatchStarted ImageFinished ImageProgressed ImageResult ImageStarted"
+        ),
+        "planning.batch_schema": "batch_schema",
+        "planning.duration": "parse_duration",
         "planning.plan": "Plan",
         "planning.result": "MergeResult PlatformResult TagResult TargetResult",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client inspect merge push",
+        "sync": "Client batch inspect merge push",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

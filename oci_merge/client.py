@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, ForwardRef, TypeVar, Unpack, cast
 
 from oci_merge import _keywords as take
 from oci_merge._keywords import check_names, checked, divided, documented
@@ -20,6 +20,8 @@ from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
 from oci_merge.options import (
+    BatchCall,
+    BatchKeywords,
     ClientCall,
     ClientKeywords,
     InspectCall,
@@ -40,7 +42,11 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.host import RegistryHost
 
 if TYPE_CHECKING:
+    from oci_merge.planning.batch import BatchImage, BatchJob
+    from oci_merge.planning.batch_result import BatchResult
     from oci_merge.planning.builder_output import BuiltImage
+else:  # signatures name them; a batch alone loads them
+    BatchImage, BatchResult = ForwardRef("BatchImage"), ForwardRef("BatchResult")
 
 _T = TypeVar("_T")
 
@@ -78,7 +84,8 @@ class AsyncClient:
         for options in (self._options, self._source_options):
             given_credential(options.username, options.password)
         self._hosts: dict[tuple[str, bool, bool], RegistryHost] = {}
-        self._operations = _Operations(own["concurrency"])
+        self._concurrency: int = own["concurrency"]
+        self._operations = _Operations(self._concurrency)
         self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncClient:
@@ -157,6 +164,47 @@ class AsyncClient:
             spec_job(spec, asked), asked["on_event"], dry_run=False, docker_first=True
         )
 
+    @documented(BatchKeywords)
+    async def batch(
+        self,
+        images: Iterable[BatchImage | Mapping[str, Any]],
+        **keywords: Unpack[BatchKeywords],
+    ) -> BatchResult:
+        """Merge many images, ``concurrency`` of them side by side.
+
+        All are checked before the first request. One that fails stops no other, and a rerun does
+        what is left. The client's ``deadline`` is for the whole batch.
+
+        Args:
+            images: what ``parse_batch`` returns, or the keywords of ``merge`` for each image, with
+                ``target`` and perhaps a ``name`` for messages.
+            **keywords: those of ``options.BatchKeywords``.
+
+        Returns:
+            The same as ``oci_merge.batch``.
+
+        Raises:
+            UsageError: an image is wrong, or two get in each other's way; no request was sent.
+            RuntimeError: the client is closed.
+        """
+        from oci_merge.operations.batch import run_batch  # not needed by a single merge
+        from oci_merge.planning.batch import batch_jobs, check_one_registry
+
+        asked = self._checked("batch", BatchKeywords, keywords)
+        # In a thread: ten thousand images take seconds, and the loop may have other work.
+        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"])
+        if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
+            check_one_registry(jobs)
+        deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]
+
+        async def run_one(job: BatchJob, on_event: OnEvent) -> MergeResult:
+            return await self._run(
+                job.job, on_event, dry_run=dry_run, docker_first=job.is_spec, deadline=deadline
+            )
+
+        on_event = asked["on_event"] or ignore
+        return await run_batch(jobs, run_one, on_event, limit=self._concurrency, dry_run=dry_run)
+
     @documented(InspectKeywords)
     async def inspect(
         self, reference: str | Reference, **keywords: Unpack[InspectKeywords]
@@ -193,12 +241,18 @@ class AsyncClient:
         return checked(kind, keywords)
 
     async def _run(
-        self, job: Job, on_event: OnEvent | None, *, dry_run: bool, docker_first: bool = False
+        self,
+        job: Job,
+        on_event: OnEvent | None,
+        *,
+        dry_run: bool,
+        docker_first: bool = False,
+        deadline: Deadline | None = None,
     ) -> MergeResult:
         on_event = on_event or ignore
         async with self._operations.one():
             run = Merge(job, on_event)
-            deadline = Deadline(self._options.deadline)
+            deadline = deadline or Deadline(self._options.deadline)
             registries = {
                 name: RegistryClient(
                     self._host(
@@ -403,6 +457,27 @@ async def push_async(spec: Spec, **keywords: Unpack[PushCall]) -> MergeResult:
     """
     async with _opened("push", PushCall, keywords) as (client, call):
         return await client.push(spec, **call)
+
+
+@documented(BatchCall)
+async def batch_async(
+    images: Iterable[BatchImage | Mapping[str, Any]], **keywords: Unpack[BatchCall]
+) -> BatchResult:
+    """Merge many images through one client; see ``Client.batch``.
+
+    Args:
+        images: what ``parse_batch`` returns, or the keywords of ``merge`` for each image.
+        **keywords: those of ``options.BatchCall``.
+
+    Returns:
+        What became of each image, in order: its digest and tags, or its error.
+
+    Raises:
+        UsageError: an argument or an image is wrong, or two images get in each other's way; no
+            request was sent.
+    """
+    async with _opened("batch", BatchCall, keywords) as (client, call):
+        return await client.batch(images, **call)
 
 
 @documented(InspectCall)

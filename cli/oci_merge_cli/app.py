@@ -6,6 +6,7 @@ import typer
 
 from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
+from oci_merge_cli.options.batch import BatchFilesArgument, BatchOptions
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
     FromArgsOptions,
@@ -98,6 +99,29 @@ A spec.yml:
 Only image and manifests are required; annotations need --type oci. A platform may also have
 osversion and osfeatures.
 {_PUSH_STATUS}"""
+_BATCH_EXAMPLES = """
+\b
+Examples:
+  oci-merge batch images.yml
+  oci-merge batch images.yml --dry-run
+  oci-merge batch specs/*.yml
+  oci-merge batch images.yml --shard 3/10 --output json
+  oci-merge batch --schema > batch.schema.json
+
+\b
+An images.yml:
+  defaults:
+    template: ${REGISTRY}/${name}-ARCH:${VERSION:-edge}
+    target: ${REGISTRY}/${name}:${VERSION:-edge}
+  images:
+    - name: app
+      tags: [latest]
+    - name: web
+      platforms: [linux/amd64, linux/arm64]
+
+\b
+Exit status: 0 done, 1 an image failed or wrong usage, 130 or 143 interrupted.
+"""
 _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
@@ -200,6 +224,25 @@ def man(ctx: typer.Context) -> None:
     from oci_merge_cli.commands.man import run
 
     run(ctx.find_root(), SHARED_OPTIONS)
+
+
+@app.command(cls=Command, epilog=_BATCH_EXAMPLES)
+@expand_options
+def batch(
+    ctx: typer.Context,
+    files: BatchFilesArgument = None,
+    *,
+    options: BatchOptions,
+    access: SourcesAccess,
+) -> None:
+    """Merge every image that YAML files list, many at a time.
+
+    All images are checked before the first request. One that fails stops no other, and a rerun
+    does what is left.
+    """
+    from oci_merge_cli.commands.batch import run
+
+    run(files or [], options, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

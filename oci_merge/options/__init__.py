@@ -39,6 +39,8 @@ __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
     "Attestations",
+    "BatchCall",
+    "BatchKeywords",
     "ClientCall",
     "ClientKeywords",
     "ConcurrencyKeywords",
@@ -111,6 +113,20 @@ class PushKeywords(WriteKeywords, total=False):
     ]
 
 
+class BatchKeywords(EventKeywords, total=False):
+    """What ``Client.batch`` takes beside the images."""
+
+    shard: Annotated[
+        str | None,
+        Keyword(
+            take.text,
+            """which part of the images to merge, for example ``3/10``; each part has other ones.
+            All are checked in any case.""",
+        ),
+    ]
+    dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
+
+
 class InspectKeywords(EventKeywords, total=False):
     """What ``Client.inspect`` takes beside the reference."""
 
@@ -138,6 +154,10 @@ class MergeCall(MergeKeywords, SourceKeywords, ClientKeywords, total=False):
 
 class PushCall(PushKeywords, SourceKeywords, ClientKeywords, total=False):
     """What ``push`` takes beside the spec."""
+
+
+class BatchCall(BatchKeywords, OwnKeywords, ClientKeywords, total=False):
+    """What ``batch`` takes beside the images."""
 
 
 class InspectCall(InspectKeywords, ClientKeywords, total=False):

@@ -16,6 +16,7 @@ platform are known and left out with a warning, because many specs have them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import yaml
 
@@ -25,6 +26,9 @@ from oci_merge.errors import SpecError
 from oci_merge.model.platform import Platform
 from oci_merge.planning.spec import Spec, SpecImage
 from oci_merge.planning.spec_yaml import SpecReader
+
+#: What a spec consists of.
+SPEC_KEYS = ("image", "manifests", "tags", "annotations")
 
 _PLATFORM_KEYS = (
     "os",
@@ -65,10 +69,19 @@ def parse_spec(text: str, *, name: str) -> Spec:
 
 
 def _spec(reader: SpecReader, root: yaml.Node) -> Spec:
-    fields = reader.mapping(root, ("image", "manifests", "tags", "annotations"), "the spec")
+    fields = reader.mapping(root, SPEC_KEYS, "the spec")
     for required in ("image", "manifests"):
         if required not in fields:
             raise SpecError(f"the spec {reader.name} has no {required!r}")
+    return spec_of(reader, fields)
+
+
+def spec_of(reader: SpecReader, fields: Mapping[str, yaml.Node]) -> Spec:
+    """Return the spec of a mapping's fields, ``image`` and ``manifests`` among them.
+
+    Raises:
+        SpecError: as by ``parse_spec``.
+    """
     manifests = reader.sequence(fields["manifests"], "manifests")
     if not manifests:
         raise SpecError(
@@ -80,14 +93,19 @@ def _spec(reader: SpecReader, root: yaml.Node) -> Spec:
     warnings: list[str] = []
     return Spec(
         image=reader.filled(fields["image"], "image"),
-        manifests=tuple(_image(reader, node, warnings) for node in manifests),
+        manifests=tuple(spec_image(reader, node, warnings) for node in manifests),
         tags=tuple(reader.filled(node, "tags") for node in tags),
-        annotations=_annotations(reader, annotations) if annotations is not None else {},
+        annotations=text_pairs(reader, annotations) if annotations is not None else {},
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _image(reader: SpecReader, node: yaml.Node, warnings: list[str]) -> SpecImage:
+def spec_image(reader: SpecReader, node: yaml.Node, warnings: list[str]) -> SpecImage:
+    """Return an entry of ``manifests``, and append what is read otherwise than it is written.
+
+    Raises:
+        SpecError: as by ``parse_spec``.
+    """
     fields = reader.mapping(node, ("image", "platform"), "an image")
     if "image" not in fields:
         raise reader.error(node, "an entry of 'manifests' has no 'image'")
@@ -156,5 +174,10 @@ def _about_old_keys(version: str, *, is_build: bool, has_features: bool) -> list
     return said
 
 
-def _annotations(reader: SpecReader, node: yaml.Node) -> dict[str, str]:
+def text_pairs(reader: SpecReader, node: yaml.Node) -> dict[str, str]:
+    """Return a mapping of texts, such as annotations.
+
+    Raises:
+        SpecError: the node is none.
+    """
     return {key: reader.text(value, key) for key, value in reader.mapping(node, None, "").items()}

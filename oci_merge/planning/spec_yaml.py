@@ -7,8 +7,8 @@ what merge keys (``<<``) multiply.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar, cast
 
 import yaml
 
@@ -27,7 +27,7 @@ _SCALARS = frozenset(
 NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
+TAB_HINT = "indent by spaces; YAML takes a tab only between a key and its value"
 
 # Each repetition ends where the next placeholder may begin. Otherwise a text of many openings and
 # no end would be read once from each, in the square of its length.
@@ -47,6 +47,7 @@ _PLACEHOLDER = re.compile(f"{_TEMPLATE_TAG}|{_VARIABLE}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _PLACEHOLDER_HINT = "fill the template first, and give the file that comes of it"
 
+_T = TypeVar("_T")
 _Pair = tuple[yaml.Node, yaml.Node]
 
 
@@ -86,6 +87,13 @@ class SpecReader:
         SpecError: the text is longer than a spec may be, or has characters that YAML forbids.
     """
 
+    #: What messages call the document.
+    _noun = "spec"
+    #: How many characters it may have, and what to do with more.
+    _longest = MAX_SPEC
+    _longest_hint = "name a spec file; several small ones can be pushed one after another"
+    _most_merged = _MOST_MERGED
+
     def __init__(self, text: str, name: str) -> None:
         self.name = name
         self._text = text
@@ -94,15 +102,18 @@ class SpecReader:
         # A value that thousands of aliases repeat is one node, and is looked through once.
         self._texts: set[yaml.Node] = set()
         self._filled: set[yaml.Node] = set()
-        if len(text) > MAX_SPEC:
+        if len(text) > self._longest:
             raise SpecError(
-                f"the spec {name} has more than {MAX_SPEC} characters",
-                hint="name a spec file; several small ones can be pushed one after another",
+                f"the {self._noun} {name} has more than {self._longest} characters",
+                hint=self._longest_hint,
             )
         try:
-            self._loader = _Loader(text)
+            self._loader = self._load(text)
         except yaml.YAMLError as error:
             raise self._invalid(error) from None
+
+    def _load(self, text: str) -> Any:
+        return _Loader(text)
 
     def root(self) -> yaml.Node:
         """Return the node of the only document.
@@ -111,14 +122,19 @@ class SpecReader:
             SpecError: the text is not YAML, or has no document or several. Empty documents, as a
                 ``---`` at the end makes, do not count.
         """
+        return self._composed(self._only_document)
+
+    def _composed(self, compose: Callable[[], _T]) -> _T:
+        """Return what ``compose`` makes of the text; PyYAML's errors become ours."""
         try:
-            return self._only_document()
+            return compose()
         except yaml.YAMLError as error:
             raise self._invalid(error) from None
         except (ValueError, OverflowError):  # such as "\UFFFFFFFF", which is no character
             line = self._loader.line + 1
             raise SpecError(
-                f"the spec {self.name} is not YAML: an escape in line {line} names no character"
+                f"the {self._noun} {self.name} is not YAML: "
+                f"an escape in line {line} names no character"
             ) from None
 
     def error(self, node: yaml.Node, message: str, hint: str = "") -> SpecError:
@@ -130,7 +146,7 @@ class SpecReader:
         return f"{self.name}, line {node.start_mark.line + 1}"
 
     def mapping(
-        self, node: yaml.Node, known: Sequence[str] | None, what: str
+        self, node: yaml.Node, known: Collection[str] | None, what: str
     ) -> dict[str, yaml.Node]:
         """Return a mapping's values by key; values that are null are left out.
 
@@ -154,7 +170,7 @@ class SpecReader:
                 raise self.error(
                     key_node,
                     f"{printable(key)!r} is not a key of {what}",
-                    hint=f"known keys are {listed(list(known))}",
+                    hint=self._known_hint(key, known),
                 )
             fields[key] = value
         return {key: value for key, value in fields.items() if value.tag != NULL}
@@ -178,6 +194,9 @@ class SpecReader:
         Raises:
             SpecError: the node is not a scalar, or binary, or has half a character in it.
         """
+        return self._scalar(node, what)
+
+    def _scalar(self, node: yaml.Node, what: str) -> str:
         if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
             if node not in self._texts and _SURROGATE.search(node.value):
                 raise self.error(node, f"{printable(what)!r} has half a surrogate pair in it")
@@ -198,11 +217,13 @@ class SpecReader:
             self._filled.add(node)
         return text
 
+    def _known_hint(self, key: str, known: Collection[str]) -> str:
+        return f"known keys are {listed(list(known))}"
+
     def _only_document(self) -> yaml.Node:
         empty: yaml.Node | None = None
         root: yaml.Node | None = None
-        while self._loader.check_node():
-            node = cast(yaml.Node, self._loader.get_node())
+        for node in self._documents():
             if node.tag == NULL:
                 empty = empty or node
             elif root is None:
@@ -216,8 +237,12 @@ class SpecReader:
                     "another",
                 )
         if (found := root or empty) is None:
-            raise SpecError(f"the spec {self.name} is empty")
+            raise SpecError(f"the {self._noun} {self.name} is empty")
         return found
+
+    def _documents(self) -> Iterator[yaml.Node]:
+        while self._loader.check_node():
+            yield cast(yaml.Node, self._loader.get_node())
 
     def _invalid(self, error: yaml.YAMLError) -> SpecError:
         """Return the error for text that is not YAML."""
@@ -228,21 +253,31 @@ class SpecReader:
                 return self._unfilled(f"{self.name}, line {number}", found[0])
         problem = printable(str(getattr(error, "problem", None) or error).partition("\n")[0])
         where = f" in line {mark.line + 1}" if mark else ""
-        hint = "check the indentation, and quote values that hold ': ' or ' #'"
         return SpecError(
-            f"the spec {self.name} is not YAML: {problem}{where}",
-            hint=_TAB_HINT if r"'\t'" in problem else hint,
+            f"the {self._noun} {self.name} is not YAML: {problem}{where}",
+            hint=self._invalid_hint(problem, lines[-1] if lines else ""),
         )
+
+    def _invalid_hint(self, problem: str, line: str) -> str:
+        """Return what to do about a line that is not YAML."""
+        if r"'\t'" in problem:
+            return TAB_HINT
+        return "check the indentation, and quote values that hold ': ' or ' #'"
 
     def _refuse_placeholder(self, node: yaml.Node) -> None:
         """Refuse a node that a template engine should have replaced; ``{{x}}`` is a mapping."""
         if isinstance(node, yaml.ScalarNode):
-            found = _PLACEHOLDER.search(node.value)
+            each = _PLACEHOLDER.finditer(node.value)
+            found = next((one for one in each if not self._is_filled_here(one[0])), None)
         else:
             source = self._text[node.start_mark.index : node.end_mark.index]
             found = _BREAKS_YAML.match(source) or re.match(_SQUARE, source)
         if found:
             raise self._unfilled(self.place(node), found[0])
+
+    def _is_filled_here(self, placeholder: str) -> bool:
+        """Say whether the reader itself puts a value in the place of a placeholder."""
+        return False
 
     def _unfilled(self, place: str, placeholder: str) -> SpecError:
         return SpecError(
@@ -260,7 +295,7 @@ class SpecReader:
             for name, pair in self._merged_pairs(node):
                 pairs.setdefault(name, pair)
             own = ((key, value) for key, value in node.value if key.tag != _MERGE)
-            pairs.update((self.text(key, "a key"), (key, value)) for key, value in own)
+            pairs.update((self._scalar(key, "a key"), (key, value)) for key, value in own)
         return self._flat[node]
 
     def _merged_pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, _Pair]]:
@@ -272,8 +307,8 @@ class SpecReader:
                 for item in self._pairs(source).items():
                     # Long chains of merges give pairs by the square of their length.
                     self._merged += 1
-                    if self._merged > _MOST_MERGED:
-                        raise self.error(node, "merge keys give more than a spec may hold")
+                    if self._merged > self._most_merged:
+                        raise self.error(node, f"merge keys give more than a {self._noun} may hold")
                     yield item
 
     def _check_keys(self, node: yaml.MappingNode) -> None:

@@ -34,6 +34,8 @@ _UNUSED = {
     "oci_merge.credentials.explanation",
     "oci_merge.operations.source_files",
     "oci_merge.planning.builder_output",
+    "oci_merge.operations.batch",
+    "oci_merge.planning.batch",
     "oci_merge.planning.spec_file",
     "oci_merge_cli.output.dotenv",
     "oci_merge_cli.output.files",
@@ -90,6 +92,7 @@ def test_help_imports_nothing_that_the_library_does_its_work_with() -> None:
     "words",
     [
         ["inspect", "--help"],
+        ["batch", "--help"],
         ["credentials", "--help"],
         ["completion", "--help"],
         ["man", "--help"],
@@ -128,6 +131,15 @@ def test_a_run_without_a_terminal_imports_no_rich(words: list[str], host: str) -
 
 def test_a_merge_imports_only_what_it_uses(merge_arguments: list[str]) -> None:
     assert imported(*merge_arguments) & {"httpx", *_UNUSED} == {"httpx"}
+
+
+def test_a_batch_without_a_terminal_imports_no_rich(host: str, tmp_path: Path) -> None:
+    file = tmp_path / "images.yml"
+    file.write_text(
+        f"images:\n  - template: {host}/team/img-ARCHVARIANT:1.0\n    target: {host}/team/img:1.0\n"
+    )
+    found = imported("batch", str(file)) & {"httpx", *_UNUSED}
+    assert found & {"rich", "httpx"} == {"httpx"}
 
 
 def test_plugins_of_pydantic_that_are_installed_beside_are_left_alone(

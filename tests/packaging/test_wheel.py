@@ -79,6 +79,10 @@ def test_the_wheel_has_the_schema_of_the_output(wheel: Path) -> None:
     assert "oci_merge_cli/schemas/output.json" in names(wheel)
 
 
+def test_the_wheel_has_the_schema_of_batch_files(wheel: Path) -> None:
+    assert "oci_merge_cli/schemas/batch.schema.json" in names(wheel)
+
+
 def test_the_wheel_has_its_license(wheel: Path) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names(wheel))
 

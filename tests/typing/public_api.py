@@ -8,11 +8,17 @@ from typing import Any, Unpack, assert_type
 
 import oci_merge
 from oci_merge import (
+    BatchImage,
+    BatchResult,
+    BatchStarted,
     ClientKeywords,
     ComponentsFound,
     CredentialExplanation,
     CredentialSource,
     Event,
+    ImageFinished,
+    ImageProgressed,
+    ImageResult,
     InspectedImage,
     Inspection,
     MergeKeywords,
@@ -206,3 +212,33 @@ async def join_many(names: list[str]) -> None:
     with oci_merge.Client(username="ci", password="p") as blocking:
         assert_type(blocking.merge("reg.example/app:1", sources=names), MergeResult)
         assert_type(blocking.inspect("reg.example/app:1", shallow=True), Inspection)
+
+
+async def batch(variables: Mapping[str, str]) -> None:
+    """Join the images of a file, and those of a list."""
+    images = oci_merge.parse_batch("", name="images.yml", variables=variables)
+    assert_type(images, tuple[BatchImage, ...])
+    result = oci_merge.batch(images, shard="3/10", concurrency=4, on_event=on_batch_event)
+    assert_type(result, BatchResult)
+    assert_type(result.images, tuple[ImageResult, ...])
+    assert_type(result.images[0].error, OciMergeError | None)
+    assert_type(result.failed, int)
+    listed = [{"target": "reg.example/app:1", "template": "reg.example/app-ARCH:1"}]
+    assert_type(await oci_merge.batch_async(listed, dry_run=True), BatchResult)
+    assert_type(await oci_merge.AsyncClient().batch([BatchImage(), *images]), BatchResult)
+    assert_type(oci_merge.Client().batch(listed), BatchResult)
+    oci_merge.batch(listed, shard=3)  # type: ignore[arg-type]
+    oci_merge.batch(listed, tags=["1"])  # type: ignore[call-arg]
+    oci_merge.batch([1])  # type: ignore[list-item]
+
+
+def on_batch_event(event: Event) -> None:
+    """Tell the events of a batch apart."""
+    match event:
+        case BatchStarted(total=total):
+            assert_type(total, int)
+        case ImageProgressed(name=name, event=inner):
+            assert_type(name, str)
+            assert_type(inner, Event)
+        case ImageFinished(image=image):
+            assert_type(image, ImageResult)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from oci_merge import (
     Event,
     Retrying,
     Spec,
-    SpecError,
     Warned,
     parse_spec,
     push_async,
@@ -22,6 +20,7 @@ from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
+from oci_merge_cli.options.yaml_file import read_yaml
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.outputs import check_outputs, write_outputs
 from oci_merge_cli.output.render import digest_line
@@ -33,7 +32,6 @@ from oci_merge_cli.runtime.tags import TagWatch
 
 #: More than the longest spec has, however long its characters.
 _MOST_BYTES = 4 << 20
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def make_spec(arguments: FromArgsOptions) -> Spec:
@@ -60,23 +58,7 @@ def read_spec(file: Path) -> Spec:
     Raises:
         SpecError: the file cannot be read, or is not a spec.
     """
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)  # /dev/zero is endless
-    except OSError as error:
-        raise SpecError(
-            f"the spec {file} cannot be read: {error.strerror}",
-            hint="name a YAML file that exists and is readable",
-        ) from error
-    if len(content) > _MOST_BYTES:
-        raise SpecError(f"the spec {file} has more than {_MOST_BYTES} bytes", hint="name a spec")
-    try:
-        # PowerShell writes UTF-16 where its output is redirected into a file.
-        text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8")
-    except UnicodeDecodeError:
-        raise SpecError(
-            f"the spec {file} is not UTF-8 text", hint="name a YAML file, saved as UTF-8"
-        ) from None
+    text = read_yaml(file, "spec", most=_MOST_BYTES)
     return parse_spec(text, name=str(file))
 
 

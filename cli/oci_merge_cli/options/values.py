@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 
 from oci_merge import UsageError
+from oci_merge import parse_duration as parse_duration
 from oci_merge_cli.output.escape import printable
 
 _PAIR = re.compile(r"\s*[^\s=]+=")
-_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{0,9})?)"
-_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?|{_NUMBER}")
 # What buildx puts before a key for several kinds at once.
 _PREFIX = re.compile(r"\s*(?:(?:index|manifest)(?:-descriptor)?(?:\[[^\]]*\])?,?)+\s*")
 
@@ -104,26 +103,3 @@ def parse_pairs(words: Iterable[str], *, what: str) -> dict[str, str]:
                 hint="keep one of the two",
             )
     return pairs
-
-
-def parse_duration(text: str, option: str) -> float:
-    """Parse a duration as Go's programs take it, such as ``10m`` or ``1h30m``, or bare seconds.
-
-    Args:
-        text: the duration.
-        option: the option that it was given for.
-
-    Returns:
-        The duration in seconds.
-
-    Raises:
-        UsageError: it is not a duration.
-    """
-    parts = _DURATION.fullmatch(text.strip())
-    if parts is None or not any(parts.groups()):
-        raise UsageError(
-            f"{option} takes a duration, got {printable(text)!r}",
-            hint="write it like 10m, 90s or 1h30m, or as a number of seconds",
-        )
-    hours, minutes, seconds, bare = (float(part or 0) for part in parts.groups())
-    return hours * 3600 + minutes * 60 + seconds + bare

@@ -39,7 +39,7 @@ def progress_on_stderr(
         from oci_merge_cli.output.json_lines import JsonLines
 
         yield JsonLines()
-    elif form == "plain" or plain or not _is_terminal():
+    elif form == "plain" or plain or not is_terminal():
         yield Lines()
     else:
         from oci_merge_cli.output.live import live
@@ -48,7 +48,8 @@ def progress_on_stderr(
             yield shown
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Say whether stderr is a terminal that can show live progress."""
     return (
         sys.stderr is not None
         and sys.stderr.isatty()

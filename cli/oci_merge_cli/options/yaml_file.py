@@ -1,0 +1,50 @@
+"""Reads the text of YAML files that users name."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from oci_merge import SpecError
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_yaml(file: Path, what: str, *, most: int, stdin: bool = False) -> str:
+    """Read the text of a file.
+
+    Args:
+        file: the file.
+        what: what it is, such as ``spec``, for errors.
+        most: how many bytes it may have.
+        stdin: read stdin where the file is ``-``.
+
+    Raises:
+        SpecError: the file cannot be read, or is not text.
+    """
+    try:
+        if stdin and str(file) == "-":
+            content = b"" if sys.stdin is None else _read(sys.stdin.buffer, most)
+        else:
+            with file.open("rb") as opened:
+                content = _read(opened, most)
+    except OSError as error:
+        raise SpecError(
+            f"the {what} {file} cannot be read: {error.strerror}",
+            hint="name a YAML file that exists and is readable",
+        ) from error
+    if len(content) > most:
+        raise SpecError(f"the {what} {file} has more than {most} bytes", hint=f"name a {what}")
+    try:
+        # PowerShell writes UTF-16 where its output is redirected into a file.
+        return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8")
+    except UnicodeDecodeError:
+        raise SpecError(
+            f"the {what} {file} is not UTF-8 text", hint="name a YAML file, saved as UTF-8"
+        ) from None
+
+
+def _read(opened: BinaryIO, most: int) -> bytes:
+    return opened.read(most + 1)  # /dev/zero is endless

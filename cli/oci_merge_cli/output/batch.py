@@ -1,0 +1,143 @@
+"""Shows a batch: lines or a bar on stderr while it runs, a table at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from oci_merge import (
+    BatchResult,
+    Event,
+    ImageFinished,
+    ImageProgressed,
+    ImageResult,
+    TagMoved,
+)
+from oci_merge_cli.output.lines import Lines
+from oci_merge_cli.output.progress import is_terminal
+from oci_merge_cli.output.render import aligned
+from oci_merge_cli.output.stdout import say
+
+_DRY = {"published": "to publish"}
+
+
+class BatchErrors:
+    """Shows the errors of images alone, each hint once."""
+
+    def __init__(self) -> None:
+        self._hints: set[str] = set()
+
+    def show(self, event: Event) -> None:
+        """Show an event of the batch."""
+        if isinstance(event, ImageFinished) and event.image.error is not None:
+            error = event.image.error
+            self.line(f"error: {event.image.name}: {error.message}")
+            if error.hint and error.hint not in self._hints:
+                self._hints.add(error.hint)
+                self.line(f"hint: {error.hint}")
+
+    def warn(self, message: str) -> None:
+        """Show a warning about the command itself."""
+
+    def line(self, text: str) -> None:
+        """Show a line."""
+        say(text)
+
+
+class BatchLines(BatchErrors):
+    """Shows a line for each image that has ended, and for what a log should keep of it."""
+
+    def show(self, event: Event) -> None:
+        """Show an event of the batch."""
+        match event:
+            case ImageProgressed() if not isinstance(event.event, TagMoved):
+                _ImageLines(self, event.name).show(event.event)
+            case ImageFinished() if event.image.error is None:
+                self.line(f"{event.image.name}: {_said(event.image)}")
+            case _:
+                super().show(event)
+
+    def warn(self, message: str) -> None:
+        """Show a warning about the command itself."""
+        self.line(f"warning: {message}")
+
+
+class _ImageLines(Lines):
+    """The lines of one image, which begin with its name."""
+
+    def __init__(self, batch: BatchLines, name: str) -> None:
+        self._batch = batch
+        self._name = name
+
+    def warn(self, message: str) -> None:
+        """Show a warning."""
+        self._batch.line(f"warning: {self._name}: {message}")
+
+    def line(self, text: str) -> None:
+        """Show a line."""
+        self._batch.line(f"{self._name}: {text}")
+
+
+@contextmanager
+def batch_progress(*, quiet: bool, plain: bool) -> Iterator[BatchErrors]:
+    """Show errors alone, lines, or a bar where stderr is a terminal.
+
+    Args:
+        quiet: show errors alone.
+        plain: show lines even on a terminal, because --debug writes lines there, too.
+    """
+    if quiet:
+        yield BatchErrors()
+    elif plain or not is_terminal():
+        yield BatchLines()
+    else:
+        from oci_merge_cli.output.batch_bar import batch_bar
+
+        with batch_bar() as shown:
+            yield shown
+
+
+def batch_table(result: BatchResult) -> str:
+    """Return a line for each image, and one that counts them."""
+    rows = [
+        (image.name, _status(image, dry_run=result.dry_run), image.digest or "-", image.target)
+        for image in result.images
+    ]
+    lines = aligned([("IMAGE", "STATUS", "DIGEST", "TARGET"), *rows]) if rows else []
+    return "\n".join([*lines, f"{_counted(result)}\n"])
+
+
+def batch_document(
+    result: BatchResult, *, shard: str | None, total: int, interrupted: str = ""
+) -> dict[str, Any]:
+    """Return a batch as JSON values.
+
+    Args:
+        result: what became of the images, as far as they have ended.
+        shard: the part of the file that was meant, or None for all of it.
+        total: how many images there are.
+        interrupted: the signal that ended the batch, or an empty string.
+    """
+    document = result.to_dict() | {"left": total - len(result.images)}
+    if shard is not None:
+        document["shard"] = shard
+    return document | ({"interrupted": interrupted} if interrupted else {})
+
+
+def _status(image: ImageResult, *, dry_run: bool) -> str:
+    return _DRY.get(image.status, image.status) if dry_run else image.status
+
+
+def _said(image: ImageResult) -> str:
+    """Return what happened to an image that did not fail."""
+    return f"{image.status} {image.digest}"
+
+
+def _counted(result: BatchResult) -> str:
+    published = "to publish" if result.dry_run else "published"
+    images = f"{len(result.images)} image{'' if len(result.images) == 1 else 's'}"
+    return (
+        f"{images}: {result.published} {published}, {result.unchanged} unchanged, "
+        f"{result.failed} failed"
+    )
