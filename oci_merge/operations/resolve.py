@@ -98,6 +98,7 @@ async def fetch_components(
     emit: OnEvent,
     *,
     ignore_missing: bool = False,
+    keep_labels: bool = False,
 ) -> Components:
     """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
@@ -107,6 +108,7 @@ async def fetch_components(
         emit: called with progress events and warnings.
         ignore_missing: leave out, with a warning, sources that do not exist; also sources that the
             credentials may not read, if they may read another one.
+        keep_labels: keep the labels of configs that are read here.
 
     Returns:
         The images and their companions, in the order of the sources.
@@ -128,7 +130,14 @@ async def fetch_components(
         _check_all_found(fetched, sources)
     return await _components(
         [
-            SourceReader(source, manifest, reader, emit, ignore_missing=ignore_missing)
+            SourceReader(
+                source,
+                manifest,
+                reader,
+                emit,
+                ignore_missing=ignore_missing,
+                keep_labels=keep_labels,
+            )
             for source in sources
             if isinstance(manifest := fetched[source.reference], Manifest)
         ]

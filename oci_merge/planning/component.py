@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from oci_merge.model.manifest import REFERENCE_TYPE, Descriptor, ImageManifest, Manifest
 from oci_merge.model.platform import Platform
 from oci_merge.planning.job import Source
+
+if TYPE_CHECKING:
+    from oci_merge.model.labels import ImageLabels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +63,8 @@ class Component:
             to be known early; None if the image's config is read later.
         is_artifact: whether the manifest says that this is no image although its descriptor
             does not.
+        labels: what its config says of it, where a job needs that; None where the config has not
+            been read, or cannot be.
     """
 
     source: Source
@@ -66,6 +72,7 @@ class Component:
     descriptor: Descriptor | None = None
     declared: Platform | None = None
     is_artifact: bool = False
+    labels: ImageLabels | None = None
 
     @property
     def digest(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from oci_merge import Event, MergeResult, TagMoved, merge_async
+from oci_merge import Event, MergeResult, TagKept, TagMoved, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.registry import SourcesAccess
@@ -86,7 +86,7 @@ def _keywords(options: MergeOptions) -> dict[str, Any]:
 
 def _with_repository(event: Event) -> Event:
     """Return a moved tag with its repository, which tells it from those of other targets."""
-    return replace(event, tag=event.reference) if isinstance(event, TagMoved) else event
+    return replace(event, tag=event.reference) if isinstance(event, TagMoved | TagKept) else event
 
 
 def _safety(safety: SafetyOptions) -> dict[str, Any]:

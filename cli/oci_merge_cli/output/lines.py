@@ -8,6 +8,7 @@ from oci_merge import (
     Event,
     MergeResult,
     Retrying,
+    TagKept,
     TagMoved,
     Warned,
 )
@@ -43,7 +44,10 @@ class Lines(Progress):
             case BlobCopied():
                 self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
-                self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
+                unchanged = "put again, unchanged" if event.again else "unchanged"
+                self.line(f"tag {event.tag} {'moved' if event.changed else unchanged}")
+            case TagKept():
+                self.line(f"tag {event.tag} kept: {event.reason}")
 
     def warn(self, message: str) -> None:
         """Show a warning."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from oci_merge import InspectedImage, Inspection, MergeResult, Platform
+from oci_merge import InspectedImage, Inspection, MergeResult, Plan, Platform, TagResult
 from oci_merge_cli.output.escape import printable
 
 #: The media types whose contents manifest-tool shows.
@@ -56,13 +56,22 @@ def plan_text(result: MergeResult) -> str:
         ),
         (
             "Tags",
-            [(tag.name, "to move" if tag.changed else "unchanged") for tag in result.tags],
+            [(tag.name, _tag_state(tag, plan)) for tag in result.tags],
         ),
     ]
     lines: list[str] = []
     for heading, rows in sections:
         lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]
     return "\n".join(lines) + "\n" + digest_line(result)
+
+
+def _tag_state(tag: TagResult, plan: Plan) -> str:
+    """Return what becomes of a tag, in words."""
+    if tag.kept:
+        return f"kept: {plan.kept[tag.name]}"
+    if tag.changed:
+        return "to move"
+    return "unchanged, to put again" if plan.force else "unchanged"
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
