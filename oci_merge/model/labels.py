@@ -46,8 +46,10 @@ def parse_labels(content: bytes, *, what: str) -> ImageLabels:
         ) from None
     config = document.get("config") if isinstance(document, dict) else None
     labels = config.get("Labels") if isinstance(config, dict) else None
-    if labels is None:
-        labels = {}
+    # A null is read as an empty value, as Go reads it.
+    labels = {} if labels is None else labels
+    if isinstance(labels, dict):
+        labels = {key: "" if value is None else value for key, value in labels.items()}
     if not isinstance(labels, dict) or not all(isinstance(one, str) for one in labels.values()):
         raise ManifestError(
             f"the config of {what} cannot be read at config.Labels: it is no mapping of texts",
