@@ -52,7 +52,7 @@ def puts(records: list[AccessRecord]) -> list[str]:
 
 def raw(skopeo: Path, reference: str) -> dict[str, Any]:
     """Return what stands at a tag, as skopeo reads it."""
-    command = [skopeo, "inspect", "--raw", "--tls-verify=false", f"docker://{reference}"]
+    command = [str(skopeo), "inspect", "--raw", "--tls-verify=false", f"docker://{reference}"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=60)
     document: dict[str, Any] = json.loads(done.stdout)
     return document
@@ -83,7 +83,7 @@ def test_images_of_two_commits_are_not_joined(
 ) -> None:
     label = f"{_PREFIX}revision"
     images = built("1.4.0", "amd64", revision="c0ffee") | built("1.4.0", "arm64", revision="decaf")
-    with pytest.raises(oci_merge.LabelMismatchError, match="'c0ffee' and .* has 'decaf'"):
+    with pytest.raises(oci_merge.LabelMismatchError, match=r"'c0ffee' and .* has 'decaf'"):
         merge(plain_registry, team, images, "1.4.0", require_same=[label])
 
     merge(plain_registry, team, built("1.4.0", revision="c0ffee"), "1.4.0", require_same=[label])
