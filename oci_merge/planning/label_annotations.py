@@ -49,19 +49,25 @@ def add_labels(
         key: images[0][key]
         for key in keys
         if all(labels.get(key) == images[0].get(key) for labels in images)
-        and len(images[0][key]) <= _LONGEST
     }
-    left_out = [printable(key, limit=80) for key in keys if not {key} & {*agreed, *annotations}]
-    return {**agreed, **annotations}, _warning(left_out)
+    long = [
+        key for key, value in agreed.items() if len(value) > _LONGEST and key not in annotations
+    ]
+    differing = [key for key in keys if key not in agreed and key not in annotations]
+    parts = [
+        f"{_named(left_out)}, {reason}"
+        for left_out, reason in (
+            (differing, "since the images do not agree on it"),
+            (long, f"since it has more than {_LONGEST} characters"),
+        )
+        if left_out
+    ]
+    kept = {key: value for key, value in agreed.items() if key not in long}
+    return {**kept, **annotations}, f"left out of the index: {'; '.join(parts)}" if parts else ""
 
 
-def _warning(left_out: list[str]) -> str:
-    if not left_out:
-        return ""
-    more = len(left_out) - _SHOWN
-    named = left_out[:_SHOWN] + ([f"{more} more"] if more > 0 else [])
-    labels = "labels" if len(left_out) > 1 else "label"
-    return (
-        f"left out of the index: {labels} {listed(named)}, since the images do not agree, "
-        f"or a value has more than {_LONGEST} characters"
-    )
+def _named(keys: list[str]) -> str:
+    """Return the first few labels, in words."""
+    more = len(keys) - _SHOWN
+    shown = [printable(key, limit=80) for key in keys[:_SHOWN]]
+    return f"label {listed([*shown, f'{more} more'] if more > 0 else shown)}"

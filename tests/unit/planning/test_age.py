@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oci_merge.model.labels import ImageLabels
 from oci_merge.planning.age import (
@@ -103,6 +105,27 @@ def test_build_metadata_zeros_and_a_leading_v_do_not_tell_versions_apart(
 def test_what_is_no_version_or_has_no_sure_order_is_not_compared(one: str, other: str) -> None:
     assert compare_versions(one, other) is None
     assert compare_versions(other, one) is None
+
+
+_words = st.from_regex(r"(0|[1-9][0-9]{0,3}|[a-z]{1,3}|[a-z][0-9]{1,2})", fullmatch=True)
+_versions = st.builds(
+    lambda numbers, words: ".".join(map(str, numbers)) + ("-" + ".".join(words) if words else ""),
+    st.lists(st.integers(0, 99), min_size=3, max_size=3),
+    st.lists(_words, max_size=3),
+)
+
+
+@given(_versions, _versions)
+def test_two_versions_have_one_order_from_both_sides(one: str, other: str) -> None:
+    forth, back = compare_versions(one, other), compare_versions(other, one)
+    assert forth == (None if back is None else -back)
+    assert compare_versions(one, one) == 0
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_any_text_is_compared_or_not_and_fails_nothing(one: str, other: str) -> None:
+    assert compare_versions(one, other) in (-1, 0, 1, None)
+    assert parse_time(one) is None
 
 
 @pytest.mark.parametrize(
