@@ -6,11 +6,12 @@ stood: the time between a look and the move can be made short, and not taken awa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from oci_merge._concurrency import gather
-from oci_merge._text import listed
+from oci_merge._text import listed, printable
 from oci_merge.errors import (
     ManifestError,
     NotComparableError,
@@ -215,8 +216,8 @@ class TagGuard:
     async def put(self, tag: str, put: Callable[[], Awaitable[bool]]) -> tuple[bool, str]:
         """Put the index under a tag, unless that was moved to something newer meanwhile.
 
-        The tag is looked at just before, and where only newer images may move it, just after: of
-        two runs that put at the same time, the one with the newer images sees it and puts again.
+        The tag is looked at just before, and where only newer images may move it, some time after:
+        of two runs that put at the same time, the one with the newer images sees it and puts again.
 
         Args:
             tag: the tag.
@@ -230,6 +231,8 @@ class TagGuard:
                 or ``put``.
         """
         changed = False
+        clock = asyncio.get_running_loop().time
+        looked = clock()
         before = await self._standing(tag)
         for _ in range(_ATTEMPTS):
             if before != self._judged[tag] and (kept := await self.judge(tag, before)):
@@ -237,11 +240,23 @@ class TagGuard:
             changed = await put() or changed
             if not self._safety.only_newer:
                 break
-            after = await self._standing(tag)
-            # A registry may show for a moment what stood there before.
-            if after in ("", before, self._ours.digest):
+            # Another run may have looked before this put and be about to put older images: it takes
+            # about as long from its look to its put as this one did.
+            await self._registry.timings.sleep(
+                (clock() - looked) * self._registry.timings.overtaking
+            )
+            looked = clock()
+            before = await self._standing(tag)
+            if before in ("", self._ours.digest):
                 break
-            before = after
+        else:
+            if kept := await self.judge(tag, before):
+                return False, kept
+            raise _not_known(
+                f"{self._target.with_tag(tag)} was put {_ATTEMPTS} times",
+                f"it stands on {printable(before)} again, which is no newer image",
+                self._safety,
+            )
         return changed, ""
 
     def _check_loss(self, at: Reference, lost: Sequence[Platform]) -> None:

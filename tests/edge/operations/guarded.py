@@ -74,16 +74,25 @@ def put_tags(registry: EmbeddedRegistry) -> list[str]:
 
 
 class Does(Hook):
-    """Does something once, before or after a request.
+    """Does something before or after requests.
 
     Args:
-        matches: which request.
+        matches: which requests.
         act: what to do.
-        after: do it once that was answered.
+        after: do it when they have been answered.
+        times: for how many of them.
     """
 
-    def __init__(self, matches: Matches, act: Callable[[], object], *, after: bool = False) -> None:
-        self.is_done = False
+    def __init__(
+        self,
+        matches: Matches,
+        act: Callable[[], object],
+        *,
+        after: bool = False,
+        times: int = 1,
+    ) -> None:
+        self.count = 0
+        self._times = times
         self._matches = matches
         self._act = act
         self._after = after
@@ -99,6 +108,6 @@ class Does(Hook):
         return response
 
     def _run(self, request: Request) -> None:
-        if not self.is_done and self._matches(request):
-            self.is_done = True
+        if self.count < self._times and self._matches(request):
+            self.count += 1
             self._act()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -230,9 +231,44 @@ def test_older_images_that_are_put_over_ours_are_replaced_again(
     )
     registry.hooks.append(overtaken)
     result = merge(server, registry, of_version("2.0"), only_newer="version")
-    assert overtaken.is_done
+    assert overtaken.count == 1
     assert tags(registry)["1.0"] == result.digest
     assert put_tags(registry) == ["1.0", "1.0"]
+
+
+def test_a_job_that_puts_older_images_each_time_is_an_error(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    older = pair("1.5")
+    registry.hooks.append(
+        Does(
+            asks("PUT", "/manifests/1.0"),
+            lambda: registry.add_image(REPOSITORY, "1.0", older),
+            after=True,
+            times=99,
+        )
+    )
+    with pytest.raises(NotComparableError, match=r"1\.0 was put 3 times"):
+        merge(server, registry, of_version("2.0"), only_newer="version")
+    assert put_tags(registry) == ["1.0"] * 3
+
+
+def test_a_tag_is_looked_at_again_after_as_long_as_another_run_may_take(
+    server: RunningServer, registry: EmbeddedRegistry, set_timings: Callable[..., None]
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    set_timings(sleep=sleep, overtaking=1000.0)
+    merge(server, registry, of_version("2.0"), only_newer="version")
+    assert len(waits) == 1
+    assert waits[0] > 0
+    methods = [
+        record.method for record in registry.requests if record.path.endswith("/manifests/1.0")
+    ]
+    assert methods == ["GET", "HEAD", "PUT", "HEAD"]
 
 
 def test_newer_images_that_are_put_over_ours_stay(
