@@ -127,8 +127,9 @@ async def _check_tags(
     unread = [*state.unreadable] or ([str(target.reference.tag)] if state.broken else [])
     if unread:
         error: OciMergeError = next(iter(state.unreadable.values()), None) or state.broken  # type: ignore[assignment]
-        raise _not_known(
-            f"{listed(unread)} of {target.reference.name} could not be read", error.message, safety
+        raise NotComparableError(
+            f"{listed(unread)} of {target.reference.name} could not be read: {error.message}",
+            hint=_way_out(safety),
         ) from error
     guard = TagGuard(registry, target.reference, safety, ours, state.manifest)
     # Several tags often point to one index, which is read once.
@@ -202,10 +203,10 @@ class TagGuard:
             by, ours, theirs = self._safety.only_newer, self._ours.said, present.said
             order = compare(by, ours, theirs)
             if order.sign is None:
-                raise _not_known(
-                    f"whether the images are newer than {at} is not known",
+                raise NotComparableError(
+                    f"whether the images are newer than {at} is not known: "
                     f"they say {ours.words(by)}, and what it points to says {theirs.words(by)}",
-                    self._safety,
+                    hint=f"label the images of each build, or leave out --only-newer {by} once",
                 )
             if order.sign < 0:
                 return order.reason
@@ -252,10 +253,10 @@ class TagGuard:
         else:
             if kept := await self.judge(tag, before):
                 return False, kept
-            raise _not_known(
-                f"{self._target.with_tag(tag)} was put {_ATTEMPTS} times",
+            raise NotComparableError(
+                f"{self._target.with_tag(tag)} was put {_ATTEMPTS} times: "
                 f"it stands on {printable(before)} again, which is no newer image",
-                self._safety,
+                hint="another job puts older images at the same time: run the same command again",
             )
         return changed, ""
 
@@ -286,9 +287,9 @@ class TagGuard:
                 manifest = await self._reader.get(reference)
             images = await self._images(reference, manifest, 1)
         except (ManifestError, NotFoundError) as error:
-            raise _not_known(f"{reference} could not be read", error.message, self._safety) from (
-                error
-            )
+            raise NotComparableError(
+                f"{reference} could not be read: {error.message}", hint=_way_out(self._safety)
+            ) from error
         document = manifest.document
         annotations = document.annotations if isinstance(document, ImageIndex) else {}
         return _Present(
@@ -354,18 +355,11 @@ def _platform(entry: Descriptor) -> Platform:
     return entry.platform.to_platform() if entry.platform else Platform("", "")
 
 
-def _not_known(what: str, why: str, safety: Safety) -> NotComparableError:
-    """Return the error for what is not sure: nothing may be lost, or go back, because of that."""
-    asked = [
-        option
-        for option, is_asked in (
-            ("--no-shrink", safety.no_shrink),
-            (f"--only-newer {safety.only_newer}", bool(safety.only_newer)),
-        )
-        if is_asked
-    ]
-    return NotComparableError(
-        f"{what}: {why}",
-        hint=f"look at it with oci-merge inspect; to move the tag in any case, leave out "
-        f"{listed(asked)} once",
+def _way_out(safety: Safety) -> str:
+    """Return the hint for a tag that cannot be read."""
+    asked = ["--no-shrink"] if safety.no_shrink else []
+    asked += [f"--only-newer {safety.only_newer}"] if safety.only_newer else []
+    return (
+        "look at it with oci-merge inspect; to move the tag in any case, "
+        f"leave out {listed(asked)} once"
     )

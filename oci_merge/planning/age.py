@@ -74,6 +74,8 @@ class Described:
             (text for image in self.images if image for text in (image.created,) if text), ""
         )
         created = f"created {printable(time, limit=80)}" if time else "no time"
+        if time and parse_time(time) is None:
+            created = f"no real time ({printable(time, limit=80)})"
         return created if by == "created" else f"{self._said(VERSION, 'version')} and {created}"
 
     def _said(self, key: str, name: str) -> str:

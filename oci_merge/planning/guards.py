@@ -97,7 +97,7 @@ def _words(names: dict[str, str], values: dict[str, str | None], digest: str) ->
     value = values[digest]
     if value is None:
         return "no config that could be read"
-    return repr(printable(value, limit=_SHOWN)) if value else "none"
+    return repr(printable(value, limit=_SHOWN)) if value else "no such label"
 
 
 def lost_platforms(present: Iterable[Platform], new: Sequence[Platform]) -> list[Platform]:

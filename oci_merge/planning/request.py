@@ -93,7 +93,8 @@ def _safety(asked: MergeKeywords) -> Safety:
     ):
         if any(not label.strip() or has_controls(label) for label in labels):
             raise UsageError(
-                f"{name} has an empty value, or one that is no label",
+                f"--{name.replace('_', '-')} ({name} in Python) has an empty value, "
+                "or one that is no label",
                 hint="name a label, such as org.opencontainers.image.revision, or leave it out",
             )
     return Safety(

@@ -155,7 +155,7 @@ def test_images_with_one_value_agree_and_their_attestations_are_not_asked() -> N
     ("arm64", "said"),
     [
         ("decaf", "reg.example/app-amd64:1 has 'c0ffee' and reg.example/app-arm64:1 has 'decaf'"),
-        ("", "app-arm64:1 has none"),
+        ("", "app-arm64:1 has no such label"),
         (None, "app-arm64:1 has no config that could be read"),
         ("\x1b[31mred", r"'\x1b[31mred'"),
     ],
@@ -170,5 +170,5 @@ def test_each_image_is_named_with_its_value_where_they_do_not_agree(
 
 
 def test_a_label_that_no_image_has_is_no_agreement() -> None:
-    with pytest.raises(LabelMismatchError, match="app-amd64:1 has none and"):
+    with pytest.raises(LabelMismatchError, match="app-amd64:1 has no such label and"):
         check_same([_LABEL], labelled(amd64="", arm64=""))
