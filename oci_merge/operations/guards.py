@@ -124,13 +124,15 @@ async def _check_tags(
 ) -> None:
     """Judge every tag of a target, and let its publisher look at them again."""
     state, target = destination.state, destination.target
-    unread = [*state.unreadable] or ([str(target.reference.tag)] if state.broken else [])
-    if unread:
-        error: OciMergeError = next(iter(state.unreadable.values()), None) or state.broken  # type: ignore[assignment]
+    errors: dict[str, OciMergeError] = dict(state.unreadable)
+    if state.broken:
+        errors[str(target.reference.tag)] = state.broken
+    if errors:
+        first = next(iter(errors.values()))
         raise NotComparableError(
-            f"{listed(unread)} of {target.reference.name} could not be read: {error.message}",
+            f"{listed([*errors])} of {target.reference.name} could not be read: {first.message}",
             hint=_way_out(safety),
-        ) from error
+        ) from first
     guard = TagGuard(registry, target.reference, safety, ours, state.manifest)
     # Several tags often point to one index, which is read once.
     await guard.read(state.tags.get(tag, "") for tag in target.tags)
