@@ -42,17 +42,21 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         ImmutableTagError as ImmutableTagError,
         InvalidPlatformError as InvalidPlatformError,
         InvalidReferenceError as InvalidReferenceError,
+        LabelMismatchError as LabelMismatchError,
         ManifestError as ManifestError,
         MissingComponentError as MissingComponentError,
         MountRefusedError as MountRefusedError,
+        NotComparableError as NotComparableError,
         NotFoundError as NotFoundError,
         OciMergeError as OciMergeError,
         PlanError as PlanError,
+        PlatformLossError as PlatformLossError,
         PlatformMismatchError as PlatformMismatchError,
         PlatformNotFoundError as PlatformNotFoundError,
         PublishError as PublishError,
         RateLimitedError as RateLimitedError,
         RegistryError as RegistryError,
+        RequiredPlatformError as RequiredPlatformError,
         ServerError as ServerError,
         SpecError as SpecError,
         TemplateError as TemplateError,
@@ -69,6 +73,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Retrying as Retrying,
         StageAdvanced as StageAdvanced,
         StageStarted as StageStarted,
+        TagKept as TagKept,
         TagMoved as TagMoved,
         Waiting as Waiting,
         Warned as Warned,
@@ -137,14 +142,15 @@ else:
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
             "DuplicatePlatformError ErrorDetail ImmutableTagError InvalidPlatformError "
-            "InvalidReferenceError ManifestError MissingComponentError MountRefusedError "
-            "NotFoundError OciMergeError PlanError PlatformMismatchError PlatformNotFoundError "
-            "PublishError RateLimitedError RegistryError ServerError SpecError TemplateError "
-            "TransportError UnsupportedMediaTypeError UsageError"
+            "InvalidReferenceError LabelMismatchError ManifestError MissingComponentError "
+            "MountRefusedError NotComparableError NotFoundError OciMergeError PlanError "
+            "PlatformLossError PlatformMismatchError PlatformNotFoundError PublishError "
+            "RateLimitedError RegistryError RequiredPlatformError ServerError SpecError "
+            "TemplateError TransportError UnsupportedMediaTypeError UsageError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
-            "StageStarted TagMoved Waiting Warned"
+            "StageStarted TagKept TagMoved Waiting Warned"
         ),
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",

@@ -14,6 +14,10 @@
         PlatformMismatchError
         PlatformNotFoundError
         MissingComponentError
+        RequiredPlatformError
+        LabelMismatchError
+        PlatformLossError
+        NotComparableError
         MountRefusedError
       PublishError                     some tags moved and some did not
       CredentialError                  credentials could not be read
@@ -176,6 +180,46 @@ class MissingComponentError(PlanError):
         self.missing = tuple(missing)
 
     code = "missing_component"
+
+
+class RequiredPlatformError(PlanError):
+    """The index would have no image for a platform that it must have.
+
+    Args:
+        missing: the platforms, such as ``linux/arm64``.
+    """
+
+    def __init__(self, message: str, *, missing: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.missing = tuple(missing)
+
+
+class LabelMismatchError(PlanError):
+    """The images do not agree on a label, or it is not known whether they do.
+
+    Args:
+        label: the label.
+    """
+
+    def __init__(self, message: str, *, label: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.label = label
+
+
+class PlatformLossError(PlanError):
+    """A tag would lose a platform that it has now.
+
+    Args:
+        lost: the platforms, such as ``linux/s390x``.
+    """
+
+    def __init__(self, message: str, *, lost: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.lost = tuple(lost)
+
+
+class NotComparableError(PlanError):
+    """It is not known what a tag would lose, or whether the images are newer than what it has."""
 
 
 class MountRefusedError(PlanError):

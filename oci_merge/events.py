@@ -61,10 +61,27 @@ class TagMoved(Event):
         tag: the bare tag.
         changed: whether this run moved it; False if it stood there before.
         reference: the tag with its repository; not compared.
+        again: whether it was put although it stood there before; not compared.
     """
 
     tag: str
     changed: bool
+    reference: str = field(default="", compare=False)
+    again: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TagKept(Event):
+    """A tag stays on what it points to, since that is newer than the images of this run.
+
+    Attributes:
+        tag: the bare tag.
+        reason: what was compared, in words that are safe to print.
+        reference: the tag with its repository; not compared.
+    """
+
+    tag: str
+    reason: str
     reference: str = field(default="", compare=False)
 
 

@@ -33,6 +33,8 @@ class Timings:
             section 5).
         keep_alive: how long an idle connection is kept, since the next step of a run needs it.
         settling: how long to wait until a registry sees what it has just taken.
+        overtaking: how long to wait before a tag that was put is looked at again, as a multiple of
+            the time that a look at it and its put took.
         closing: how long requests under way may take to end after a run was broken off.
         polling: the first wait between two looks for an image that is not there yet; each next one
             is half as long again.
@@ -55,6 +57,7 @@ class Timings:
     next_address: float = 0.25
     keep_alive: float = 30.0
     settling: float = 1.0
+    overtaking: float = 2.0
     closing: float = 2.0
     polling: float = 2.0
     slowest_polling: float = 15.0

@@ -31,11 +31,13 @@ class Destination:
         target: the target.
         emit: called with progress events.
         copy_layers: copy blobs that the registry does not mount.
+        force: put tags that point to the index already, too.
 
     Attributes:
         target: the target.
         state: what its repository holds; known after ``read``.
         publisher: writes to its repository.
+        kept: the tags that stay where they are, each with the reason.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class Destination:
         emit: OnEvent,
         *,
         copy_layers: bool,
+        force: bool = False,
     ) -> None:
         self.target = target
         self.state = TargetState()
         self._registry = registries[target.reference.registry]
         self.publisher = Publisher(registries, target.reference, emit, copy_layers=copy_layers)
+        self.kept: Mapping[str, str] = {}
+        self._force = force
         self._missing_children: frozenset[str] = frozenset()
 
     async def open_ahead(self, count: int) -> None:
@@ -103,6 +108,8 @@ class Destination:
         """
         from oci_merge.operations.referrers import link_referrers, put_index_with_subject
 
+        if self._keeps_all:
+            return
         repository = self.target.reference.repository
         if referrers:
             await link_referrers(self._registry, repository, referrers)
@@ -120,6 +127,8 @@ class Destination:
             MountRefusedError, DigestMismatchError, RegistryError, TransportError: as
                 ``Publisher.transfer`` does.
         """
+        if self._keeps_all:
+            return
         # What the target's present index lists is taken to be there, blobs included, so that
         # an unchanged rerun ends after the reads. It is checked beside the next step.
         transfers, expected = self._transfers(components, self.state.children)
@@ -131,8 +140,10 @@ class Destination:
 
     def plan(self, components: Sequence[Component], index: IndexDocument) -> Plan:
         """Return what is written to the target, missing children among what is transferred."""
-        transfers, expected = self._transfers(
-            components, self.state.children - self._missing_children
+        transfers, expected = (
+            (Transfers(), Transfers())
+            if self._keeps_all
+            else self._transfers(components, self.state.children - self._missing_children)
         )
         tags = self.target.tags
         return Plan(
@@ -142,7 +153,13 @@ class Destination:
             tags=tags,
             unchanged=frozenset(tag for tag in tags if self.state.tags.get(tag) == index.digest),
             expected=expected,
+            kept=self.kept,
+            force=self._force,
         )
+
+    @property
+    def _keeps_all(self) -> bool:
+        return len(self.kept) == len(self.target.tags)
 
     def _transfers(
         self, components: Sequence[Component], present: AbstractSet[str]

@@ -6,7 +6,7 @@ and mounts, then children, then tags. What does not depend on each other runs si
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,13 @@ class Merge:
         """
         job = self._job
         self._destinations = [
-            Destination(registries, target, self._emit, copy_layers=job.copy_layers)
+            Destination(
+                registries,
+                target,
+                self._emit,
+                copy_layers=job.copy_layers,
+                force=job.safety.force,
+            )
             for target in job.targets
         ]
         for warning in job.warnings:
@@ -85,16 +91,15 @@ class Merge:
             referrers = await self._referrers(registries, read.listed) if job.referrers else ()
             brought = (*read.listed, *(referrer.component for referrer in referrers))
             async with self._telling_of_referrers(registries, read.listed):
-                # The index needs the platforms, the transfers only the manifests: so the configs
-                # are read while blobs are mounted.
-                (platforms, index), _ = await gather_two(
-                    self._index(registries, read, found), self._transfer(brought, dry_run=dry_run)
+                platforms, index = await self._prepare(
+                    registries, read, found, brought, dry_run=dry_run
                 )
             if (referrers or self._subject) and not dry_run:
                 await gather(
                     one.link(referrers, index, self._subject) for one in self._destinations
                 )
             plans = [one.plan(brought, index) for one in self._destinations]
+            self._warn_of_losses(plans)
             unchanged = (
                 [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
             )
@@ -175,6 +180,45 @@ class Merge:
             for one in self._destinations
         )
 
+    async def _prepare(
+        self,
+        registries: Registries,
+        read: Components,
+        found: Sequence[Candidate],
+        brought: Sequence[Component],
+        *,
+        dry_run: bool,
+    ) -> tuple[_PlatformChoices, IndexDocument]:
+        """Make the index, and bring what it lists, and what refers to that, into every target."""
+        if not self._job.safety.is_asked:
+            # The index needs the platforms, the transfers only the manifests: so the configs are
+            # read while blobs are mounted.
+            made, _ = await gather_two(
+                self._index(registries, read, found), self._transfer(brought, dry_run=dry_run)
+            )
+            return made
+        from oci_merge.operations.guards import check_guards  # most jobs have none
+
+        # Nothing may be written before it is known that the job goes on: this costs a step.
+        platforms, index = await self._index(registries, read, found)
+        await check_guards(registries, self._job.safety, self._destinations, platforms, index)
+        await self._transfer(brought, dry_run=dry_run)
+        return platforms, index
+
+    def _warn_of_losses(self, plans: Sequence[Plan]) -> None:
+        """Say which platforms the targets' own tags lose; manifest-tool does not."""
+        for destination, plan in zip(self._destinations, plans, strict=True):
+            present, tag = destination.state.index, str(plan.target.tag)
+            if present is None or tag in plan.unchanged or tag in plan.kept:
+                continue
+            if self._job.as_written:
+                continue
+            from oci_merge.planning import guards  # a new tag loses nothing
+
+            new = guards.image_platforms(guards.parsed_index(plan.index))
+            if lost := guards.lost_platforms(guards.image_platforms(present), new):
+                self.warn(guards.loss(plan.target, lost))
+
     async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""
         await gather(one.transfer(components, dry_run=dry_run) for one in self._destinations)
@@ -210,6 +254,7 @@ class Merge:
             ignore_missing=self._job.ignore_missing,
             wait=self._job.wait,
             drop_attestations=self._job.attestations == "drop",
+            keep_labels=self._job.reads_labels,
         )
         return components, found
 
@@ -227,6 +272,8 @@ class Merge:
         annotations, warning = keep_annotations(self._job, components.annotations)
         if warning:
             self.warn(warning)
+        if self._job.annotations_from_labels:
+            annotations = self._add_labels(annotations, platforms)
         list_format = self._job.format
         # A source index that has annotations is an OCI index, whatever it lists.
         if list_format == "auto" and annotations != self._job.annotations:
@@ -241,6 +288,17 @@ class Merge:
         )
         return platforms, index
 
+    def _add_labels(
+        self, annotations: Mapping[str, str], platforms: _PlatformChoices
+    ) -> Mapping[str, str]:
+        """Return annotations with the labels on which the images agree."""
+        from oci_merge.planning.label_annotations import add_labels  # most jobs add none
+
+        annotations, warning = add_labels(annotations, [component for component, _ in platforms])
+        if warning:
+            self.warn(warning)
+        return annotations
+
     def _result(
         self,
         plans: Sequence[Plan],
@@ -253,10 +311,12 @@ class Merge:
             targets=tuple(
                 TargetResult(
                     reference=str(plan.target),
-                    tags=tuple(TagResult(tag, tag not in same) for tag in plan.tags),
+                    tags=_tag_results(plan, same, destination.publisher.kept),
                     plan=plan,
                 )
-                for plan, same in zip(plans, unchanged, strict=True)
+                for destination, plan, same in zip(
+                    self._destinations, plans, unchanged, strict=True
+                )
             ),
             digest=index.digest,
             size=index.size,
@@ -272,3 +332,13 @@ class Merge:
         elif isinstance(event, Waiting):
             self._has_waited = True
         self._on_event(event)
+
+
+def _tag_results(
+    plan: Plan, unchanged: AbstractSet[str], kept: Mapping[str, str]
+) -> tuple[TagResult, ...]:
+    """Return what became of the tags, those that were kept just before they were put among them."""
+    kept = {**plan.kept, **kept}
+    return tuple(
+        TagResult(tag, tag not in unchanged and tag not in kept, tag in kept) for tag in plan.tags
+    )

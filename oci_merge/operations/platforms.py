@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from oci_merge._concurrency import gather
 from oci_merge._text import printable
@@ -26,8 +28,13 @@ from oci_merge.planning.platform_decision import check_selected, decide_platform
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import Registries, RegistryClient
 
+if TYPE_CHECKING:
+    from oci_merge.model.labels import ImageLabels
+
 #: A config that says os and architecture has more bytes than this.
 _SMALLEST_CONFIG = len('{"os":"","architecture":""}')
+#: How many bytes the configs may have together whose labels are kept. A usual one has 10 KiB.
+_MAX_BYTES = 32 * 1024 * 1024
 
 
 async def read_platforms(
@@ -42,7 +49,7 @@ async def read_platforms(
         emit: called with progress events and warnings.
 
     Returns:
-        The components in order, each with its platform.
+        The components in order, each with its platform, and with its labels if the job needs them.
 
     Raises:
         PlatformMismatchError: an image is for another platform than the requested one, and the
@@ -50,17 +57,22 @@ async def read_platforms(
         ManifestError, RegistryError, TransportError: a config could not be read.
     """
     # The config of an entry of an index is read where it may fill a gap, beside those of images.
-    unread = [component for component in components if _is_read(component)]
+    unread = [component for component in components if _is_read(component, job)]
+    if job.reads_labels:
+        _check_sizes(unread)
     emit(StageStarted("configs", len(unread)))
     read = await gather(
-        _read_declared(registries[component.source.reference.registry], component, emit)
+        _read_declared(registries[component.source.reference.registry], component, job, emit)
         for component in unread
     )
     declared = dict(zip(unread, read, strict=True))
     images = Counter(component.source for component in components if component.is_image)
     platforms = []
     for component in components:
-        platform = declared.get(component) or component.declared or Platform("", "")
+        platform, labels = declared.get(component, (component.declared, component.labels))
+        platform = platform or Platform("", "")
+        if labels is not None:
+            component = replace(component, labels=labels)
         if component.is_image:
             # A name says what one image is, and not what an index of several holds.
             alone = images[component.source] == 1
@@ -79,31 +91,68 @@ async def read_platforms(
     return platforms
 
 
-def _is_read(component: Component) -> bool:
-    """Say whether the config of a component is read for its platform."""
+def _is_read(component: Component, job: Job) -> bool:
+    """Say whether the config of a component is read, for its platform or its labels."""
+    if component.labels is not None:
+        return False  # it was read to choose among the entries of an index
     if component.declared is None:
         return True
-    return component.is_image and has_gap(component.declared)
+    return component.is_image and (has_gap(component.declared) or job.reads_labels)
 
 
-async def _read_declared(registry: RegistryClient, component: Component, emit: OnEvent) -> Platform:
-    """Return what an image declares: an entry of an index, with its gaps filled from its config."""
+def _check_sizes(components: Sequence[Component]) -> None:
+    """Refuse configs that are too large together, where the labels of all of them are kept.
+
+    Raises:
+        ManifestError: they are.
+    """
+    configs = [component.document.config for component in components]
+    if sum(config.size for config in configs if config) > _MAX_BYTES:
+        raise ManifestError(
+            f"the configs of the images have more than {_MAX_BYTES // 2**20} MiB together",
+            hint="ask for the platforms that you need, or join fewer images at once",
+        )
+
+
+async def _read_declared(
+    registry: RegistryClient, component: Component, job: Job, emit: OnEvent
+) -> tuple[Platform, ImageLabels | None]:
+    """Return what an image declares: an entry of an index, with its gaps filled from its config.
+
+    The labels are None where the job does not need them, or there is no config.
+    """
     entry = component.declared
     if entry is None:
-        return await read_config(registry, component, emit)
+        content = await read_image_config(registry, component, emit)
+        declared = parse_config(content, what=component.name) if content else Platform("", "")
+        return declared, read_labels(component, content) if job.reads_labels else None
     reference = component.source.reference
     try:
         config = await image_config(
             registry, reference.repository, component.document, what=component.name
         )
         found = parse_config(config, what=component.name) if config else Platform("", "")
+        labels = read_labels(component, config) if job.reads_labels else None
     except DigestMismatchError:
         raise
     except (ManifestError, NotFoundError):
         # The entry stays as its author wrote it.
-        return entry
+        return entry, None
     emit(StageAdvanced("configs", component.name))
-    return fill_gaps(entry, found)
+    return fill_gaps(entry, found) if has_gap(entry) else entry, labels
+
+
+def read_labels(component: Component, config: bytes) -> ImageLabels | None:
+    """Return what an image's config says of it; None if it has no config.
+
+    Raises:
+        ManifestError: the config cannot be read.
+    """
+    if not config:
+        return None
+    from oci_merge.model.labels import parse_labels  # most jobs need no labels
+
+    return parse_labels(config, what=component.name)
 
 
 def pinning_platforms(
@@ -153,6 +202,14 @@ async def read_config(
         UnsupportedMediaTypeError: it is no container image, and no platform was requested.
         ManifestError, RegistryError, TransportError: the config could not be read.
     """
+    content = await read_image_config(registry, component, emit)
+    return parse_config(content, what=component.name) if content else Platform("", "")
+
+
+async def read_image_config(
+    registry: RegistryClient, component: Component, emit: OnEvent | None = None
+) -> bytes:
+    """Return the bytes of an image's config; empty, and errors, as for ``read_config``."""
     document = component.document
     repository = component.source.reference.repository
     content = await image_config(registry, repository, document, what=component.name)
@@ -167,10 +224,10 @@ async def read_config(
                 hint="name container images, or give its platform with --template and "
                 "--platforms, with --source REF=PLATFORM or in a spec",
             )
-        return Platform("", "")
+        return b""
     if emit:
         emit(StageAdvanced("configs", component.name))
-    return parse_config(content, what=component.name)
+    return content
 
 
 async def image_config(

@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from oci_merge._concurrency import gather, gather_settled, gather_two
 from oci_merge._text import listed
 from oci_merge.errors import OciMergeError, PublishError, RegistryError
-from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagMoved
+from oci_merge.events import OnEvent, StageAdvanced, StageStarted, TagKept, TagMoved
 from oci_merge.model.reference import Reference
 from oci_merge.operations.transfer import TransferRunner
 from oci_merge.planning.plan import Plan
@@ -22,6 +24,9 @@ from oci_merge.planning.transfers import Transfers
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.verified_put import misses_content, put_manifest
+
+if TYPE_CHECKING:
+    from oci_merge.operations.guards import TagGuard
 
 #: Quay's error code where the same manifest is being pushed under another tag at the same time.
 _CLASH = "MANIFEST_INVALID"
@@ -38,6 +43,10 @@ class Publisher:
         target: the target; only its repository is written to.
         emit: called with progress events.
         copy_layers: copy blobs that the registry does not mount.
+
+    Attributes:
+        guard: looks at each tag again just before it is put, and after; None for no look.
+        kept: the tags that stay where they are, each with the reason; complete after ``publish``.
     """
 
     def __init__(
@@ -54,6 +63,8 @@ class Publisher:
         self._emit = emit
         self._transfers = TransferRunner(registries, target, emit, copy_layers=copy_layers)
         self._unchanged: set[str] = set()
+        self.guard: TagGuard | None = None
+        self.kept: dict[str, str] = {}
 
     async def transfer(self, transfers: Transfers, expected: Transfers) -> frozenset[str]:
         """Transfer blobs and children, and look for children that should be there but are not.
@@ -107,10 +118,12 @@ class Publisher:
             ImmutableTagError: no tag moved; one of them is immutable.
             RegistryError, TransportError: no tag moved.
         """
+        tags = plan.to_put
         for tag in plan.tags:
-            if tag in plan.unchanged:
+            if tag in plan.kept:
+                self._keep(tag, plan.kept[tag])
+            elif tag not in tags:
                 self._emit(TagMoved(tag, False, str(self._target.with_tag(tag))))
-        tags = [tag for tag in plan.tags if tag not in plan.unchanged]
         self._emit(StageStarted("tags", len(tags)))
         tags = await self._tag_at_once(plan, tags)
         failures = await self._move(plan, tags)
@@ -126,7 +139,8 @@ class Publisher:
 
     async def _tag_at_once(self, plan: Plan, tags: list[str]) -> list[str]:
         """Move several tags by one request, if the registry supports it; return the other tags."""
-        if len(tags) < 2:
+        # A guard looks at each tag just before that is put.
+        if len(tags) < 2 or self.guard:
             return tags
         # Registries that do not know ``?tag=`` ignore it, and only the answer shows that
         # (``OCI-Tag``). Finding out costs a step, so a client tries it once, the second time that
@@ -139,7 +153,7 @@ class Publisher:
             )
         for tag in tags:
             if tag in done:
-                self._note_moved(tag, changed=True)
+                self._note_put(plan, tag, changed=True)
         return [tag for tag in tags if tag not in done]
 
     async def _move(self, plan: Plan, tags: Sequence[str]) -> _Failures:
@@ -174,20 +188,38 @@ class Publisher:
         return failures
 
     async def _put_tag(self, plan: Plan, tag: str) -> None:
-        changed = await put_manifest(
-            self._registry, self._target.with_tag(tag), plan.index.media_type, plan.index.content
+        put = partial(
+            put_manifest,
+            self._registry,
+            self._target.with_tag(tag),
+            plan.index.media_type,
+            plan.index.content,
         )
+        if self.guard:
+            changed, kept = await self.guard.put(tag, put)
+            if kept:
+                self._emit(StageAdvanced("tags", tag))
+                self._keep(tag, kept)
+                return
+        else:
+            changed = await put()
         if not changed:
             self._unchanged.add(tag)
-        self._note_moved(tag, changed=changed)
+        self._note_put(plan, tag, changed=changed)
 
-    def _note_moved(self, tag: str, *, changed: bool) -> None:
+    def _note_put(self, plan: Plan, tag: str, *, changed: bool) -> None:
+        again = tag in plan.unchanged
+        reference = str(self._target.with_tag(tag))
         self._emit(StageAdvanced("tags", tag))
-        self._emit(TagMoved(tag, changed, str(self._target.with_tag(tag))))
+        self._emit(TagMoved(tag, changed and not again, reference, again=again))
+
+    def _keep(self, tag: str, reason: str) -> None:
+        self.kept[tag] = reason
+        self._emit(TagKept(tag, reason, str(self._target.with_tag(tag))))
 
     def _partial(self, plan: Plan, failures: _Failures) -> OciMergeError:
         """Return the error to raise if some tags, or all of them, could not be moved."""
-        moved = [tag for tag in plan.tags if tag not in failures]
+        moved = [tag for tag in plan.tags if tag not in failures and tag not in self.kept]
         first = next(iter(failures.values()))
         if not moved:
             return first
@@ -222,10 +254,11 @@ async def publish_all(
         raise failures[0]
     failed: list[str] = []
     moved: list[str] = []
-    for plan, outcome in zip(plans, outcomes, strict=True):
+    for publisher, plan, outcome in zip(publishers, plans, outcomes, strict=True):
         lost = _failed_tags(plan, outcome)
         for tag in plan.tags:
-            (failed if tag in lost else moved).append(str(plan.target.with_tag(tag)))
+            if tag not in publisher.kept:
+                (failed if tag in lost else moved).append(str(plan.target.with_tag(tag)))
     if not moved:
         raise failures[0]
     first = failures[0].__cause__ if isinstance(failures[0], PublishError) else failures[0]

@@ -110,6 +110,7 @@ async def fetch_components(
     ignore_missing: bool = False,
     wait: float = 0,
     drop_attestations: bool = False,
+    keep_labels: bool = False,
 ) -> Components:
     """Fetch the manifests of all sources side by side, and flatten indexes to their images.
 
@@ -121,6 +122,7 @@ async def fetch_components(
             credentials may not read, if they may read another one.
         wait: for how many seconds to wait for images that are not there yet.
         drop_attestations: leave out the attestations that source indexes list.
+        keep_labels: keep the labels of configs that are read here.
 
     Returns:
         The images and their companions, in the order of the sources.
@@ -155,6 +157,7 @@ async def fetch_components(
                 emit,
                 ignore_missing=ignore_missing,
                 drop_attestations=drop_attestations,
+                keep_labels=keep_labels,
             )
             for source in sources
             if isinstance(manifest := fetched[source.reference], Manifest)

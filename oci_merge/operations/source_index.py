@@ -13,10 +13,16 @@ from oci_merge._text import printable
 from oci_merge.errors import ManifestError, NotFoundError, UnsupportedMediaTypeError
 from oci_merge.events import OnEvent, Warned
 from oci_merge.model import media_types
-from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest
+from oci_merge.model.manifest import (
+    Descriptor,
+    ImageIndex,
+    ImageManifest,
+    Manifest,
+    parse_config,
+)
 from oci_merge.model.platform import Platform, fill_gaps
 from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader
-from oci_merge.operations.platforms import read_config
+from oci_merge.operations.platforms import read_image_config, read_labels
 from oci_merge.planning.component import Component, Entry
 from oci_merge.planning.job import Source
 from oci_merge.planning.platform_selection import (
@@ -46,6 +52,7 @@ class SourceReader:
         emit: called with warnings.
         ignore_missing: leave out, with a warning, entries that are not there.
         drop_attestations: leave out attestations, which are not even fetched then.
+        keep_labels: keep the labels of configs that are read here.
         entries: what its index lists, with what indexes within it list.
     """
 
@@ -55,6 +62,7 @@ class SourceReader:
     emit: OnEvent
     ignore_missing: bool = False
     drop_attestations: bool = False
+    keep_labels: bool = False
     entries: list[Entry] = field(default_factory=list)
     _images: list[Entry] = field(default_factory=list)
     _unsure: list[Entry] = field(default_factory=list)
@@ -177,16 +185,21 @@ class SourceReader:
         if self._is_artifact(document, entry):
             return replace(component, is_artifact=True)
         if any(entry is unsure for unsure in self._unsure):
-            return replace(component, declared=await self._declared(component))
+            return await self._declared(component)
         # The config of an entry without a platform is read later, beside the mounts.
         return component if entry.declared.is_known else replace(component, declared=None)
 
-    async def _declared(self, component: Component) -> Platform:
-        """Return the platform of an entry, with gaps filled from its config."""
+    async def _declared(self, component: Component) -> Component:
+        """Return an entry with its platform, whose gaps are filled from its config."""
         registry = self.reader.registries[self.source.reference.registry]
-        found = await read_config(registry, component)
+        content = await read_image_config(registry, component)
+        found = parse_config(content, what=component.name) if content else Platform("", "")
         declared = component.declared or Platform("", "")
-        return fill_gaps(declared, found) if declared.is_known else found
+        return replace(
+            component,
+            declared=fill_gaps(declared, found) if declared.is_known else found,
+            labels=read_labels(component, content) if self.keep_labels else None,
+        )
 
     def _is_artifact(self, document: ImageManifest, entry: Entry) -> bool:
         """Say whether an entry's manifest is no image's, by its artifact type or config."""

@@ -14,7 +14,7 @@ from oci_merge.errors import (
     NotFoundError,
     RegistryError,
 )
-from oci_merge.model.manifest import ImageIndex, parse_manifest
+from oci_merge.model.manifest import ImageIndex, Manifest, parse_manifest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
@@ -29,11 +29,21 @@ class TargetState:
         children: digests of the manifests that the target's present index lists.
         unreadable: errors of the tags that the credentials may not read. These tags count as
             absent, since some registries deny access to what does not exist.
+        manifest: what the target's own tag points to; None if that is nothing that can be read.
+        broken: why that cannot be used although it is there.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
     unreadable: Mapping[str, RegistryError] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    broken: ManifestError | None = None
+
+    @property
+    def index(self) -> ImageIndex | None:
+        """The index that the target's own tag points to; None if it points to something else."""
+        document = self.manifest.document if self.manifest else None
+        return document if isinstance(document, ImageIndex) else None
 
 
 async def read_target(
@@ -56,18 +66,20 @@ async def read_target(
     # Only the target's own index is needed; of the other tags a HEAD gives the digest.
     others = [tag for tag in tags if tag != target.tag]
     try:
-        (own, children), rest = await gather_two(
+        own, rest = await gather_two(
             _read_index(registry, target),
             gather(_read_digest(registry, target.with_tag(tag)) for tag in others),
         )
     except AuthenticationError as error:
         # No other tag is read: a server may lock a user out after a few wrong passwords.
         return TargetState(unreadable=dict.fromkeys(tags, error))
-    outcomes = {str(target.tag): own} | dict(zip(others, rest, strict=True))
+    outcomes = {str(target.tag): own.digest} | dict(zip(others, rest, strict=True))
     return TargetState(
         {tag: digest for tag, digest in outcomes.items() if isinstance(digest, str) and digest},
-        children,
+        own.children,
         {tag: error for tag, error in outcomes.items() if isinstance(error, RegistryError)},
+        own.manifest,
+        own.broken,
     )
 
 
@@ -99,29 +111,44 @@ def check_unreadable(registry: RegistryClient, target: Reference, target_state: 
     )
 
 
-async def _read_index(
-    registry: RegistryClient, target: Reference
-) -> tuple[str | AccessDeniedError, frozenset[str]]:
-    """Return the digest that a tag points to, and the digests that its index lists.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the target's own tag points to.
 
-    The digest is empty if the tag does not exist, and an error if it may not be read.
+    Attributes:
+        digest: empty if the tag does not exist, and an error if it may not be read.
+        children: the digests that its index lists.
+        manifest: the index or the image.
+        broken: why it cannot be used.
     """
+
+    digest: str | AccessDeniedError
+    children: frozenset[str] = frozenset()
+    manifest: Manifest | None = None
+    broken: ManifestError | None = None
+
+
+async def _read_index(registry: RegistryClient, target: Reference) -> _Own:
+    """Read what the target's own tag points to."""
     try:
         raw = await ManifestClient(registry).get_raw(target, may_be_missing=True)
     except AccessDeniedError as denial:
-        return denial, frozenset()
+        return _Own(denial)
+    except NotFoundError:
+        return _Own("")
     # A broken manifest counts as absent: publishing replaces it.
-    except (NotFoundError, ManifestError):
-        return "", frozenset()
+    except ManifestError as error:
+        return _Own("", broken=error)
     try:
         manifest = parse_manifest(
             raw.content, content_type=raw.media_type, digest=raw.digest, what=str(target)
         )
-    except ManifestError:
-        return raw.digest, frozenset()
+    except ManifestError as error:
+        return _Own(raw.digest, broken=error)
     if not isinstance(manifest.document, ImageIndex):
-        return raw.digest, frozenset({raw.digest})
-    return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
+        return _Own(raw.digest, frozenset({raw.digest}), manifest)
+    children = frozenset(entry.digest for entry in manifest.document.manifests)
+    return _Own(raw.digest, children, manifest)
 
 
 async def _read_digest(registry: RegistryClient, reference: Reference) -> str | AccessDeniedError:

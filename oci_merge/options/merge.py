@@ -165,8 +165,8 @@ class SafetyKeywords(TypedDict, total=False):
         str | None,
         Keyword(
             take.text,
-            """move a tag only if the images are newer than what it points to: by ``version``, by
-            ``created``, or by a label; other tags are kept.""",
+            """move a tag only if the images are not older than what it points to: by ``version``
+            (or time, where there is none), by ``created``, or by a label; other tags are kept.""",
         ),
     ]
     force: Annotated[

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from oci_merge.model.manifest import REFERENCE_TYPE, Descriptor, ImageManifest, Manifest
 from oci_merge.model.platform import Platform
 from oci_merge.planning.job import Source
+
+if TYPE_CHECKING:
+    from oci_merge.model.labels import ImageLabels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +64,8 @@ class Component:
         is_artifact: whether the manifest says that this is no image although its descriptor
             does not.
         is_referrer: whether it is brought along because it refers to an image, and is not listed.
+        labels: what its config says of it, where a job needs that; None where the config has not
+            been read, or cannot be.
     """
 
     source: Source
@@ -68,6 +74,7 @@ class Component:
     declared: Platform | None = None
     is_artifact: bool = False
     is_referrer: bool = False
+    labels: ImageLabels | None = None
 
     @property
     def digest(self) -> str:

@@ -111,6 +111,16 @@ class Safety:
     only_newer: str = ""
     force: bool = False
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is checked, before anything is written."""
+        return bool(self.require or self.require_same) or self.looks_back
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what the tags point to now is compared with the new index."""
+        return self.no_shrink or bool(self.only_newer)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -171,6 +181,12 @@ class Job:
     def tags(self) -> tuple[str, ...]:
         """The tags of the first target."""
         return self.targets[0].tags
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the labels of all images are read."""
+        safety = self.safety
+        return self.annotations_from_labels or bool(safety.require_same or safety.only_newer)
 
     @property
     def references(self) -> list[Reference]:

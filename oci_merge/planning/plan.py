@@ -39,6 +39,8 @@ class Plan:
         unchanged: those of the tags that point to this very index already.
         expected: transfers that are taken to be unnecessary, because the target's present index
             lists those children. They are made if the registry turns out to lack something.
+        kept: the tags that stay where they are, each with the reason.
+        force: whether unchanged tags are put again.
     """
 
     target: Reference
@@ -47,6 +49,17 @@ class Plan:
     tags: tuple[str, ...] = ()
     unchanged: frozenset[str] = frozenset()
     expected: Transfers = field(default_factory=Transfers)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+
+    @property
+    def to_put(self) -> list[str]:
+        """The tags that are put."""
+        return [
+            tag
+            for tag in self.tags
+            if tag not in self.kept and (self.force or tag not in self.unchanged)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values: manifests in base64, sizes in bytes."""
@@ -87,7 +100,12 @@ class Plan:
                 }
                 for child in self.transfers.children
             ],
-            "tags": [{"name": tag, "changed": tag not in self.unchanged} for tag in self.tags],
+            "tags": [
+                {"name": tag, "changed": False, "kept": True}
+                if tag in self.kept
+                else {"name": tag, "changed": tag not in self.unchanged}
+                for tag in self.tags
+            ],
         }
 
 

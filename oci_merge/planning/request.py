@@ -96,11 +96,22 @@ def merge_job(
 
 
 def _safety(asked: MergeKeywords) -> Safety:
+    # An empty value is most likely a variable that is not set: without this, nothing is guarded.
+    for name, labels in (
+        ("require_same", asked["require_same"]),
+        ("only_newer", [] if asked["only_newer"] is None else [asked["only_newer"]]),
+    ):
+        if any(not label.strip() or has_controls(label) for label in labels):
+            raise UsageError(
+                f"--{name.replace('_', '-')} ({name} in Python) has an empty value, "
+                "or one that is no label",
+                hint="name a label, such as org.opencontainers.image.revision, or leave it out",
+            )
     return Safety(
         require=tuple(_check_platform(platform) for platform in asked["require"]),
-        require_same=tuple(asked["require_same"]),
+        require_same=tuple(label.strip() for label in asked["require_same"]),
         no_shrink=asked["no_shrink"],
-        only_newer=asked["only_newer"] or "",
+        only_newer=(asked["only_newer"] or "").strip(),
         force=asked["force"],
     )
 
@@ -168,6 +179,8 @@ def _checked(job: Job) -> Job:
     """Check what merges and specs have in common, and add the warnings about it."""
     annotations = index_annotations(job.annotations)
     _check_annotations(annotations, job.format)
+    if job.annotations_from_labels and job.format == "docker":
+        raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
         _check_one_registry(job.target, [target.reference for target in job.targets])

@@ -43,10 +43,17 @@ class TagResult:
         name: the bare tag.
         changed: whether the merge moved it; in a dry run, whether it would move it. A tag that
             can be written but not read counts as moved.
+        kept: whether it stays where it is, since that is newer (``only_newer``).
     """
 
     name: str
     changed: bool
+    kept: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tag as JSON values; ``kept`` only where it is true."""
+        document = {"name": self.name, "changed": self.changed}
+        return document | {"kept": True} if self.kept else document
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,8 +75,7 @@ class TargetResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the target as JSON values, without the plan."""
-        tags = [{"name": tag.name, "changed": tag.changed} for tag in self.tags]
-        return {"target": self.reference, "tags": tags}
+        return {"target": self.reference, "tags": [tag.to_dict() for tag in self.tags]}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

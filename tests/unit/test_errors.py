@@ -83,6 +83,8 @@ _FIELDS: dict[str, Any] = {
     "missing": ("reg.test/app:1",),
     "moved": ("latest",),
     "failed": ("1.0", "1"),
+    "lost": ("linux/s390x",),
+    "label": "org.opencontainers.image.revision",
     "status": 418,
     "method": "PUT",
     "url": "https://reg.test/v2/",

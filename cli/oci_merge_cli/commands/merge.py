@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from oci_merge import Event, MergeResult, TagMoved, merge_async
+from oci_merge import Event, MergeResult, TagKept, TagMoved, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.output import FileOptions
@@ -100,7 +100,7 @@ def _source_files(options: MergeOptions, access: SourcesAccess) -> Sequence[obje
 
 def _with_repository(event: Event) -> Event:
     """Return a moved tag with its repository, which tells it from those of other targets."""
-    return replace(event, tag=event.reference) if isinstance(event, TagMoved) else event
+    return replace(event, tag=event.reference) if isinstance(event, TagMoved | TagKept) else event
 
 
 def _safety(safety: SafetyOptions) -> dict[str, Any]:

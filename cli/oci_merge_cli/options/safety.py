@@ -19,7 +19,8 @@ class SafetyOptions:
         typer.Option(
             "--require",
             metavar="LIST",
-            help="Platforms that the result must have. Without one of them nothing is published.",
+            help="Platforms that the index must have, as linux/amd64,linux/arm64 or repeated. "
+            "Without one of them nothing is published.",
             rich_help_panel=_SAFETY,
         ),
     ] = None
@@ -37,7 +38,8 @@ class SafetyOptions:
         bool,
         typer.Option(
             "--no-shrink",
-            help="Publish nothing if a tag would lose a platform that it has now.",
+            help="Publish nothing if a tag would lose a platform that it has now. Otherwise a "
+            "warning says what the target's own tag loses.",
             rich_help_panel=_SAFETY,
         ),
     ] = False
@@ -46,8 +48,9 @@ class SafetyOptions:
         typer.Option(
             "--only-newer",
             metavar="version|created|LABEL",
-            help="Move a tag only if the images are newer than what it points to, by "
-            "version, created or a label. Other tags are kept.",
+            help="Move a tag only if the images are not older than what it points to: by version, "
+            "or time where there is none; by when they were created; or by a label. Other tags "
+            "are kept, and the run succeeds.",
             rich_help_panel=_SAFETY,
         ),
     ] = None
@@ -55,7 +58,8 @@ class SafetyOptions:
         bool,
         typer.Option(
             "--force",
-            help="Put a tag even if nothing changed, so that the registry tells its webhooks.",
+            help="Put a tag even if it points to this very index, so that the registry tells its "
+            "webhooks.",
             rich_help_panel=_SAFETY,
         ),
     ] = False

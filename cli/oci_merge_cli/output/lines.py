@@ -8,6 +8,7 @@ from oci_merge import (
     Event,
     MergeResult,
     Retrying,
+    TagKept,
     TagMoved,
     Waiting,
     Warned,
@@ -66,7 +67,10 @@ class Lines(Warnings):
             case BlobCopied():
                 self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
-                self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
+                unchanged = "put again, unchanged" if event.again else "unchanged"
+                self.line(f"tag {event.tag} {'moved' if event.changed else unchanged}")
+            case TagKept():
+                self.line(f"tag {event.tag} kept: {event.reason}")
 
     def _show_wait(self, event: Waiting) -> None:
         # A log needs no line for each look: one whenever fewer images are missing, or a minute on.

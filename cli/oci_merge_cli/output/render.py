@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from oci_merge import InspectedImage, Inspection, MergeResult, Platform, TargetResult
+from oci_merge import (
+    InspectedImage,
+    Inspection,
+    MergeResult,
+    Plan,
+    Platform,
+    TagResult,
+    TargetResult,
+)
 from oci_merge_cli.output.escape import printable
 
 #: The media types whose contents manifest-tool shows.
@@ -67,9 +75,18 @@ def _target_sections(target: TargetResult, into: str) -> list[_Section]:
         ),
         (
             f"Tags{into.replace('into', 'of')}",
-            [(tag.name, "to move" if tag.changed else "unchanged") for tag in target.tags],
+            [(tag.name, _tag_state(tag, target.plan)) for tag in target.tags],
         ),
     ]
+
+
+def _tag_state(tag: TagResult, plan: Plan) -> str:
+    """Return what becomes of a tag, in words."""
+    if tag.kept:
+        return f"kept: {plan.kept[tag.name]}"
+    if tag.changed:
+        return "to move"
+    return "unchanged, to put again" if plan.force else "unchanged"
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from oci_merge_cli.runtime.tags import TagWatch
 
 #: Attributes of an error that its object on stdout has, too.
-_DETAILS = ("status", "codes", "digests", "missing", "moved", "failed")
+_DETAILS = ("status", "codes", "digests", "missing", "lost", "label", "moved", "failed")
 _INTERNAL = "error: an internal error: "
 _INTERNAL_CODE = "internal"
 

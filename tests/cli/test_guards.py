@@ -1,0 +1,143 @@
+"""The options that say what has to hold before a tag moves, and what is shown of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fixtures.embedded import EmbeddedRegistry
+from fixtures.images import build_image, build_index
+from tests.cli.running import Program, run_on_terminal
+
+_LABEL = "org.opencontainers.image.version"
+
+
+def _stock(registry: EmbeddedRegistry, version: str, *, latest: str) -> None:
+    """Put images of a version into the registry, and an index of another one at the target."""
+    for name in ("amd64", "arm64"):
+        image = build_image("linux", name, text=version, labels={_LABEL: version})
+        registry.add_image(f"team/img-{name}", "1.0", image)
+    stands = [
+        build_image("linux", name, text=latest, labels={_LABEL: latest})
+        for name in ("amd64", "s390x")
+    ]
+    registry.add_image("team/img", "latest", build_index(stands))
+
+
+def _arguments(host: str) -> list[str]:
+    return [
+        *("--platforms", "linux/amd64,linux/arm64", "--template", f"{host}/team/img-ARCH:1.0"),
+        *("--target", f"{host}/team/img:latest"),
+    ]
+
+
+def test_a_kept_tag_has_a_line_and_the_run_succeeds(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    outcome = program(*_arguments(host), "--tags", "1.2", "--only-newer", "version")
+    assert outcome.status == 0
+    assert sorted(outcome.errors) == [
+        "tag 1.2 moved",
+        "tag latest kept: 1.2 is older than 1.10",
+    ]
+    assert outcome.stdout.startswith("Digest: sha256:")
+
+
+def test_kept_is_in_the_json_of_the_result(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    outcome = program(*_arguments(host), "--only-newer", "version", "--output", "json")
+    assert outcome.status == 0
+    result = json.loads(outcome.stdout)
+    assert result["tags"] == [{"name": "latest", "changed": False, "kept": True}]
+    assert result["changed"] is False
+
+
+def test_a_dry_run_shows_what_would_be_kept_and_put_again(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    arguments = [*_arguments(host), "--tags", "1.2,1"]
+    assert program(*arguments, "--only-newer", "version").status == 0
+    outcome = program(*arguments, "--only-newer", "version", "--force", "--dry-run")
+    lines = outcome.stdout.splitlines()
+    tags = lines[lines.index("Tags") + 1 :][:3]
+    assert tags == [
+        "  latest  kept: 1.2 is older than 1.10",
+        "  1.2     unchanged, to put again",
+        "  1       unchanged, to put again",
+    ]
+
+
+def test_a_tag_that_is_put_again_has_a_line(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.0")
+    program(*_arguments(host))
+    assert program(*_arguments(host), "--force").errors == ["tag latest put again, unchanged"]
+
+
+def test_tags_of_several_targets_are_kept_with_their_repository(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    outcome = program(
+        *_arguments(host), "--target", f"{host}/team/other:latest", "--only-newer", "version"
+    )
+    assert sorted(outcome.errors) == [
+        f"tag {host}/team/img:latest kept: 1.2 is older than 1.10",
+        f"tag {host}/team/other:latest moved",
+    ]
+
+
+def test_a_loss_is_a_warning_or_an_error(
+    program: Program, registry: EmbeddedRegistry, host: str
+) -> None:
+    _stock(registry, "1.2", latest="1.0")
+    refused = program(*_arguments(host), "--no-shrink", "--output", "json")
+    assert refused.status == 1
+    assert refused.errors == [
+        f"error: {host}/team/img:latest would lose linux/s390x, which it has now",
+        "hint: join images for these platforms as well, or leave out --no-shrink",
+    ]
+    assert json.loads(refused.stdout)["lost"] == ["linux/s390x"]
+    assert program(*_arguments(host)).errors == [
+        f"warning: {host}/team/img:latest loses linux/s390x, which it has now",
+        "tag latest moved",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (["--require", "linux/amd64, linux/s390x"], "RequiredPlatformError"),
+        (["--require-same", "vendor.build"], "LabelMismatchError"),
+        (["--only-newer", "vendor.build"], "NotComparableError"),
+    ],
+)
+def test_what_does_not_hold_is_an_error_and_nothing_is_written(
+    program: Program, registry: EmbeddedRegistry, host: str, options: list[str], kind: str
+) -> None:
+    _stock(registry, "1.2", latest="1.0")
+    outcome = program(*_arguments(host), *options, "--output", "json")
+    assert outcome.status == 1
+    assert json.loads(outcome.stdout)["kind"] == kind
+    assert {record.method for record in registry.requests} <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("option", ["--require", "--require-same", "--only-newer"])
+def test_an_empty_value_is_refused_as_it_may_be_an_unset_variable(
+    program: Program, registry: EmbeddedRegistry, host: str, option: str
+) -> None:
+    assert program(*_arguments(host), option, "").status == 2
+    assert not registry.requests
+
+
+def test_a_terminal_shows_kept_tags_above_the_table(registry: EmbeddedRegistry, host: str) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    outcome = run_on_terminal(*_arguments(host), "--only-newer", "version")
+    assert outcome.status == 0
+    assert "tag latest kept: 1.2 is older than 1.10" in outcome.stderr
