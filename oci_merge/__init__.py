@@ -22,9 +22,12 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge._text import printable as printable, printable_json as printable_json
     from oci_merge.client import (
         AsyncClient as AsyncClient,
+        annotate_async as annotate_async,
+        append_async as append_async,
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
+        remove_async as remove_async,
     )
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RegistryError as RegistryError,
         ServerError as ServerError,
         SpecError as SpecError,
+        TagChangedError as TagChangedError,
         TemplateError as TemplateError,
         TransportError as TransportError,
         UnsupportedMediaTypeError as UnsupportedMediaTypeError,
@@ -82,6 +86,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Inspection as Inspection,
     )
     from oci_merge.options import (
+        AnnotateCall as AnnotateCall,
+        AnnotateKeywords as AnnotateKeywords,
         ClientCall as ClientCall,
         ClientKeywords as ClientKeywords,
         InspectCall as InspectCall,
@@ -91,6 +97,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PushCall as PushCall,
         PushKeywords as PushKeywords,
         RegistryOptions as RegistryOptions,
+        RemoveCall as RemoveCall,
+        RemoveKeywords as RemoveKeywords,
     )
     from oci_merge.planning.plan import Plan as Plan
     from oci_merge.planning.result import (
@@ -107,23 +115,29 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge.planning.spec_file import parse_spec as parse_spec
     from oci_merge.sync import (
         Client as Client,
+        annotate as annotate,
+        append as append,
         inspect as inspect,
         merge as merge,
         push as push,
+        remove as remove,
     )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": "AsyncClient inspect_async merge_async push_async",
+        "client": (
+            "AsyncClient annotate_async append_async inspect_async merge_async push_async "
+            "remove_async"
+        ),
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
             "DuplicatePlatformError ErrorDetail ImmutableTagError InvalidPlatformError "
             "InvalidReferenceError ManifestError MissingComponentError MountRefusedError "
             "NotFoundError OciMergeError PlanError PlatformMismatchError PlatformNotFoundError "
-            "PublishError RateLimitedError RegistryError ServerError SpecError TemplateError "
-            "TransportError UnsupportedMediaTypeError UsageError"
+            "PublishError RateLimitedError RegistryError ServerError SpecError TagChangedError "
+            "TemplateError TransportError UnsupportedMediaTypeError UsageError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
@@ -133,14 +147,15 @@ else:
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
         "options": (
-            "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
-            "PushCall PushKeywords RegistryOptions"
+            "AnnotateCall AnnotateKeywords ClientCall ClientKeywords InspectCall InspectKeywords "
+            "MergeCall MergeKeywords PushCall PushKeywords RegistryOptions RemoveCall "
+            "RemoveKeywords"
         ),
         "planning.plan": "Plan",
         "planning.result": "MergeResult PlatformResult TagResult TargetResult",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client inspect merge push",
+        "sync": "Client annotate append inspect merge push remove",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

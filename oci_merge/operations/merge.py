@@ -21,7 +21,13 @@ from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
-from oci_merge.planning.result import MergeResult, TagResult, TargetResult, platform_results
+from oci_merge.planning.result import (
+    MergeResult,
+    PlatformResult,
+    TagResult,
+    TargetResult,
+    platform_results,
+)
 from oci_merge.planning.targets import moved_sources
 from oci_merge.registry.client import Registries
 
@@ -78,13 +84,24 @@ class Merge:
             (platforms, index), _ = await gather_two(
                 self._index(registries, read, found), self._transfer(read.listed, dry_run=dry_run)
             )
-            plans = [one.plan(read.listed, index) for one in self._destinations]
-            unchanged = (
-                [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
-            )
+            images = platform_results(platforms)
+            plans: Sequence[Plan]
+            unchanged: Sequence[AbstractSet[str]]
+            if job.append:
+                from oci_merge.operations.append import Append  # most merges replace what is there
+
+                append = Append(job, registries, self._destinations, self._emit)
+                plans, unchanged, images = await append.run(
+                    read.listed, images, index, self._publish, dry_run=dry_run
+                )
+            else:
+                plans = [one.plan(read.listed, index) for one in self._destinations]
+                unchanged = (
+                    [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
+                )
         finally:
             await gather(one.publisher.close() for one in self._destinations)
-        return self._result(plans, platforms, unchanged, dry_run)
+        return self._result(plans, images, unchanged, dry_run)
 
     async def _read(
         self, registries: Registries, *, dry_run: bool
@@ -159,6 +176,7 @@ class Merge:
             platforms,
             list_format=list_format,
             annotations=annotations,
+            entry_annotations=self._job.entry_annotations,
             as_written=self._job.as_written,
         )
         return platforms, index
@@ -166,7 +184,7 @@ class Merge:
     def _result(
         self,
         plans: Sequence[Plan],
-        platforms: _PlatformChoices,
+        images: tuple[PlatformResult, ...],
         unchanged: Sequence[AbstractSet[str]],
         dry_run: bool,
     ) -> MergeResult:
@@ -183,7 +201,7 @@ class Merge:
             digest=index.digest,
             size=index.size,
             media_type=index.media_type,
-            platforms=platform_results(platforms),
+            platforms=images,
             warnings=tuple(self._warnings),
             dry_run=dry_run,
         )

@@ -18,6 +18,7 @@ from oci_merge.model.manifest import ImageIndex, parse_manifest
 from oci_merge.model.reference import Reference
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
+from oci_merge.registry.types import RawManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class TargetState:
     Attributes:
         tags: the digests that the tags point to; tags that do not exist are left out.
         children: digests of the manifests that the target's present index lists.
+        own: what the target's own tag points to, as it came; None if it does not exist or cannot be
+            read.
+        broken: why what it points to is no manifest; such a tag counts as absent.
         unreadable: errors of the tags that the credentials may not read. These tags count as
             absent, since some registries deny access to what does not exist.
     """
@@ -34,6 +38,8 @@ class TargetState:
     tags: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
     unreadable: Mapping[str, RegistryError] = field(default_factory=dict)
+    own: RawManifest | None = None
+    broken: ManifestError | None = None
 
 
 async def read_target(
@@ -56,18 +62,20 @@ async def read_target(
     # Only the target's own index is needed; of the other tags a HEAD gives the digest.
     others = [tag for tag in tags if tag != target.tag]
     try:
-        (own, children), rest = await gather_two(
+        own, rest = await gather_two(
             _read_index(registry, target),
             gather(_read_digest(registry, target.with_tag(tag)) for tag in others),
         )
     except AuthenticationError as error:
         # No other tag is read: a server may lock a user out after a few wrong passwords.
         return TargetState(unreadable=dict.fromkeys(tags, error))
-    outcomes = {str(target.tag): own} | dict(zip(others, rest, strict=True))
+    outcomes = {str(target.tag): own.digest} | dict(zip(others, rest, strict=True))
     return TargetState(
         {tag: digest for tag, digest in outcomes.items() if isinstance(digest, str) and digest},
-        children,
+        own.children,
         {tag: error for tag, error in outcomes.items() if isinstance(error, RegistryError)},
+        own.raw,
+        own.broken,
     )
 
 
@@ -99,29 +107,44 @@ def check_unreadable(registry: RegistryClient, target: Reference, target_state: 
     )
 
 
-async def _read_index(
-    registry: RegistryClient, target: Reference
-) -> tuple[str | AccessDeniedError, frozenset[str]]:
-    """Return the digest that a tag points to, and the digests that its index lists.
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the target's own tag points to.
 
-    The digest is empty if the tag does not exist, and an error if it may not be read.
+    Attributes:
+        digest: its digest; empty if the tag does not exist, an error if it may not be read.
+        children: the digests that its index lists.
+        raw: the manifest as it came.
+        broken: why it is none.
     """
+
+    digest: str | AccessDeniedError
+    children: frozenset[str] = frozenset()
+    raw: RawManifest | None = None
+    broken: ManifestError | None = None
+
+
+async def _read_index(registry: RegistryClient, target: Reference) -> _Own:
+    """Read what the target's own tag points to."""
     try:
         raw = await ManifestClient(registry).get_raw(target, may_be_missing=True)
     except AccessDeniedError as denial:
-        return denial, frozenset()
+        return _Own(denial)
+    except NotFoundError:
+        return _Own("")
     # A broken manifest counts as absent: publishing replaces it.
-    except (NotFoundError, ManifestError):
-        return "", frozenset()
+    except ManifestError as error:
+        return _Own("", broken=error)
     try:
         manifest = parse_manifest(
             raw.content, content_type=raw.media_type, digest=raw.digest, what=str(target)
         )
     except ManifestError:
-        return raw.digest, frozenset()
+        return _Own(raw.digest, raw=raw)
     if not isinstance(manifest.document, ImageIndex):
-        return raw.digest, frozenset({raw.digest})
-    return raw.digest, frozenset(entry.digest for entry in manifest.document.manifests)
+        return _Own(raw.digest, frozenset({raw.digest}), raw)
+    children = frozenset(entry.digest for entry in manifest.document.manifests)
+    return _Own(raw.digest, children, raw)
 
 
 async def _read_digest(registry: RegistryClient, reference: Reference) -> str | AccessDeniedError:

@@ -12,13 +12,23 @@ from typing import Annotated, TypedDict
 from oci_merge import _keywords as take
 from oci_merge._keywords import Keyword
 from oci_merge.model.reference import Reference
+from oci_merge.options.edit import (
+    AnnotateCall,
+    AnnotateKeywords,
+    EditKeywords,
+    RemoveCall,
+    RemoveKeywords,
+)
 from oci_merge.options.merge import (
+    AnnotationKeywords,
     Attestations,
+    DryRunKeywords,
     EventKeywords,
     ImageKeywords,
     ListFormat,
     ListType,
     PlatformCheck,
+    PlatformKeywords,
     ResultKeywords,
     SafetyKeywords,
     WriteKeywords,
@@ -37,11 +47,16 @@ from oci_merge.options.registry import (
 __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
+    "AnnotateCall",
+    "AnnotateKeywords",
+    "AnnotationKeywords",
     "Attestations",
     "ClientCall",
     "ClientKeywords",
     "ConcurrencyKeywords",
     "CredentialKeywords",
+    "DryRunKeywords",
+    "EditKeywords",
     "EventKeywords",
     "ImageKeywords",
     "InspectCall",
@@ -53,9 +68,12 @@ __all__ = [
     "OwnKeywords",
     "PathLike",
     "PlatformCheck",
+    "PlatformKeywords",
     "PushCall",
     "PushKeywords",
     "RegistryOptions",
+    "RemoveCall",
+    "RemoveKeywords",
     "ResultKeywords",
     "SafetyKeywords",
     "SourceFileKeywords",
