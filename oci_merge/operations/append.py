@@ -25,7 +25,7 @@ from oci_merge.operations.present_index import (
     check_there,
     platform_of,
     read_present,
-    settled_digest,
+    settle,
     tag_digest,
 )
 from oci_merge.planning.append import append_images, fresh_index, wrapped
@@ -219,21 +219,18 @@ class Append:
 
     async def _have_moved(self) -> bool:
         """Say whether a tag has moved since it was read."""
-        found = await self._digests(settled="")
+        found = await self._digests()
         return any(digest != each.state.tags.get(tag, "") for each, tag, digest in found)
 
     async def _were_lost(self, written: str) -> bool:
         """Say whether a tag stands at something else than what was written."""
-        found = await self._digests(settled=written)
-        return any(digest != written for _, _, digest in found)
+        await settle(self._destinations[0].registry)
+        return any(digest != written for _, _, digest in await self._digests())
 
-    async def _digests(self, *, settled: str) -> list[tuple[Destination, str, str]]:
+    async def _digests(self) -> list[tuple[Destination, str, str]]:
         """Return where each tag stands now, with its target and name.
 
         Tags that may not be read are left out.
-
-        Args:
-            settled: the digest to wait for, or an empty string.
         """
         tags = [
             (each, tag)
@@ -241,10 +238,5 @@ class Append:
             for tag in each.target.tags
             if tag not in each.state.unreadable
         ]
-        digests = await gather(
-            settled_digest(each.registry, each.reference(tag), settled)
-            if settled
-            else tag_digest(each.registry, each.reference(tag))
-            for each, tag in tags
-        )
+        digests = await gather(tag_digest(each.registry, each.reference(tag)) for each, tag in tags)
         return [(each, tag, digest) for (each, tag), digest in zip(tags, digests, strict=True)]

@@ -12,7 +12,7 @@ from oci_merge.operations.present_index import (
     attempts,
     check_there,
     read_present,
-    settled_digest,
+    settle,
     tag_digest,
 )
 from oci_merge.planning.edit import Edited, PresentIndex, listed_platforms
@@ -66,7 +66,8 @@ class Edit:
             index = edited.index
             # Where another writer came after this one, its index may hold the change, too.
             if index.digest == manifest.digest:
-                self._on_event(TagMoved(str(at.tag), has_written, str(at)))
+                if not has_written:
+                    self._on_event(TagMoved(str(at.tag), False, str(at)))
                 return self._result(edited, dry_run, changed=has_written)
             await check_there(registry, at, edited.kept)
             if dry_run:
@@ -76,9 +77,10 @@ class Edit:
             self._on_event(StageStarted("tags", 1))
             await put_manifest(registry, at, index.media_type, index.content)
             has_written = True
-            if await settled_digest(registry, at, index.digest) == index.digest:
-                self._on_event(StageAdvanced("tags", str(at.tag)))
-                self._on_event(TagMoved(str(at.tag), True, str(at)))
+            self._on_event(StageAdvanced("tags", str(at.tag)))
+            self._on_event(TagMoved(str(at.tag), True, str(at)))
+            await settle(registry)
+            if await tag_digest(registry, at) == index.digest:
                 return self._result(edited, dry_run, changed=True)
         raise AssertionError("the attempts end with an error")
 

@@ -136,20 +136,10 @@ async def tag_digest(registry: RegistryClient, tag: Reference) -> str:
         return ""
 
 
-async def settled_digest(registry: RegistryClient, tag: Reference, written: str) -> str:
-    """Return the digest that a tag stands at after it was written.
+async def settle(registry: RegistryClient) -> None:
+    """Wait after a write, before it is looked at.
 
-    Args:
-        registry: the registry.
-        tag: the tag.
-        written: the digest that was written.
-
-    Raises:
-        RegistryError, TransportError: the tag could not be read.
+    A writer that looked at the tag before this write may write after it, and only a look after
+    that one shows it. Besides, some registries show what they have taken only a moment later.
     """
-    found = await tag_digest(registry, tag)
-    if found != written:
-        # Some registries show what they have taken only a moment later.
-        await registry.timings.sleep(registry.timings.settling)
-        found = await tag_digest(registry, tag)
-    return found
+    await registry.timings.sleep(registry.timings.settling)
