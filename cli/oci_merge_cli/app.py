@@ -110,7 +110,7 @@ Examples:
   oci-merge remove reg.example/app:1.0 --platform linux/arm/v6,linux/arm/v7 --dry-run
 
 \b
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted.
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
 """
 _ANNOTATE_EXAMPLES = """
 \b
@@ -121,7 +121,7 @@ Examples:
       --annotation "manifest-descriptor[linux/arm64]:com.example.tested=yes"
 
 \b
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted.
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
 """
 _CREDENTIALS_EXAMPLES = """
 \b

@@ -42,11 +42,14 @@ async def attempts(registry: RegistryClient, tags: Iterable[Reference]) -> Async
             await registry.timings.sleep(longest * random.uniform(0.1, 1))  # noqa: S311 - no secret
         yield attempt
     names = [str(tag) for tag in tags]
+    stood = "was" if len(names) == 1 else "were"
     raise TagChangedError(
-        f"others moved {listed(names)} each of the {_ATTEMPTS} times that the change was tried",
+        f"{listed(names)} {stood} moved by others each of the {_ATTEMPTS} times that the change was "
+        "tried, before the write or after it",
         moved=(),
         failed=names,
-        hint="run the same command again when the other jobs are done",
+        hint="run the same command again when the other jobs are done; if there are none, the "
+        "registry shows late what it has taken",
     )
 
 

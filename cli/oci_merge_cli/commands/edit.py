@@ -40,7 +40,7 @@ def run_edit(
     """
     tags = TagWatch()
     with (
-        reported(as_json=options.output == "json", debug=access.debug, tags=tags),
+        reported(usage_status=1, as_json=options.output == "json", debug=access.debug, tags=tags),
         logged(debug=access.debug),
     ):
         if options.digest_file:
