@@ -44,8 +44,8 @@ async def attempts(registry: RegistryClient, tags: Iterable[Reference]) -> Async
     names = [str(tag) for tag in tags]
     stood = "was" if len(names) == 1 else "were"
     raise TagChangedError(
-        f"{listed(names)} {stood} moved by others each of the {_ATTEMPTS} times that the change was "
-        "tried, before the write or after it",
+        f"{listed(names)} {stood} moved by others each of the {_ATTEMPTS} times that the change "
+        "was tried, before the write or after it",
         moved=(),
         failed=names,
         hint="run the same command again when the other jobs are done; if there are none, the "

@@ -27,6 +27,7 @@ from oci_merge.planning.annotations import (
 from oci_merge.planning.result import PlatformResult
 
 _NO_PLATFORM = Platform("", "")
+_ANEW = "join the image anew from its parts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,7 @@ class PresentIndex:
         """Encode what a change has made of the index.
 
         Raises:
-            ManifestError: the index has a text that cannot be written again.
+            ManifestError: the index has a value that cannot be written again.
         """
         if document == self.document and media_type == self.media_type and self.content:
             return IndexDocument(media_type, self.content)
@@ -103,8 +104,8 @@ class PresentIndex:
             return encode_document(document, media_type)
         except ValueError:  # UnicodeEncodeError is one
             raise ManifestError(
-                f"the index {self.name} has a text that is not UTF-8, and cannot be changed",
-                hint="join the image anew from its parts",
+                f"the index {self.name} has a value that cannot be written again",
+                hint=_ANEW,
             ) from None
 
 
@@ -134,10 +135,18 @@ def read_index(
         manifest: the index.
         name: its reference, for messages.
         platforms: the platforms of ``unplaced`` entries, by digest, as their configs say them.
+
+    Raises:
+        ManifestError: it has a value that cannot be read, such as a number of 5000 digits.
     """
     index = manifest.document
     assert isinstance(index, ImageIndex)  # callers have looked
-    document = json.loads(manifest.content)
+    try:
+        document = json.loads(manifest.content)
+    except (ValueError, RecursionError):  # in a field that nothing else reads
+        raise ManifestError(
+            f"the index {name} has a value that cannot be read", hint=_ANEW
+        ) from None
     found = platforms or {}
     entries = tuple(
         PresentEntry(raw, each, _platform(each) or found.get(each.digest, _NO_PLATFORM))

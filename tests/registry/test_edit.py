@@ -157,6 +157,24 @@ def test_an_index_and_its_entries_are_annotated(
     )
 
 
+def test_a_merge_annotates_the_index_and_one_entry(team: str, skopeo: Path) -> None:
+    oci_merge.merge(
+        f"{team}/img:1.0",
+        template=f"{team}/img-ARCHVARIANT:1.0",
+        annotations={
+            "index:org.opencontainers.image.title": "an app",
+            "manifest-descriptor[linux/arm/v7]:com.example.board": "pi2",
+        },
+    )
+    found = raw(skopeo, f"{team}/img:1.0")
+    assert found["annotations"] == {"org.opencontainers.image.title": "an app"}
+    assert [entry.get("annotations") for entry in found["manifests"]] == [
+        None,
+        None,
+        {"com.example.board": "pi2"},
+    ]
+
+
 def test_a_platform_that_another_job_appends_meanwhile_is_kept(
     team: str, plain_registry: Distribution, skopeo: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from fixtures.images import (
     build_index,
     digest_of,
 )
-from fixtures.server import RunningServer
+from fixtures.server import RunningServer, serve
 from oci_merge import (
     AccessDeniedError,
     ManifestError,
@@ -456,3 +456,27 @@ def test_a_docker_list_is_not_annotated(registry: EmbeddedRegistry, server: Runn
     put(registry, build_index([build_image(docker=True)], docker=True))
     with pytest.raises(PlanError, match="Docker manifest list"):
         oci_merge.annotate(target(server.host), annotations={"a": "1"})
+
+
+def test_an_index_within_the_index_goes_to_no_other_repository(
+    registry: EmbeddedRegistry, server: RunningServer
+) -> None:
+    put(registry, build_index([build_index([S390X]), AMD64]))
+    with pytest.raises(PlanError, match="cannot go to another repository"):
+        append(server.host, "arm64", targets=[f"{server.host}/else/where:latest"])
+    result = append(server.host, "arm64")
+    assert digests(registry)[1:] == [AMD64.digest, ARM64.digest]
+    assert "says no platform; it is kept" in result.warnings[0]
+
+
+def test_what_stays_is_copied_to_a_target_in_another_registry(
+    registry: EmbeddedRegistry, server: RunningServer
+) -> None:
+    put(registry, BUILDX)
+    with serve((other := EmbeddedRegistry()).app) as elsewhere:
+        there = f"{elsewhere.host}/{REPOSITORY}:latest"
+        result = append(server.host, "armv7", targets=[there], copy_layers=True)
+    assert tags(other) == {"latest": result.digest}
+    held = other.storage.repositories[REPOSITORY]
+    assert set(digests(registry)) <= set(held.manifests)
+    assert {blob.digest for blob in AMD64.blobs} <= held.blobs

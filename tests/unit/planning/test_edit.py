@@ -45,6 +45,13 @@ def present(
         content, media_type = index.manifest, index.media_type
     else:
         content, media_type = json.dumps(index).encode(), str(index["mediaType"])
+    return read(content, media_type, platforms)
+
+
+def read(
+    content: bytes, media_type: str = "", platforms: Mapping[str, Platform] | None = None
+) -> PresentIndex:
+    """Return an index as it is read from its bytes."""
     manifest = parse_manifest(content, content_type=media_type, digest="", what="the index")
     return read_index(manifest, "reg.example/app:1.0", platforms)
 
@@ -163,10 +170,22 @@ class TestRemove:
         assert document(edited) == values
         assert b"\\u003c" in edited.index.content  # as Go writes it
 
-    def test_half_of_a_surrogate_pair_is_an_error_of_ours(self) -> None:
-        values = json.loads(build_index([AMD64, ARM64]).manifest) | {"own": "\ud800"}
+    @pytest.mark.parametrize("value", [b'"\\ud800"', b"1e999", b"9" * 5000, b"NaN"])
+    def test_a_value_that_cannot_be_written_again_is_an_error_of_ours(self, value: bytes) -> None:
+        content = build_index([AMD64, ARM64]).manifest.rstrip(b"}\n ")
+        content += b', "own": ' + value + b"}"
         with pytest.raises(ManifestError):
-            remove_platforms(present(values), [parse_platform("linux/arm64")])
+            remove_platforms(read(content), [parse_platform("linux/arm64")])
+
+    def test_a_docker_official_image_keeps_its_order(self) -> None:
+        # Each image is followed by its attestation, and carries annotations.
+        marked = Child(AMD64, AMD64.platform, {"com.docker.official-images.bashbrew.arch": "amd64"})
+        index = build_index([marked, build_attestation(AMD64), ARM64, build_attestation(ARM64)])
+        edited = remove_platforms(present(index), [parse_platform("linux/arm64")])
+        assert document(edited)["manifests"] == json.loads(index.manifest)["manifests"][:2]
+        edited = append(index, NEW_ARM64, build_attestation(NEW_ARM64))
+        assert listed(edited)[2:] == [NEW_ARM64.digest, build_attestation(NEW_ARM64).digest]
+        assert document(edited)["manifests"][:2] == json.loads(index.manifest)["manifests"][:2]
 
 
 class TestAnnotate:
@@ -200,9 +219,9 @@ class TestAnnotate:
     def test_what_is_so_already_keeps_its_bytes(self) -> None:
         values = json.loads(build_index([AMD64], annotations={"a": "1"}).manifest)
         content = json.dumps(values, indent=7).encode()
-        manifest = parse_manifest(content, content_type="", digest="", what="")
-        index = read_index(manifest, "reg.example/app:1.0")
-        edited = annotate_index(index, parse_annotations({"a": "1"}), parse_annotations({"b": ""}))
+        edited = annotate_index(
+            read(content), parse_annotations({"a": "1"}), parse_annotations({"b": ""})
+        )
         assert edited.index.content == content
 
     def test_the_last_annotation_takes_the_field_with_it(self) -> None:
