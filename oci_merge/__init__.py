@@ -22,10 +22,13 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge._text import printable as printable, printable_json as printable_json
     from oci_merge.client import (
         AsyncClient as AsyncClient,
+        annotate_async as annotate_async,
+        append_async as append_async,
         batch_async as batch_async,
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
+        remove_async as remove_async,
     )
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RequiredPlatformError as RequiredPlatformError,
         ServerError as ServerError,
         SpecError as SpecError,
+        TagChangedError as TagChangedError,
         TemplateError as TemplateError,
         TransportError as TransportError,
         UnsupportedMediaTypeError as UnsupportedMediaTypeError,
@@ -89,6 +93,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Inspection as Inspection,
     )
     from oci_merge.options import (
+        AnnotateCall as AnnotateCall,
+        AnnotateKeywords as AnnotateKeywords,
         BatchCall as BatchCall,
         BatchKeywords as BatchKeywords,
         ClientCall as ClientCall,
@@ -100,6 +106,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PushCall as PushCall,
         PushKeywords as PushKeywords,
         RegistryOptions as RegistryOptions,
+        RemoveCall as RemoveCall,
+        RemoveKeywords as RemoveKeywords,
     )
     from oci_merge.planning.batch import BatchImage as BatchImage
     from oci_merge.planning.batch_file import parse_batch as parse_batch
@@ -128,16 +136,22 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge.planning.spec_file import parse_spec as parse_spec
     from oci_merge.sync import (
         Client as Client,
+        annotate as annotate,
+        append as append,
         batch as batch,
         inspect as inspect,
         merge as merge,
         push as push,
+        remove as remove,
     )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": "AsyncClient batch_async inspect_async merge_async push_async",
+        "client": (
+            "AsyncClient annotate_async append_async batch_async inspect_async merge_async "
+            "push_async remove_async"
+        ),
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
@@ -146,7 +160,7 @@ else:
             "MountRefusedError NotComparableError NotFoundError OciMergeError PlanError "
             "PlatformLossError PlatformMismatchError PlatformNotFoundError PublishError "
             "RateLimitedError RegistryError RequiredPlatformError ServerError SpecError "
-            "TemplateError TransportError UnsupportedMediaTypeError UsageError"
+            "TagChangedError TemplateError TransportError UnsupportedMediaTypeError UsageError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
@@ -156,8 +170,9 @@ else:
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
         "options": (
-            "BatchCall BatchKeywords ClientCall ClientKeywords InspectCall InspectKeywords "
-            "MergeCall MergeKeywords PushCall PushKeywords RegistryOptions"
+            "AnnotateCall AnnotateKeywords BatchCall BatchKeywords ClientCall ClientKeywords "
+            "InspectCall InspectKeywords MergeCall MergeKeywords PushCall PushKeywords "
+            "RegistryOptions RemoveCall RemoveKeywords"
         ),
         "planning.batch": "BatchImage",
         "planning.batch_file": "parse_batch",
@@ -170,7 +185,7 @@ else:
         "planning.result": "MergeResult PlatformResult TagResult TargetResult",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client batch inspect merge push",
+        "sync": "Client annotate append batch inspect merge push remove",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

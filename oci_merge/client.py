@@ -20,10 +20,13 @@ from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
 from oci_merge.options import (
+    AnnotateCall,
+    AnnotateKeywords,
     BatchCall,
     BatchKeywords,
     ClientCall,
     ClientKeywords,
+    EditKeywords,
     InspectCall,
     InspectKeywords,
     MergeCall,
@@ -33,6 +36,8 @@ from oci_merge.options import (
     PushKeywords,
     Readable,
     RegistryOptions,
+    RemoveCall,
+    RemoveKeywords,
 )
 from oci_merge.planning.job import Job
 from oci_merge.planning.request import merge_job, spec_job
@@ -42,6 +47,7 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.host import RegistryHost
 
 if TYPE_CHECKING:
+    from oci_merge.operations.edit import Change
     from oci_merge.planning.batch import BatchImage, BatchJob
     from oci_merge.planning.batch_result import BatchResult
     from oci_merge.planning.builder_output import BuiltImage
@@ -164,6 +170,73 @@ class AsyncClient:
             spec_job(spec, asked), asked["on_event"], dry_run=False, docker_first=True
         )
 
+    @documented(MergeKeywords)
+    async def append(
+        self, target: str | Reference | None = None, **keywords: Unpack[MergeKeywords]
+    ) -> MergeResult:
+        """Join images with those that the target's present index lists: ``merge`` with ``append``.
+
+        Args:
+            target: as for ``merge``.
+            **keywords: those of ``options.MergeKeywords``.
+
+        Returns:
+            The same as ``oci_merge.merge``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.append``.
+        """
+        asked = self._checked("append", MergeKeywords, keywords)
+        asked["append"] = True
+        return await self._run(
+            merge_job(target, asked), asked["on_event"], dry_run=asked["dry_run"]
+        )
+
+    @documented(RemoveKeywords)
+    async def remove(
+        self, reference: str | Reference, **keywords: Unpack[RemoveKeywords]
+    ) -> MergeResult:
+        """Take images out of an index, with their attestations.
+
+        Args:
+            reference: the index's tag, for example ``reg.example/app:1.0``.
+            **keywords: those of ``options.RemoveKeywords``.
+
+        Returns:
+            The same as ``oci_merge.remove``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.remove``.
+        """
+        from oci_merge.planning.edit_request import Removal
+
+        asked = self._checked("remove", RemoveKeywords, keywords)
+        return await self._edit(reference, Removal(asked), asked)
+
+    @documented(AnnotateKeywords)
+    async def annotate(
+        self, reference: str | Reference, **keywords: Unpack[AnnotateKeywords]
+    ) -> MergeResult:
+        """Set and remove annotations of an index and of its entries.
+
+        Args:
+            reference: the index's tag, for example ``reg.example/app:1.0``.
+            **keywords: those of ``options.AnnotateKeywords``.
+
+        Returns:
+            The same as ``oci_merge.annotate``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.annotate``.
+        """
+        from oci_merge.planning.edit_request import Annotating
+
+        asked = self._checked("annotate", AnnotateKeywords, keywords)
+        return await self._edit(reference, Annotating(asked), asked)
+
     @documented(BatchKeywords)
     async def batch(
         self,
@@ -267,6 +340,26 @@ class AsyncClient:
                 for name in job.registries
             }
             return await run.run(registries, dry_run=dry_run)
+
+    async def _edit(
+        self, reference: str | Reference, change: Change, asked: EditKeywords
+    ) -> MergeResult:
+        # Most programs change no index, and need not load what does.
+        from oci_merge.operations.edit import Edit
+        from oci_merge.planning.edit_request import check_edited
+
+        at = check_edited(take.reference("reference", reference))
+        on_event = asked["on_event"] or ignore
+        async with self._operations.one():
+            run = Edit(at, change, on_event)
+            registry = RegistryClient(
+                self._host(at.registry),
+                writes=(at.repository,),
+                deadline=Deadline(self._options.deadline),
+                on_event=on_event,
+                on_warning=run.warn,
+            )
+            return await run.run(registry, dry_run=asked["dry_run"])
 
     def _host(
         self, name: str, *, is_other: bool = False, docker_first: bool = False
@@ -457,6 +550,80 @@ async def push_async(spec: Spec, **keywords: Unpack[PushCall]) -> MergeResult:
     """
     async with _opened("push", PushCall, keywords) as (client, call):
         return await client.push(spec, **call)
+
+
+@documented(MergeCall)
+async def append_async(
+    target: str | Reference | None = None, **keywords: Unpack[MergeCall]
+) -> MergeResult:
+    """Join images with those that the target's present index lists: ``merge`` with ``append``.
+
+    Images of the platforms that are joined are replaced, with their attestations; everything else
+    that the target lists stays, and so do its annotations. If there is no such tag, this is a
+    plain merge.
+
+    Args:
+        target: as for ``merge``.
+        **keywords: those of ``options.MergeCall``.
+
+    Returns:
+        The same as ``merge``.
+
+    Raises:
+        TagChangedError: others moved the tag each time that this was tried.
+        OciMergeError: as ``merge`` does.
+    """
+    async with _opened("append", MergeCall, keywords) as (client, call):
+        return await client.append(target, **call)
+
+
+@documented(RemoveCall)
+async def remove_async(reference: str | Reference, **keywords: Unpack[RemoveCall]) -> MergeResult:
+    """Take images out of an index, with their attestations.
+
+    The manifests stay in the registry. A tag that another writer moves meanwhile is read again, and
+    the change is made anew.
+
+    Args:
+        reference: the index's tag, for example ``reg.example/app:1.0``.
+        **keywords: those of ``options.RemoveCall``.
+
+    Returns:
+        What stands under the tag: as for ``merge``.
+
+    Raises:
+        UsageError: an argument is wrong; no request was sent.
+        PlatformNotFoundError: the index lists no image of a platform.
+        PlanError: no image would be left.
+        ManifestError: the tag stands on no index, or on one that lists what is not there.
+        TagChangedError: others moved the tag each time that this was tried.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("remove", RemoveCall, keywords) as (client, call):
+        return await client.remove(reference, **call)
+
+
+@documented(AnnotateCall)
+async def annotate_async(
+    reference: str | Reference, **keywords: Unpack[AnnotateCall]
+) -> MergeResult:
+    """Set and remove annotations of an index and of its entries.
+
+    Args:
+        reference: the index's tag, for example ``reg.example/app:1.0``.
+        **keywords: those of ``options.AnnotateCall``.
+
+    Returns:
+        What stands under the tag: as for ``merge``.
+
+    Raises:
+        PlanError: it is a Docker manifest list, which has no annotations.
+        OciMergeError: as ``remove`` does.
+    """
+    async with _opened("annotate", AnnotateCall, keywords) as (client, call):
+        return await client.annotate(reference, **call)
 
 
 @documented(BatchCall)

@@ -20,6 +20,7 @@
         NotComparableError
         MountRefusedError
       PublishError                     some tags moved and some did not
+        TagChangedError                others moved the tag of an index that was to be changed
       CredentialError                  credentials could not be read
       RegistryError                    the registry answered with an error
         AuthenticationError
@@ -252,6 +253,13 @@ class PublishError(OciMergeError):
         super().__init__(message, hint=hint)
         self.moved = tuple(moved)
         self.failed = tuple(failed)
+
+
+class TagChangedError(PublishError):
+    """Others moved the tag of an index while it was being changed, each time this was tried.
+
+    ``moved`` is empty, and ``failed`` has the references of the tags.
+    """
 
 
 class CredentialError(OciMergeError):

@@ -12,7 +12,16 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
 from oci_merge._keywords import documented
-from oci_merge.client import AsyncClient, batch_async, inspect_async, merge_async, push_async
+from oci_merge.client import (
+    AsyncClient,
+    annotate_async,
+    append_async,
+    batch_async,
+    inspect_async,
+    merge_async,
+    push_async,
+    remove_async,
+)
 from oci_merge.options import ClientCall
 
 _P = ParamSpec("_P")
@@ -148,7 +157,10 @@ class Client:
             raise
 
     merge = _awaited(AsyncClient.merge)
+    append = _awaited(AsyncClient.append)
     push = _awaited(AsyncClient.push)
+    remove = _awaited(AsyncClient.remove)
+    annotate = _awaited(AsyncClient.annotate)
     inspect = _awaited(AsyncClient.inspect)
     batch = _awaited(AsyncClient.batch)
 
@@ -175,6 +187,9 @@ def _refuse_event_loop(name: str, instead: str) -> None:
 
 
 merge = _blocking(merge_async)
+append = _blocking(append_async)
 push = _blocking(push_async)
+remove = _blocking(remove_async)
+annotate = _blocking(annotate_async)
 inspect = _blocking(inspect_async)
 batch = _blocking(batch_async)

@@ -7,6 +7,13 @@ import typer
 from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
 from oci_merge_cli.options.batch import BatchFilesArgument, BatchOptions
+from oci_merge_cli.options.edit import (
+    EditOptions,
+    IndexArgument,
+    RemoveAnnotationOption,
+    RemovedPlatformsOption,
+    SetAnnotationOption,
+)
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
     FromArgsOptions,
@@ -122,6 +129,26 @@ An images.yml:
 \b
 Exit status: 0 done, 1 an image failed or wrong usage, 130 or 143 interrupted.
 """
+_REMOVE_EXAMPLES = """
+\b
+Examples:
+  oci-merge remove reg.example/app:1.0 --platform linux/s390x
+  oci-merge remove reg.example/app:1.0 --platform linux/arm/v6,linux/arm/v7 --dry-run
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""
+_ANNOTATE_EXAMPLES = """
+\b
+Examples:
+  oci-merge annotate reg.example/app:1.0 \\
+      --annotation org.opencontainers.image.description="An example"
+  oci-merge annotate reg.example/app:1.0 --remove-annotation com.example.draft \\
+      --annotation "manifest-descriptor[linux/arm64]:com.example.tested=yes"
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""
 _CREDENTIALS_EXAMPLES = """
 \b
 Examples:
@@ -193,6 +220,48 @@ def inspect(
     from oci_merge_cli.commands.inspect import run
 
     run(reference, options, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_REMOVE_EXAMPLES)
+@expand_options
+def remove(
+    ctx: typer.Context,
+    reference: IndexArgument,
+    *,
+    platform: RemovedPlatformsOption = None,
+    options: EditOptions,
+    files: FileOptions,
+    access: RegistryAccess,
+) -> None:
+    """Take platforms out of an index, with their attestations.
+
+    The images stay in the registry. The tag is written only while it stands where it was read.
+    """
+    require(ctx, "platform")
+    from oci_merge_cli.commands.remove import run
+
+    run(reference, platform, options, files, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_ANNOTATE_EXAMPLES)
+@expand_options
+def annotate(
+    ctx: typer.Context,
+    reference: IndexArgument,
+    *,
+    annotation: SetAnnotationOption = None,
+    remove_annotation: RemoveAnnotationOption = None,
+    options: EditOptions,
+    files: FileOptions,
+    access: RegistryAccess,
+) -> None:
+    """Set and remove annotations of an index and of its entries.
+
+    The tag is written only while it stands where it was read.
+    """
+    from oci_merge_cli.commands.annotate import run
+
+    run(reference, annotation, remove_annotation, options, files, access.after(ctx.obj))
 
 
 @app.command(cls=Command, epilog=_CREDENTIALS_EXAMPLES)

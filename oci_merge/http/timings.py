@@ -67,4 +67,4 @@ class Timings:
     @classmethod
     def for_tests(cls) -> Timings:
         """Return times with which retries follow at once and no registry counts as far away."""
-        return cls(first_retry=0.001, far=3600.0, plain_alone=3600.0)
+        return cls(first_retry=0.001, far=3600.0, plain_alone=3600.0, settling=0.001)

@@ -95,9 +95,22 @@ def encode_index(
     if subject:
         document["subject"] = encode(subject)
     if annotations:
-        document["annotations"] = _sorted(annotations)
-    text = json.dumps(document, indent=2, ensure_ascii=False).translate(_GO_ESCAPES)
-    return IndexDocument(media_type, text.encode())
+        document["annotations"] = sorted_annotations(annotations)
+    return encode_document(document, media_type)
+
+
+def encode_document(document: Mapping[str, Any], media_type: str) -> IndexDocument:
+    """Encode an index that is there as JSON values, fields in their order.
+
+    Args:
+        document: the index.
+        media_type: its media type.
+
+    Raises:
+        ValueError: a value has no form in JSON, such as half of a surrogate pair.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return IndexDocument(media_type, text.translate(_GO_ESCAPES).encode())
 
 
 # The next two differ in the order of digest and size, as the structs of Go's libraries do.
@@ -117,7 +130,7 @@ def _common(entry: IndexEntry, *, data: str) -> dict[str, Any]:
     if entry.urls:
         fields["urls"] = list(entry.urls)
     if entry.annotations:
-        fields["annotations"] = _sorted(entry.annotations)
+        fields["annotations"] = sorted_annotations(entry.annotations)
     if data:
         fields["data"] = data
     if entry.platform is not None:
@@ -139,6 +152,6 @@ def encode_platform(platform: Platform) -> dict[str, Any]:
     return fields
 
 
-def _sorted(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Sort by key, as Go's encoder sorts maps: by the UTF-8 bytes of the keys."""
+def sorted_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Sort annotations by key, as Go's encoder sorts maps: by the UTF-8 bytes of the keys."""
     return dict(sorted(annotations.items(), key=lambda item: item[0].encode()))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from oci_merge._concurrency import gather
 from oci_merge.events import OnEvent
 from oci_merge.model.index import IndexDocument, IndexEntry
+from oci_merge.model.reference import Reference
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.component import Component
@@ -35,6 +36,7 @@ class Destination:
 
     Attributes:
         target: the target.
+        registry: its registry.
         state: what its repository holds; known after ``read``.
         publisher: writes to its repository.
         kept: the tags that stay where they are, each with the reason.
@@ -51,15 +53,19 @@ class Destination:
     ) -> None:
         self.target = target
         self.state = TargetState()
-        self._registry = registries[target.reference.registry]
+        self.registry = registries[target.reference.registry]
         self.publisher = Publisher(registries, target.reference, emit, copy_layers=copy_layers)
         self.kept: Mapping[str, str] = {}
         self._force = force
         self._missing_children: frozenset[str] = frozenset()
 
+    def reference(self, tag: str) -> Reference:
+        """Return one of its tags with its repository."""
+        return self.target.reference.with_tag(tag)
+
     async def open_ahead(self, count: int) -> None:
         """Open connections for so many requests to its registry."""
-        await self._registry.open_ahead(count)
+        await self.registry.open_ahead(count)
 
     async def read(self) -> None:
         """Read where the tags point now, and what the target's present index lists.
@@ -67,7 +73,7 @@ class Destination:
         Raises:
             RegistryError, TransportError: a tag could not be read, see ``read_target``.
         """
-        self.state = await read_target(self._registry, self.target.reference, self.target.tags)
+        self.state = await read_target(self.registry, self.target.reference, self.target.tags)
 
     def check_readable(self) -> str:
         """Return a warning that names the unreadable tags, or an empty string.
@@ -75,7 +81,7 @@ class Destination:
         Raises:
             AuthenticationError: the registry did not accept the login, see ``check_unreadable``.
         """
-        return check_unreadable(self._registry, self.target.reference, self.state)
+        return check_unreadable(self.registry, self.target.reference, self.state)
 
     async def note_referrers(self, subjects: Iterable[str]) -> None:
         """Take the referrers that the repository lists already to be there.
@@ -88,7 +94,7 @@ class Destination:
         """
         from oci_merge.registry.referrers import ReferrersClient  # few runs bring referrers
 
-        client = ReferrersClient(self._registry, self.target.reference.repository)
+        client = ReferrersClient(self.registry, self.target.reference.repository)
         present = await gather(client.get(subject) for subject in subjects)
         found: frozenset[str] = frozenset().union(*(each.digests for each in present))
         self.state = replace(self.state, children=self.state.children | found)
@@ -112,9 +118,9 @@ class Destination:
             return
         repository = self.target.reference.repository
         if referrers:
-            await link_referrers(self._registry, repository, referrers)
+            await link_referrers(self.registry, repository, referrers)
         if subject:
-            await put_index_with_subject(self._registry, repository, subject.digest, index)
+            await put_index_with_subject(self.registry, repository, subject.digest, index)
 
     async def transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Transfer what the repository lacks; in a dry run, look for missing children alone.
@@ -132,7 +138,7 @@ class Destination:
         # What the target's present index lists is taken to be there, blobs included, so that
         # an unchanged rerun ends after the reads. It is checked beside the next step.
         transfers, expected = self._transfers(components, self.state.children)
-        self._missing_children = await (
+        self._missing_children |= await (
             self.publisher.find_missing_children(expected)
             if dry_run
             else self.publisher.transfer(transfers, expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oci_merge._concurrency import background, beside, gather, gather_two
@@ -24,7 +25,13 @@ from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
 from oci_merge.planning.plan import Plan, plan_index
-from oci_merge.planning.result import MergeResult, TagResult, TargetResult, platform_results
+from oci_merge.planning.result import (
+    MergeResult,
+    PlatformResult,
+    TagResult,
+    TargetResult,
+    platform_results,
+)
 from oci_merge.planning.targets import moved_sources
 from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
@@ -56,6 +63,10 @@ class Merge:
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
         self._has_waited = False
+        self._is_transferred = False
+        #: What is brought into the targets: what the index lists, and what refers to that.
+        self._brought: Sequence[Component] = ()
+        self._linked: Sequence[Referrer] = ()
         self._subject: IndexEntry | None = None
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
@@ -89,23 +100,30 @@ class Merge:
         try:
             read, found = await self._read(registries, dry_run=dry_run)
             referrers = await self._referrers(registries, read.listed) if job.referrers else ()
-            brought = (*read.listed, *(referrer.component for referrer in referrers))
+            self._brought = (*read.listed, *(referrer.component for referrer in referrers))
+            self._linked = referrers
             async with self._telling_of_referrers(registries, read.listed):
-                platforms, index = await self._prepare(
-                    registries, read, found, brought, dry_run=dry_run
+                platforms, index = await self._prepare(registries, read, found, dry_run=dry_run)
+            images = platform_results(platforms)
+            plans: Sequence[Plan]
+            unchanged: Sequence[AbstractSet[str]]
+            if job.append:
+                from oci_merge.operations.append import Append  # most merges replace what is there
+
+                append = Append(job, registries, self._destinations, self._emit)
+                admit = partial(self._admit, registries, platforms, dry_run=dry_run)
+                plans, unchanged, images = await append.run(
+                    self._brought, images, index, admit, self._publish, dry_run=dry_run
                 )
-            if (referrers or self._subject) and not dry_run:
-                await gather(
-                    one.link(referrers, index, self._subject) for one in self._destinations
+            else:
+                plans = [one.plan(self._brought, index) for one in self._destinations]
+                self._warn_of_losses(plans)
+                unchanged = (
+                    [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
                 )
-            plans = [one.plan(brought, index) for one in self._destinations]
-            self._warn_of_losses(plans)
-            unchanged = (
-                [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
-            )
         finally:
             await gather(one.publisher.close() for one in self._destinations)
-        return self._result(plans, platforms, unchanged, dry_run)
+        return self._result(plans, images, unchanged, dry_run)
 
     async def _read(
         self, registries: Registries, *, dry_run: bool
@@ -185,7 +203,6 @@ class Merge:
         registries: Registries,
         read: Components,
         found: Sequence[Candidate],
-        brought: Sequence[Component],
         *,
         dry_run: bool,
     ) -> tuple[_PlatformChoices, IndexDocument]:
@@ -194,16 +211,31 @@ class Merge:
             # The index needs the platforms, the transfers only the manifests: so the configs are
             # read while blobs are mounted.
             made, _ = await gather_two(
-                self._index(registries, read, found), self._transfer(brought, dry_run=dry_run)
+                self._index(registries, read, found), self._transfer(dry_run=dry_run)
             )
             return made
-        from oci_merge.operations.guards import check_guards  # most jobs have none
-
         # Nothing may be written before it is known that the job goes on: this costs a step.
         platforms, index = await self._index(registries, read, found)
-        await check_guards(registries, self._job.safety, self._destinations, platforms, index)
-        await self._transfer(brought, dry_run=dry_run)
+        if not self._job.append:  # which makes another index of it, and asks for that
+            await self._admit(registries, platforms, index, dry_run=dry_run)
         return platforms, index
+
+    async def _admit(
+        self,
+        registries: Registries,
+        platforms: _PlatformChoices,
+        index: IndexDocument,
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Check what has to hold of an index, and bring what it lists where that was put off."""
+        if not self._job.safety.is_asked:
+            return
+        from oci_merge.operations.guards import check_guards  # most jobs have none
+
+        await check_guards(registries, self._job.safety, self._destinations, platforms, index)
+        if not self._is_transferred:
+            await self._transfer(dry_run=dry_run)
 
     def _warn_of_losses(self, plans: Sequence[Plan]) -> None:
         """Say which platforms the targets' own tags lose; manifest-tool does not."""
@@ -219,12 +251,18 @@ class Merge:
             if lost := guards.lost_platforms(guards.image_platforms(present), new):
                 self.warn(guards.loss(plan.target, lost))
 
-    async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
+    async def _transfer(self, *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""
-        await gather(one.transfer(components, dry_run=dry_run) for one in self._destinations)
+        await gather(one.transfer(self._brought, dry_run=dry_run) for one in self._destinations)
+        self._is_transferred = True
 
     async def _publish(self, plans: Sequence[Plan]) -> Sequence[AbstractSet[str]]:
         """Move the tags of every target; return those of each that stood there already."""
+        if self._linked or self._subject:
+            await gather(
+                one.link(self._linked, plan.index, self._subject)
+                for one, plan in zip(self._destinations, plans, strict=True)
+            )
         return await publish_all([one.publisher for one in self._destinations], plans)
 
     @property
@@ -282,6 +320,7 @@ class Merge:
             platforms,
             list_format=list_format,
             annotations=annotations,
+            entry_annotations=self._job.entry_annotations,
             as_written=self._job.as_written,
             artifact_type=self._job.artifact_type,
             subject=self._subject,
@@ -302,7 +341,7 @@ class Merge:
     def _result(
         self,
         plans: Sequence[Plan],
-        platforms: _PlatformChoices,
+        images: tuple[PlatformResult, ...],
         unchanged: Sequence[AbstractSet[str]],
         dry_run: bool,
     ) -> MergeResult:
@@ -321,7 +360,7 @@ class Merge:
             digest=index.digest,
             size=index.size,
             media_type=index.media_type,
-            platforms=platform_results(platforms),
+            platforms=images,
             warnings=tuple(self._warnings),
             dry_run=dry_run,
         )

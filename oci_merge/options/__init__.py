@@ -12,13 +12,23 @@ from typing import Annotated, TypedDict
 from oci_merge import _keywords as take
 from oci_merge._keywords import Keyword
 from oci_merge.model.reference import Reference
+from oci_merge.options.edit import (
+    AnnotateCall,
+    AnnotateKeywords,
+    EditKeywords,
+    RemoveCall,
+    RemoveKeywords,
+)
 from oci_merge.options.merge import (
+    AnnotationKeywords,
     Attestations,
+    DryRunKeywords,
     EventKeywords,
     ImageKeywords,
     ListFormat,
     ListType,
     PlatformCheck,
+    PlatformKeywords,
     ResultKeywords,
     SafetyKeywords,
     WriteKeywords,
@@ -38,6 +48,9 @@ from oci_merge.options.registry import (
 __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
+    "AnnotateCall",
+    "AnnotateKeywords",
+    "AnnotationKeywords",
     "Attestations",
     "BatchCall",
     "BatchKeywords",
@@ -45,6 +58,8 @@ __all__ = [
     "ClientKeywords",
     "ConcurrencyKeywords",
     "CredentialKeywords",
+    "DryRunKeywords",
+    "EditKeywords",
     "EventKeywords",
     "ImageKeywords",
     "InspectCall",
@@ -56,10 +71,13 @@ __all__ = [
     "OwnKeywords",
     "PathLike",
     "PlatformCheck",
+    "PlatformKeywords",
     "PushCall",
     "PushKeywords",
     "Readable",
     "RegistryOptions",
+    "RemoveCall",
+    "RemoveKeywords",
     "ResultKeywords",
     "SafetyKeywords",
     "SourceFileKeywords",

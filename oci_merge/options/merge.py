@@ -58,7 +58,41 @@ class WriteKeywords(EventKeywords, total=False):
     ]
 
 
-class ImageKeywords(TypedDict, total=False):
+class PlatformKeywords(TypedDict, total=False):
+    """Which platforms are meant."""
+
+    platforms: Annotated[
+        Iterable[str | Platform],
+        Keyword(
+            take.several(take.platform),
+            """the platforms to put into the template, for example ``linux/arm/v7``; by default
+            the known platforms are looked for. With ``sources``, those to select from indexes;
+            with ``remove``, those to take out, every variant of one without a variant.""",
+            (),
+        ),
+    ]
+
+
+class AnnotationKeywords(TypedDict, total=False):
+    """How the index and its entries are annotated."""
+
+    annotations: Annotated[
+        Mapping[str, str] | None,
+        Keyword(
+            take.pairs("annotation"),
+            """annotations of the index, an OCI index only; with buildx's prefix
+            ``manifest-descriptor:`` or ``manifest-descriptor[linux/amd64]:`` of its entries.""",
+        ),
+    ]
+
+
+class DryRunKeywords(TypedDict, total=False):
+    """Whether anything is written."""
+
+    dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
+
+
+class ImageKeywords(PlatformKeywords, total=False):
     """Which images to join."""
 
     template: Annotated[
@@ -76,15 +110,6 @@ class ImageKeywords(TypedDict, total=False):
             """instead of a template, the images themselves, by tag or digest; with its platform as
             ``"reg.example/app:1.0=linux/arm64"`` or ``("reg.example/app:1.0", "linux/arm64")``,
             where the image does not say it, or a wrong one.""",
-            (),
-        ),
-    ]
-    platforms: Annotated[
-        Iterable[str | Platform],
-        Keyword(
-            take.several(take.platform),
-            """the platforms to put into the template, for example ``linux/arm/v7``; by default
-            the known platforms are looked for. With ``sources``, those to select from indexes.""",
             (),
         ),
     ]
@@ -180,7 +205,7 @@ class SafetyKeywords(TypedDict, total=False):
     ]
 
 
-class ResultKeywords(TypedDict, total=False):
+class ResultKeywords(AnnotationKeywords, DryRunKeywords, total=False):
     """What to publish."""
 
     targets: Annotated[
@@ -199,14 +224,6 @@ class ResultKeywords(TypedDict, total=False):
             """more tags of every target, as names; or of one target, as references with its
             repository.""",
             (),
-        ),
-    ]
-    annotations: Annotated[
-        Mapping[str, str] | None,
-        Keyword(
-            take.pairs("annotation"),
-            """annotations of the index, an OCI index only; a key may have buildx's prefix
-            ``index:``.""",
         ),
     ]
     annotations_from_labels: Annotated[
@@ -248,7 +265,6 @@ class ResultKeywords(TypedDict, total=False):
             False,
         ),
     ]
-    dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
     verify: Annotated[
         bool,
         Keyword(

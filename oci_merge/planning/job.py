@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.options import Attestations, ListFormat, PlatformCheck
+from oci_merge.planning.annotations import EntryAnnotation
 
 #: A Docker manifest list has no room for annotations, be that known before or after reading.
 NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
@@ -144,6 +145,7 @@ class Job:
         annotations_from_labels: whether labels that the images share annotate the index.
         artifact_type: the artifact type of the index, or an empty string.
         subject: the manifest that the index refers to.
+        entry_annotations: annotations of entries of the index.
         append: whether the other entries of the target's present index are kept.
         verify: whether everything is read again once it is published.
         delete_sources: whether the tags of the images are deleted then.
@@ -167,6 +169,7 @@ class Job:
     annotations_from_labels: bool = False
     artifact_type: str = ""
     subject: Reference | None = None
+    entry_annotations: tuple[EntryAnnotation, ...] = ()
     append: bool = False
     verify: bool = False
     delete_sources: bool = False

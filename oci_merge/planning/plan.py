@@ -18,6 +18,7 @@ from oci_merge.model.index import IndexDocument, IndexEntry, encode_index
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.options import ListFormat
+from oci_merge.planning.annotations import EntryAnnotation, check_concerned, values_for
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT
 from oci_merge.planning.transfers import Transfers
@@ -114,6 +115,7 @@ def plan_index(
     *,
     list_format: ListFormat,
     annotations: Mapping[str, str],
+    entry_annotations: Sequence[EntryAnnotation] = (),
     as_written: bool = False,
     artifact_type: str = "",
     subject: IndexEntry | None = None,
@@ -127,6 +129,7 @@ def plan_index(
             if all components are Docker manifests and nothing else asks for an OCI index, such as
             annotations; else an OCI index.
         annotations: annotations of the index.
+        entry_annotations: annotations of its entries; they win over those of a source index.
         as_written: refuse one image that is asked for twice as one platform, as manifest-tool
             does.
         artifact_type: the artifact type of the index, or an empty string.
@@ -137,6 +140,7 @@ def plan_index(
 
     Raises:
         DuplicatePlatformError: two different images of different sources have the same platform.
+        PlatformNotFoundError: there is no image of a platform whose entries are annotated.
         PlanError: the index would be a Docker list, which has no room for what is asked for.
     """
     images = [pair for pair in components if pair[0].is_image]
@@ -146,12 +150,16 @@ def plan_index(
     _check_duplicates(listings)
     companions = _unique([pair for pair in components if not pair[0].is_image])
     # Only an OCI index has room for these.
-    is_rich = bool(annotations or artifact_type or subject)
+    is_annotated = bool(annotations or entry_annotations)
+    is_rich = bool(is_annotated or artifact_type or subject)
     kind: ListFormat = "oci" if is_rich and list_format == "auto" else list_format
     media_type = _index_type([component for component, _ in components], kind)
-    if annotations and media_type == media_types.DOCKER_LIST:
+    if is_annotated and media_type == media_types.DOCKER_LIST:
         raise PlanError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
-    entries = tuple(_entry(listing) for listing in (*listings, *companions))
+    listed = [*listings, *companions]
+    places = [(_written(listing), listing.component.is_image) for listing in listed]
+    check_concerned(entry_annotations, places)
+    entries = tuple(_entry(listing, entry_annotations) for listing in listed)
     return encode_index(
         entries, media_type, annotations, artifact_type=artifact_type, subject=subject
     )
@@ -235,20 +243,26 @@ def _index_type(components: Sequence[Component], list_format: ListFormat) -> str
     )
 
 
-def _entry(listing: _Listing) -> IndexEntry:
+def _entry(listing: _Listing, given: Sequence[EntryAnnotation]) -> IndexEntry:
     # What the source index alone says, such as annotations, would be lost otherwise.
     component, descriptor = listing.component, listing.component.descriptor
+    own = values_for(given, _written(listing), is_image=component.is_image)
     return IndexEntry(
         media_type=component.manifest.media_type,
         digest=component.digest,
         size=component.manifest.size,
         platform=_platform(component, listing.platform),
-        annotations=descriptor.annotations if descriptor else {},
+        annotations={**(descriptor.annotations if descriptor else {}), **own},
         artifact_type=descriptor.artifact_type if descriptor else "",
         features=_features(component),
         urls=tuple(descriptor.urls) if descriptor else (),
         data=descriptor.data if descriptor else "",
     )
+
+
+def _written(listing: _Listing) -> Platform:
+    """Return the platform that an entry is written with; empty where it is written without."""
+    return _platform(listing.component, listing.platform) or Platform("", "")
 
 
 def _platform(component: Component, platform: Platform) -> Platform | None:

@@ -26,7 +26,7 @@ from oci_merge.model.platform import (
 from oci_merge.model.reference import Reference, parse_reference
 from oci_merge.model.slips import several_hint
 from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
-from oci_merge.planning.annotations import index_annotations
+from oci_merge.planning.annotations import Annotations, index_annotations, parse_annotations
 from oci_merge.planning.job import (
     NO_ANNOTATIONS,
     NO_ANNOTATIONS_HINT,
@@ -177,7 +177,12 @@ _ANNOTATIONS = take.pairs("annotation")
 
 def _checked(job: Job) -> Job:
     """Check what merges and specs have in common, and add the warnings about it."""
-    annotations = index_annotations(job.annotations)
+    # manifest-tool's specs annotate the index alone.
+    annotations = (
+        Annotations(index_annotations(job.annotations))
+        if job.as_written
+        else parse_annotations(job.annotations)
+    )
     _check_annotations(annotations, job.format)
     if job.annotations_from_labels and job.format == "docker":
         raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
@@ -187,7 +192,12 @@ def _checked(job: Job) -> Job:
     asked = dict.fromkeys(source.platform for source in job.sources if source.platform)
     _check_texts(asked)
     unknown = tuple(warning for platform in asked if (warning := unknown_platform(platform)))
-    job = replace(job, annotations=annotations, warnings=(*job.warnings, *unknown))
+    job = replace(
+        job,
+        annotations=annotations.index,
+        entry_annotations=annotations.entries,
+        warnings=(*job.warnings, *unknown),
+    )
     moved = moved_sources(job, [source.reference for source in job.sources])
     return replace(job, warnings=(*job.warnings, *moved))
 
@@ -390,8 +400,8 @@ def _check_aliases(aliases: Mapping[str, str]) -> None:
             )
 
 
-def _check_annotations(annotations: Mapping[str, str], list_format: ListFormat) -> None:
-    if annotations and list_format == "docker":
+def _check_annotations(annotations: Annotations, list_format: ListFormat) -> None:
+    if (annotations.index or annotations.entries) and list_format == "docker":
         raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
 
 

@@ -22,6 +22,7 @@ _HELP_OPTION = "--help"
 _OTHER_WORDS = {
     "merge": "joining images has no command: give --template or --source, and --target",
     "create": "joining images has no command: give --template or --source, and --target",
+    "append": "adding images has no command: give --append, with --source and --target",
     "login": "log in with docker login; oci-merge credentials IMAGE shows what is found",
 }
 #: The name of the program in examples.

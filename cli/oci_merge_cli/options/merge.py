@@ -184,7 +184,8 @@ class MergeOptions:
             "--annotation",
             metavar="KEY=VALUE",
             help="An annotation of the index. Repeat it for each, or give them by lines. Only an "
-            "OCI index has any. buildx's prefix index: may stand before the key.",
+            "OCI index has any. Before the key, manifest-descriptor: stands for every image that "
+            "the index lists, and manifest-descriptor[linux/amd64]: for one.",
             rich_help_panel=_RESULT,
         ),
     ] = None

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.images import BuiltImage, build_attestation, build_image
-from oci_merge.errors import DuplicatePlatformError, PlanError
+from oci_merge.errors import DuplicatePlatformError, PlanError, PlatformNotFoundError
 from oci_merge.model import media_types
 from oci_merge.model.index import IndexDocument, IndexEntry, encode_index
 from oci_merge.model.manifest import Descriptor, ImageIndex, parse_manifest
 from oci_merge.model.platform import Platform, parse_platform
 from oci_merge.model.reference import parse_reference
 from oci_merge.options import ListFormat
+from oci_merge.planning.annotations import EntryAnnotation
 from oci_merge.planning.component import Component
 from oci_merge.planning.plan import Plan, plan_index
 from oci_merge.planning.transfers import Transfers, plan_transfers
@@ -384,3 +385,47 @@ def test_a_plan_holds_the_exact_bytes_of_all_that_is_written() -> None:
         "blobs": [blob.digest for blob in (_AMD64.config, *_AMD64.layers)],
         "content": base64.b64encode(_AMD64.manifest).decode(),
     }
+
+
+def test_annotations_of_entries_win_over_those_of_the_source_index() -> None:
+    image = images("linux/amd64")[0]
+    one = component(
+        image,
+        "app:1",
+        declared=parse_platform("linux/amd64"),
+        annotations={"own": "1", "both": "1"},
+    )
+    index = plan_index(
+        [(one, parse_platform("linux/amd64")), (attestation(image, "app:1"), UNKNOWN)],
+        list_format="auto",
+        annotations={},
+        entry_annotations=[EntryAnnotation("both", "2")],
+    )
+    listed, other = json.loads(index.content)["manifests"]
+    assert listed["annotations"] == {"both": "2", "own": "1"}
+    assert "both" not in other["annotations"]
+
+
+def test_annotations_of_entries_make_an_oci_index_and_never_a_docker_list() -> None:
+    image = component(build_image(docker=True), "app:1")
+    pairs = [(image, parse_platform("linux/amd64"))]
+    own = [EntryAnnotation("a", "1")]
+    made = plan_index(pairs, list_format="auto", annotations={}, entry_annotations=own)
+    assert made.media_type == "application/vnd.oci.image.index.v1+json"
+    with pytest.raises(PlanError, match="cannot carry annotations"):
+        plan_index(pairs, list_format="docker", annotations={}, entry_annotations=own)
+
+
+def test_annotations_of_a_platform_that_no_image_has_are_refused() -> None:
+    image = component(images("linux/amd64")[0], "app:1")
+    with pytest.raises(PlatformNotFoundError) as caught:
+        plan_index(
+            [(image, parse_platform("linux/amd64"))],
+            list_format="auto",
+            annotations={},
+            entry_annotations=[EntryAnnotation("a", "1", parse_platform("linux/arm64"))],
+        )
+    assert caught.value.message == (
+        "the annotation 'a' is for linux/arm64, which is not among the images to list"
+    )
+    assert caught.value.hint == "there are linux/amd64"
