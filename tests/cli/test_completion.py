@@ -194,7 +194,7 @@ def test_zsh_completes_at_the_first_tab_from_its_functions_folder(
     functions = tmp_path / "functions"
     functions.mkdir()
     (functions / "_oci-merge").write_text(program("completion", "zsh").stdout)
-    setup = f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -D"
+    setup = f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D"
     nothing = tmp_path / "nothing"
     nothing.touch()
     words = zsh_words(nothing, "oci-merge --form", folder=folder, setup=setup)
