@@ -8,6 +8,7 @@ Files are known by their content, not by their names or by an option:
     reg.example/app:1.0@sha256:4355…        each on a line, or parted by spaces
     4355… reg.example/app:1.0               goreleaser's digests.txt
     Digest: sha256:4355… 1234               oci-merge and manifest-tool
+    digest=sha256:4355…                     the line of a GitHub job's output
     {"containerimage.digest": …}            buildx --metadata-file, of a build or of bake's targets
     {"imageDigest": …, "image": …}          jib-image.json
     {"digest": …, "name": …}                kaniko's BUILDER_OUTPUT, the outputs of
@@ -42,6 +43,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BARE_HEX = re.compile(_HEX)
 #: What oci-merge, manifest-tool and oras print of what they pushed; a size may follow.
 _PRINTED = re.compile(r"Digest:\s+(\S+)(?:\s+\d+)?")
+_ASSIGNED = re.compile(r"(?:image[_-])?digest=(\S+)", re.IGNORECASE)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: Where JSON of which nothing else is known says how the image is called.
 _NAME_KEYS = ("reference", "name", "image")
@@ -149,12 +151,13 @@ class _Reader:
                 self._read_line(line.strip(), f"line {number}")
 
     def _read_line(self, line: str, place: str) -> None:
-        if printed := _PRINTED.fullmatch(line):
-            self.add(printed[1])
+        if found := _PRINTED.fullmatch(line) or _ASSIGNED.fullmatch(line):
+            self._read_word(found[1], place)
             return
         words = line.split()
-        # goreleaser's lines have the digest before the name, and without its algorithm.
-        if len(words) == 2 and _BARE_HEX.fullmatch(words[0]) and "@" not in words[1]:
+        # goreleaser's lines have the digest before the name, and without its algorithm. Those of
+        # sha256sum look alike, but for the names of files.
+        if len(words) == 2 and _BARE_HEX.fullmatch(words[0]) and set(words[1]) & set("/:"):
             self.add(f"{_algorithm(words[0])}:{words[0]}", *self._names(words[1], place))
             return
         for word in words:

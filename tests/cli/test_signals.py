@@ -169,6 +169,23 @@ def test_a_signal_before_the_event_loop_runs_is_no_traceback(
 
 
 @BOTH
+def test_a_signal_ends_a_merge_that_waits_for_digests_on_stdin(
+    number: signal.Signals, name: str, status: int
+) -> None:
+    arguments = ("--source-file", "-", "--target", "reg.example/app:1.0")
+    with started(*arguments, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        # More than a pipe holds: once it is written, the program is reading.
+        process.stdin.write("# \n" * 100_000)
+        process.stdin.flush()
+        process.send_signal(number)
+        process.wait(_SECONDS)  # before stdin ends
+        outcome = ended(process)
+    sentence = f"interrupted by {name} before any tag moved"
+    assert outcome == Outcome(status, "", f"error: {sentence}\n")
+
+
+@BOTH
 @pytest.mark.parametrize("command", ["inspect", "credentials"])
 def test_a_signal_ends_a_credential_helper_too(
     registry: EmbeddedRegistry,

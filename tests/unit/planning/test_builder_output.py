@@ -93,6 +93,7 @@ def test_a_builders_file_is_known_by_its_content(file: str, images: list[tuple[s
         (f"{APP}@{AMD64} {APP}@{ARM64} ", [(AMD64, APP), (ARM64, APP)]),
         (f"localhost:5000/app@{AMD64}", [(AMD64, "localhost:5000/app")]),
         (f"Digest: {AMD64}", [(AMD64,)]),
+        (f"digest={AMD64}\nIMAGE_DIGEST={ARM64}", [(AMD64,), (ARM64,)]),
         (json.dumps(AMD64), [(AMD64,)]),
         (json.dumps([AMD64, f"{APP}@{ARM64}"]), [(AMD64,), (ARM64, APP)]),
         # jq -s, and cat, of two files of buildx.
@@ -156,6 +157,10 @@ def test_a_file_named_by_a_digest_is_read_where_it_has_content() -> None:
         ("hello world", "is no builder's file that is known: line 1 has 'hello'"),
         (f"{AMD64}\nerror: denied", "line 2 has 'error:'"),
         ("sha256:4355", "'sha256:4355' is not a digest"),
+        ("digest=", "line 1 has 'digest='"),
+        (f"CONFIG_DIGEST={AMD64}", "line 1 has 'CONFIG_DIGEST="),
+        # Of sha256sum, and beside GoReleaser's digests.txt.
+        (f"{AMD64[7:]}  app.tar.gz", "line 1 has 'app.tar.gz'"),
         (AMD64.upper(), "line 1 has 'SHA256:"),
         (f"{APP}@", "has a wrong name in line 1"),
         (f"https://{APP}@{AMD64}", "starts with a scheme"),
