@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
-from fixtures.embedded import EmbeddedRegistry
+from fixtures.embedded import EmbeddedRegistry, Hook
 from fixtures.images import build_index
 from fixtures.server import RunningServer
-from oci_merge import Event, NotComparableError, PublishError, TagKept, TagMoved
+from oci_merge import Event, NotComparableError, OciMergeError, PublishError, TagKept, TagMoved
 from tests.edge.operations.guarded import Does, build, merge, of_version, pair, put_tags
 from tests.edge.support import REPOSITORY, Answers, asks, paths, reply, tags, writes
 
@@ -295,3 +298,29 @@ def test_a_kept_tag_is_not_among_those_that_moved_where_another_fails(
     with pytest.raises(PublishError) as raised:
         merge(server, registry, of_version("1.0"), tags=["latest", "1"], only_newer="version")
     assert (raised.value.moved, raised.value.failed) == (("1",), ("1.0",))
+
+
+class _Fails(Hook):
+    """Answers the request of a number by a status, and lets all others through."""
+
+    def __init__(self, number: int, status: int) -> None:
+        self._left = number
+        self._status = status
+
+    async def before(self, request: Request) -> Response | None:
+        self._left -= 1
+        return Response(status_code=self._status) if self._left == -1 else None
+
+
+@pytest.mark.parametrize("status", [404, 403, 500])
+def test_no_failure_of_any_request_sets_a_tag_back(
+    server: RunningServer, registry: EmbeddedRegistry, status: int
+) -> None:
+    stands = {tag: registry.add_image(REPOSITORY, tag, pair("2.0")) for tag in ("1.0", "latest")}
+    options: dict[str, Any] = {"tags": ["latest", "1.9"], "only_newer": "version", "retries": 0}
+    merge(server, registry, of_version("1.9"), dry_run=True, **options)
+    for number in range(len(registry.requests) + 10):
+        registry.hooks[:] = [_Fails(number, status)]
+        with suppress(OciMergeError):
+            merge(server, registry, of_version("1.9"), **options)
+        assert {tag: tags(registry)[tag] for tag in stands} == stands
