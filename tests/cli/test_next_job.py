@@ -479,6 +479,17 @@ def test_a_file_of_somebody_else_stays_theirs(
     assert [path.name for path in tmp_path.iterdir()] == ["merge.env"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="descriptors have no paths here")
+def test_a_pipe_of_the_shell_is_a_file(program: Program, merge_arguments: list[str]) -> None:
+    reading, writing = os.pipe()  # as >(jq .) of bash gives one
+    try:
+        assert program(*merge_arguments, "--metadata-file", f"/dev/fd/{writing}").status == 0
+    finally:
+        os.close(writing)
+    with open(reading) as pipe:
+        assert "containerimage.digest" in json.load(pipe)
+
+
 def test_a_new_file_has_the_mode_that_the_user_gives_to_new_files(
     program: Program, merge_arguments: list[str], tmp_path: Path
 ) -> None:

@@ -60,16 +60,15 @@ def write_file(path: Path, content: str) -> None:
         with open(stream, "wb", closefd=False) as opened:
             opened.write(content.removesuffix("\n").encode() + b"\n")
         return
-    file = Path(os.path.realpath(path))
-    if (file.exists() and not file.is_file()) or path.is_relative_to("/dev"):
-        file.write_bytes(content.encode())
+    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev"):
+        path.write_bytes(content.encode())
         return
     try:
-        _replace(file, content.encode())
+        _replace(Path(os.path.realpath(path)), content.encode())
     except OSError as error:
         if error.errno not in _NOT_REPLACED:
             raise
-        file.write_bytes(content.encode())
+        path.write_bytes(content.encode())
 
 
 def _stream(path: Path) -> int | None:
