@@ -229,8 +229,8 @@ def annotate_index(
     if present.is_docker:
         raise PlanError(
             f"{present.name} is a Docker manifest list, which cannot carry annotations",
-            hint="join it anew as an OCI index: --source and --target with its own tag, "
-            "--format oci and --annotation",
+            hint=f"join it anew as an OCI index: oci-merge --source {present.name} "
+            f"--target {present.name} --format oci --annotation KEY=VALUE",
         )
     if not again:
         places = [(entry.platform, entry.is_image) for entry in present.entries]

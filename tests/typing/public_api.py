@@ -61,6 +61,18 @@ def on_event(event: Event) -> None:
             assert_type(message, str)
 
 
+def change_an_index() -> None:
+    """Call what changes an index that exists."""
+    assert_type(oci_merge.append("reg.example/app:1", sources=["reg.example/app:x"]), MergeResult)
+    assert_type(oci_merge.remove("reg.example/app:1", platforms=["linux/arm64"]), MergeResult)
+    annotated = oci_merge.annotate(
+        "reg.example/app:1", annotations={"a": "1"}, remove_annotations=["b"], dry_run=True
+    )
+    assert_type(annotated, MergeResult)
+    with oci_merge.Client() as client:
+        assert_type(client.remove("reg.example/app:1", platforms=["linux/arm64"]), MergeResult)
+
+
 def print_two(one: object, other: object) -> None:
     """Take more than an event."""
 

@@ -105,7 +105,7 @@ def put(registry: EmbeddedRegistry, index: BuiltIndex | BuiltImage, *names: str)
 
 
 def another_platform(registry: EmbeddedRegistry) -> Callable[[], None]:
-    """Return what adds a platform to whatever stands at the target, as another job does."""
+    """Return what adds a platform to whatever stands at the target."""
 
     def act() -> None:
         registry.add_image(REPOSITORY, S390X.digest, S390X)
