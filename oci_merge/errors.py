@@ -190,6 +190,8 @@ class RequiredPlatformError(PlanError):
         missing: the platforms, such as ``linux/arm64``.
     """
 
+    code = "required_platform"
+
     def __init__(self, message: str, *, missing: Sequence[str], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.missing = tuple(missing)
@@ -201,6 +203,8 @@ class LabelMismatchError(PlanError):
     Args:
         label: the label.
     """
+
+    code = "label_mismatch"
 
     def __init__(self, message: str, *, label: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -214,6 +218,8 @@ class PlatformLossError(PlanError):
         lost: the platforms, such as ``linux/s390x``.
     """
 
+    code = "platform_loss"
+
     def __init__(self, message: str, *, lost: Sequence[str], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.lost = tuple(lost)
@@ -221,6 +227,8 @@ class PlatformLossError(PlanError):
 
 class NotComparableError(PlanError):
     """It is not known what a tag would lose, or whether the images are newer than what it has."""
+
+    code = "not_comparable"
 
 
 class MountRefusedError(PlanError):
@@ -260,6 +268,8 @@ class TagChangedError(PublishError):
 
     ``moved`` is empty, and ``failed`` has the references of the tags.
     """
+
+    code = "tag_changed"
 
 
 class CredentialError(OciMergeError):

@@ -35,6 +35,7 @@ class Timings:
         settling: how long to wait until a registry sees what it has just taken.
         overtaking: how long to wait before a tag that was put is looked at again, as a multiple of
             the time that a look at it and its put took.
+        aside: how long an answer that nothing depends on may hold the tags up.
         closing: how long requests under way may take to end after a run was broken off.
         polling: the first wait between two looks for an image that is not there yet; each next one
             is half as long again.
@@ -58,6 +59,7 @@ class Timings:
     keep_alive: float = 30.0
     settling: float = 1.0
     overtaking: float = 2.0
+    aside: float = 1.0
     closing: float = 2.0
     polling: float = 2.0
     slowest_polling: float = 15.0

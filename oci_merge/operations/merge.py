@@ -181,7 +181,7 @@ class Merge:
         published = {component.digest for component in components}
         # The transfers take as many steps or more. A registry that is slow to answer, or does not
         # answer at all, must not hold the tags up.
-        patience = registries[self._job.target.registry].timings.settling
+        patience = registries[self._job.target.registry].timings.aside
         finding = left_behind(registries, images, published)
         async with beside(finding, self._warn_if, patience=patience):
             yield

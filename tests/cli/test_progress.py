@@ -42,6 +42,7 @@ def test_json_is_an_object_a_line_from_the_first_stage_to_the_end(
             "tag": "1.0",
             "changed": True,
             "reference": f"{host}/team/img:1.0",
+            "again": False,
         }
     ]
 
@@ -141,7 +142,7 @@ def test_none_shows_warnings_alone(
     registry.add_image("team/odd-amd64", "1.0", build_image("linux", "s390x"))
     outcome = program(
         *("--platforms", "linux/amd64", "--template", f"{host}/team/odd-ARCH:1.0"),
-        *("--target", f"{host}/team/img:1.0", "--progress", "none"),
+        *("--target", f"{host}/team/img:2.0", "--progress", "none"),
     )
     assert [line.partition(":")[0] for line in outcome.errors] == ["warning"]
 

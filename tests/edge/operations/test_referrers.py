@@ -230,7 +230,7 @@ def test_a_registry_that_fails_at_the_question_does_not_fail_the_merge(
 def test_a_registry_that_does_not_answer_the_question_holds_no_tag_up(
     server: RunningServer, registry: EmbeddedRegistry, set_timings: Any
 ) -> None:
-    set_timings(settling=0.05)
+    set_timings(aside=0.05)
     registry.hooks.append(Delays(asks("GET", "/referrers/"), 5))
     assert merge(server.host).warnings == ()
     assert "latest" in tags(registry)
