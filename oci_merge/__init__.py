@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
+        verify_async as verify_async,
     )
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         MountRefusedError as MountRefusedError,
         NotFoundError as NotFoundError,
         OciMergeError as OciMergeError,
+        PlanChangedError as PlanChangedError,
         PlanError as PlanError,
         PlatformMismatchError as PlatformMismatchError,
         PlatformNotFoundError as PlatformNotFoundError,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         TransportError as TransportError,
         UnsupportedMediaTypeError as UnsupportedMediaTypeError,
         UsageError as UsageError,
+        VerificationError as VerificationError,
     )
     from oci_merge.events import (
         BlobCopied as BlobCopied,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Retrying as Retrying,
         StageAdvanced as StageAdvanced,
         StageStarted as StageStarted,
+        TagDeleted as TagDeleted,
         TagMoved as TagMoved,
         Warned as Warned,
     )
@@ -82,6 +86,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Inspection as Inspection,
     )
     from oci_merge.options import (
+        ApplyCall as ApplyCall,
+        ApplyKeywords as ApplyKeywords,
         ClientCall as ClientCall,
         ClientKeywords as ClientKeywords,
         InspectCall as InspectCall,
@@ -91,6 +97,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PushCall as PushCall,
         PushKeywords as PushKeywords,
         RegistryOptions as RegistryOptions,
+        VerifyCall as VerifyCall,
+        VerifyKeywords as VerifyKeywords,
     )
     from oci_merge.planning.plan import Plan as Plan
     from oci_merge.planning.result import (
@@ -98,6 +106,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PlatformResult as PlatformResult,
         TagResult as TagResult,
         TargetResult as TargetResult,
+        Verification as Verification,
     )
     from oci_merge.planning.spec import (
         Spec as Spec,
@@ -110,37 +119,40 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         inspect as inspect,
         merge as merge,
         push as push,
+        verify as verify,
     )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": "AsyncClient inspect_async merge_async push_async",
+        "client": "AsyncClient inspect_async merge_async push_async verify_async",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
             "DuplicatePlatformError ErrorDetail ImmutableTagError InvalidPlatformError "
             "InvalidReferenceError ManifestError MissingComponentError MountRefusedError "
-            "NotFoundError OciMergeError PlanError PlatformMismatchError PlatformNotFoundError "
-            "PublishError RateLimitedError RegistryError ServerError SpecError TemplateError "
-            "TransportError UnsupportedMediaTypeError UsageError"
+            "NotFoundError OciMergeError PlanChangedError PlanError PlatformMismatchError "
+            "PlatformNotFoundError PublishError RateLimitedError RegistryError ServerError "
+            "SpecError TemplateError TransportError UnsupportedMediaTypeError UsageError "
+            "VerificationError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
-            "StageStarted TagMoved Warned"
+            "StageStarted TagDeleted TagMoved Warned"
         ),
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
         "options": (
-            "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
-            "PushCall PushKeywords RegistryOptions"
+            "ApplyCall ApplyKeywords ClientCall ClientKeywords InspectCall InspectKeywords "
+            "MergeCall MergeKeywords PushCall PushKeywords RegistryOptions VerifyCall "
+            "VerifyKeywords"
         ),
         "planning.plan": "Plan",
-        "planning.result": "MergeResult PlatformResult TagResult TargetResult",
+        "planning.result": "MergeResult PlatformResult TagResult TargetResult Verification",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client inspect merge push",
+        "sync": "Client inspect merge push verify",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
@@ -16,6 +17,7 @@ from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIAB
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.timings import Timings
+from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
@@ -30,12 +32,14 @@ from oci_merge.options import (
     PushCall,
     PushKeywords,
     RegistryOptions,
+    VerifyCall,
+    VerifyKeywords,
 )
 from oci_merge.planning.job import Job
 from oci_merge.planning.request import merge_job, spec_job
-from oci_merge.planning.result import MergeResult
+from oci_merge.planning.result import MergeResult, Verification
 from oci_merge.planning.spec import Spec
-from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.client import Registries, RegistryClient
 from oci_merge.registry.host import RegistryHost
 
 _T = TypeVar("_T")
@@ -183,6 +187,45 @@ class AsyncClient:
             )
             return await inspect_reference(registry, parsed, text, shallow=asked["shallow"])
 
+    @documented(VerifyKeywords)
+    async def verify(
+        self,
+        reference: str | Reference,
+        *,
+        digest: str | None = None,
+        platforms: Iterable[str | Platform] = (),
+        **keywords: Unpack[VerifyKeywords],
+    ) -> Verification:
+        """Read an image with all that it lists, until its registry shows it.
+
+        Args:
+            reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
+            digest: the digest that the tag has to stand at; by default any.
+            platforms: the platforms that it must have images for.
+            **keywords: those of ``options.VerifyKeywords``.
+
+        Returns:
+            The same as ``oci_merge.verify``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.verify``.
+        """
+        from oci_merge.operations.verify_reference import check_verified, verify_reference
+        from oci_merge.planning.request import check_platform
+
+        asked = self._checked("verify", VerifyKeywords, keywords)
+        wanted = None if digest is None else take.text("digest", digest)
+        parsed = check_verified(take.reference("reference", reference), wanted)
+        named = take.several(take.platform)("platforms", platforms)
+        required = [check_platform(platform) for platform in named]
+        async with self._operations.one():
+            deadline = Deadline(self._options.deadline)
+            on_event = asked["on_event"] or ignore
+            repositories = {parsed.registry: (parsed.repository,)}
+            async with self._anew(parsed.registry, deadline, repositories, on_event) as registries:
+                return await verify_reference(registries, parsed, required, deadline, on_event)
+
     def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
         """Return the keywords of a call, checked, with defaults for those left out."""
         self._operations.check_open()
@@ -209,7 +252,46 @@ class AsyncClient:
                 )
                 for name in job.registries
             }
-            return await run.run(registries, dry_run=dry_run)
+            result = await run.run(registries, dry_run=dry_run)
+            if dry_run or not (job.verify or job.delete_sources):
+                return result
+            return await self._finish(job, result, deadline, on_event)
+
+    async def _finish(
+        self, job: Job, result: MergeResult, deadline: Deadline, on_event: OnEvent
+    ) -> MergeResult:
+        """Verify what was published and, if the job says so, delete tags of the images."""
+        from oci_merge.operations.after import finish  # few runs need it
+
+        anew = partial(self._anew, job.target.registry, deadline)
+        return await finish(job, result, anew, deadline, on_event)
+
+    @asynccontextmanager
+    async def _anew(
+        self,
+        target: str,
+        deadline: Deadline,
+        repositories: Mapping[str, Sequence[str]],
+        on_event: OnEvent,
+    ) -> AsyncIterator[Registries]:
+        """Open registries by connections and logins of their own, to read repositories of them.
+
+        Args:
+            target: the registry that the client's own options are for.
+            deadline: when the run has to be over.
+            repositories: the repositories, by registry.
+            on_event: told of retries and warnings.
+        """
+        hosts = {name: self._new_host(name, is_other=name != target) for name in repositories}
+        try:
+            yield {
+                name: RegistryClient(
+                    host, reads=repositories[name], deadline=deadline, on_event=on_event
+                )
+                for name, host in hosts.items()
+            }
+        finally:
+            await asyncio.gather(*(host.aclose() for host in hosts.values()))
 
     def _host(
         self, name: str, *, is_other: bool = False, docker_first: bool = False
@@ -222,14 +304,19 @@ class AsyncClient:
         """
         key = name, is_other, docker_first
         if key not in self._hosts:
-            self._hosts[key] = RegistryHost(
-                name,
-                self._source_options if is_other else self._options,
-                environ=_without_login(os.environ) if is_other else None,
-                docker_first=docker_first,
-                timings=self._timings,
-            )
+            self._hosts[key] = self._new_host(name, is_other=is_other, docker_first=docker_first)
         return self._hosts[key]
+
+    def _new_host(
+        self, name: str, *, is_other: bool = False, docker_first: bool = False
+    ) -> RegistryHost:
+        return RegistryHost(
+            name,
+            self._source_options if is_other else self._options,
+            environ=_without_login(os.environ) if is_other else None,
+            docker_first=docker_first,
+            timings=self._timings,
+        )
 
 
 class _Operations:
@@ -411,3 +498,38 @@ async def inspect_async(reference: str | Reference, **keywords: Unpack[InspectCa
     """
     async with _opened("inspect", InspectCall, keywords) as (client, call):
         return await client.inspect(reference, **call)
+
+
+@documented(VerifyCall)
+async def verify_async(
+    reference: str | Reference,
+    *,
+    digest: str | None = None,
+    platforms: Iterable[str | Platform] = (),
+    **keywords: Unpack[VerifyCall],
+) -> Verification:
+    """Read an image with all that it lists, until its registry shows it.
+
+    The tag, every manifest and the presence of every blob are read by new connections. What is
+    not there yet is looked for again, for about a minute or until the deadline. The platform of
+    each image has to be the one that it is listed as.
+
+    Args:
+        reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
+        digest: the digest that the tag has to stand at; by default any.
+        platforms: the platforms that it must have images for.
+        **keywords: those of ``options.VerifyCall``.
+
+    Returns:
+        The digest, and what it lists.
+
+    Raises:
+        UsageError: an argument is wrong; no request was sent.
+        VerificationError: something is not there, or an image is for another platform.
+        ManifestError: a manifest in the registry cannot be used.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("verify", VerifyCall, keywords) as (client, call):
+        return await client.verify(reference, digest=digest, platforms=platforms, **call)

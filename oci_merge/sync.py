@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
 from oci_merge._keywords import documented
-from oci_merge.client import AsyncClient, inspect_async, merge_async, push_async
+from oci_merge.client import AsyncClient, inspect_async, merge_async, push_async, verify_async
 from oci_merge.options import ClientCall
 
 _P = ParamSpec("_P")
@@ -150,6 +150,7 @@ class Client:
     merge = _awaited(AsyncClient.merge)
     push = _awaited(AsyncClient.push)
     inspect = _awaited(AsyncClient.inspect)
+    verify = _awaited(AsyncClient.verify)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -176,3 +177,4 @@ def _refuse_event_loop(name: str, instead: str) -> None:
 merge = _blocking(merge_async)
 push = _blocking(push_async)
 inspect = _blocking(inspect_async)
+verify = _blocking(verify_async)

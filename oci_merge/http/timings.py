@@ -35,6 +35,9 @@ class Timings:
         settling: how long to wait until a registry sees what it has just taken.
         closing: how long requests under way may take to end after a run was broken off.
         chunk_retry: the first wait before a chunk is sent again.
+        verify: how long a registry may take to show what was published.
+        first_look: the first wait before it is looked at again; each next one is twice as long.
+        longest_look: the longest of these waits.
         sleep: waits; tests hand in one that returns at once.
     """
 
@@ -54,6 +57,9 @@ class Timings:
     settling: float = 1.0
     closing: float = 2.0
     chunk_retry: float = 0.5
+    verify: float = 60.0
+    first_look: float = 0.5
+    longest_look: float = 8.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @classmethod

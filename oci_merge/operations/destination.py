@@ -13,7 +13,7 @@ from oci_merge.operations.target_state import TargetState, check_unreadable, rea
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Target
 from oci_merge.planning.plan import Plan
-from oci_merge.planning.transfers import Transfers, plan_transfers
+from oci_merge.planning.transfers import Transfers, own_children, plan_transfers
 from oci_merge.registry.client import RegistryClient
 
 
@@ -99,6 +99,9 @@ class Destination:
             tags=tags,
             unchanged=frozenset(tag for tag in tags if self.state.tags.get(tag) == index.digest),
             expected=expected,
+            own=own_children(components, self.target.reference),
+            standing=self.state.tags,
+            unreadable=frozenset(self.state.unreadable),
         )
 
     def _transfers(

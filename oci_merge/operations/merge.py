@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from oci_merge._concurrency import background, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Warned
@@ -20,7 +21,7 @@ from oci_merge.operations.resolve import Components, fetch_components, probe
 from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
-from oci_merge.planning.plan import Plan, plan_index
+from oci_merge.planning.plan import Manner, Plan, PlannedSource, plan_index
 from oci_merge.planning.result import MergeResult, TagResult, TargetResult, platform_results
 from oci_merge.planning.targets import moved_sources
 from oci_merge.registry.client import Registries
@@ -78,7 +79,7 @@ class Merge:
             (platforms, index), _ = await gather_two(
                 self._index(registries, read, found), self._transfer(read.listed, dry_run=dry_run)
             )
-            plans = [one.plan(read.listed, index) for one in self._destinations]
+            plans = self._plans(read, index)
             unchanged = (
                 [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
             )
@@ -103,6 +104,21 @@ class Merge:
             if unreadable and dry_run:
                 self.warn(unreadable)
         return components, found
+
+    def _plans(self, read: Components, index: IndexDocument) -> list[Plan]:
+        """Return the plan of each target."""
+        job = self._job
+        sources = tuple(PlannedSource(*each) for each in read.digests.items())
+        manner = Manner(
+            copy_layers=job.copy_layers,
+            verify=job.verify,
+            delete_sources=job.delete_sources,
+            referrers=job.referrers,
+        )
+        return [
+            replace(one.plan(read.listed, index), sources=sources, manner=manner)
+            for one in self._destinations
+        ]
 
     async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""

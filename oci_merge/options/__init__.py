@@ -13,6 +13,7 @@ from oci_merge import _keywords as take
 from oci_merge._keywords import Keyword
 from oci_merge.model.reference import Reference
 from oci_merge.options.merge import (
+    AfterKeywords,
     Attestations,
     EventKeywords,
     ImageKeywords,
@@ -37,6 +38,9 @@ from oci_merge.options.registry import (
 __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
+    "AfterKeywords",
+    "ApplyCall",
+    "ApplyKeywords",
     "Attestations",
     "ClientCall",
     "ClientKeywords",
@@ -60,6 +64,8 @@ __all__ = [
     "SafetyKeywords",
     "SourceFileKeywords",
     "SourceKeywords",
+    "VerifyCall",
+    "VerifyKeywords",
     "WriteKeywords",
 ]
 
@@ -87,7 +93,13 @@ class SourceFileKeywords(TypedDict, total=False):
 
 
 class MergeKeywords(
-    ImageKeywords, SourceFileKeywords, ResultKeywords, SafetyKeywords, WriteKeywords, total=False
+    ImageKeywords,
+    SourceFileKeywords,
+    ResultKeywords,
+    AfterKeywords,
+    SafetyKeywords,
+    WriteKeywords,
+    total=False,
 ):
     """What ``Client.merge`` takes beside the target."""
 
@@ -121,6 +133,14 @@ class InspectKeywords(EventKeywords, total=False):
     ]
 
 
+class VerifyKeywords(EventKeywords, total=False):
+    """What ``Client.verify`` takes beside the reference, the digest and the platforms."""
+
+
+class ApplyKeywords(AfterKeywords, EventKeywords, total=False):
+    """What ``Client.apply`` takes beside the plan."""
+
+
 class OwnKeywords(SourceKeywords, ConcurrencyKeywords, total=False):
     """What a client takes beside how to reach a registry."""
 
@@ -135,6 +155,14 @@ class MergeCall(MergeKeywords, SourceKeywords, ClientKeywords, total=False):
 
 class PushCall(PushKeywords, SourceKeywords, ClientKeywords, total=False):
     """What ``push`` takes beside the spec."""
+
+
+class VerifyCall(VerifyKeywords, ClientKeywords, total=False):
+    """What ``verify`` takes beside the reference."""
+
+
+class ApplyCall(ApplyKeywords, SourceKeywords, ClientKeywords, total=False):
+    """What ``apply`` takes beside the plan."""
 
 
 class InspectCall(InspectKeywords, ClientKeywords, total=False):

@@ -249,6 +249,11 @@ class ResultKeywords(TypedDict, total=False):
         ),
     ]
     dry_run: Annotated[bool, Keyword(take.flag, "read and plan, but write nothing.", False)]
+
+
+class AfterKeywords(TypedDict, total=False):
+    """What to do once everything is published."""
+
     verify: Annotated[
         bool,
         Keyword(

@@ -70,7 +70,7 @@ def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
         platform_check=asked["platform_check"],
         copy_layers=asked["copy_layers"],
         warnings=_untagged(asked["template"], references),
-        optional=tuple(_check_platform(platform) for platform in asked["optional"]),
+        optional=tuple(check_platform(platform) for platform in asked["optional"]),
         wait=asked["wait"] or 0,
         attestations=asked["attestations"],
         referrers=asked["referrers"],
@@ -78,16 +78,20 @@ def merge_job(target: str | Reference | None, asked: MergeKeywords) -> Job:
         artifact_type=asked["artifact_type"] or "",
         subject=parse_reference(asked["subject"]) if asked["subject"] else None,
         append=asked["append"],
-        verify=asked["verify"],
+        verify=asked["verify"] or asked["delete_sources"],
         delete_sources=asked["delete_sources"],
         safety=_safety(asked),
     )
+    if job.delete_sources:
+        from oci_merge.planning.cleaning import check_deletable  # few runs need it
+
+        check_deletable([target.reference for target in job.targets], job.references)
     return _checked(job)
 
 
 def _safety(asked: MergeKeywords) -> Safety:
     return Safety(
-        require=tuple(_check_platform(platform) for platform in asked["require"]),
+        require=tuple(check_platform(platform) for platform in asked["require"]),
         require_same=tuple(asked["require_same"]),
         no_shrink=asked["no_shrink"],
         only_newer=asked["only_newer"] or "",
@@ -181,7 +185,7 @@ def _components(asked: MergeKeywords) -> tuple[tuple[Source, ...], tuple[Candida
             "the images to join are named either by a template or by sources",
             hint="give --template reg.example/app-ARCH:1.0, or --source once for each image",
         )
-    parsed = [_check_platform(platform) for platform in platforms]
+    parsed = [check_platform(platform) for platform in platforms]
     _check_distinct(parsed)
     if template is None:
         if aliases:
@@ -211,7 +215,7 @@ def _source(image: str, platform: str | Platform | None, *, among: tuple[Platfor
     if equals:
         image, platform = name, words
     reference = parse_reference(image)
-    asked = None if platform is None else _check_platform(platform)
+    asked = None if platform is None else check_platform(platform)
     if asked and among and not any(agrees(wanted, asked) for wanted in among):
         raise UsageError(
             f"the source {reference} is said to be {asked}, which is not among the platforms",
@@ -220,7 +224,7 @@ def _source(image: str, platform: str | Platform | None, *, among: tuple[Platfor
     return Source(reference, asked, among=among)
 
 
-def _check_platform(platform: str | Platform) -> Platform:
+def check_platform(platform: str | Platform) -> Platform:
     """Parse a platform; one that is a value already has to be one that could be parsed."""
     if isinstance(platform, str):
         return parse_platform(platform)

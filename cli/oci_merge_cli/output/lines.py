@@ -8,6 +8,7 @@ from oci_merge import (
     Event,
     MergeResult,
     Retrying,
+    TagDeleted,
     TagMoved,
     Warned,
 )
@@ -44,6 +45,8 @@ class Lines(Progress):
                 self.line(f"copied {event.digest} ({event.size} bytes) from {event.source}")
             case TagMoved():
                 self.line(f"tag {event.tag} {'moved' if event.changed else 'unchanged'}")
+            case TagDeleted():
+                self.line(f"tag {event.reference} deleted")
 
     def warn(self, message: str) -> None:
         """Show a warning."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from oci_merge_cli.runtime.tags import TagWatch
 
 #: Attributes of an error that its object on stdout has, too.
-_DETAILS = ("status", "codes", "digests", "moved", "failed")
+_DETAILS = ("status", "codes", "digests", "moved", "failed", "changed", "missing", "digest")
 _INTERNAL = "error: an internal error: "
 
 
