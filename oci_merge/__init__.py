@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge._text import printable as printable, printable_json as printable_json
     from oci_merge.client import (
         AsyncClient as AsyncClient,
+        apply_async as apply_async,
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
@@ -116,6 +117,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge.planning.spec_file import parse_spec as parse_spec
     from oci_merge.sync import (
         Client as Client,
+        apply as apply,
         inspect as inspect,
         merge as merge,
         push as push,
@@ -125,7 +127,7 @@ else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": "AsyncClient inspect_async merge_async push_async verify_async",
+        "client": "AsyncClient apply_async inspect_async merge_async push_async verify_async",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
@@ -152,7 +154,7 @@ else:
         "planning.result": "MergeResult PlatformResult TagResult TargetResult Verification",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client inspect merge push verify",
+        "sync": "Client apply inspect merge push verify",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

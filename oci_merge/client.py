@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from types import TracebackType
@@ -22,6 +22,8 @@ from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
 from oci_merge.options import (
+    ApplyCall,
+    ApplyKeywords,
     ClientCall,
     ClientKeywords,
     InspectCall,
@@ -29,6 +31,7 @@ from oci_merge.options import (
     MergeCall,
     MergeKeywords,
     OwnKeywords,
+    PathLike,
     PushCall,
     PushKeywords,
     RegistryOptions,
@@ -187,6 +190,43 @@ class AsyncClient:
             )
             return await inspect_reference(registry, parsed, text, shallow=asked["shallow"])
 
+    @documented(ApplyKeywords)
+    async def apply(
+        self,
+        plan: str | PathLike | Mapping[str, Any] | MergeResult,
+        **keywords: Unpack[ApplyKeywords],
+    ) -> MergeResult:
+        """Publish what a dry run has planned, if nothing has changed since.
+
+        Args:
+            plan: the file that the JSON of a dry run was written to, its text, its values, or the
+                result of a dry run.
+            **keywords: those of ``options.ApplyKeywords``.
+
+        Returns:
+            The same as ``oci_merge.merge``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.apply``.
+        """
+        from oci_merge.operations.apply import Apply, read_plan
+        from oci_merge.planning.cleaning import check_deletable
+
+        asked = self._checked("apply", ApplyKeywords, keywords)
+        file = read_plan(plan)
+        job = file.job(verify=asked["verify"], delete_sources=asked["delete_sources"])
+        if job.delete_sources:
+            check_deletable([target.reference for target in job.targets], job.references)
+        on_event = asked["on_event"] or ignore
+        async with self._operations.one():
+            run = Apply(file, on_event)
+            deadline = Deadline(self._options.deadline)
+            result = await run.run(self._registries(job, deadline, on_event, run.warn))
+            if not job.verify:
+                return result
+            return await self._finish(job, result, deadline, on_event)
+
     @documented(VerifyKeywords)
     async def verify(
         self,
@@ -239,23 +279,35 @@ class AsyncClient:
         async with self._operations.one():
             run = Merge(job, on_event)
             deadline = Deadline(self._options.deadline)
-            registries = {
-                name: RegistryClient(
-                    self._host(
-                        name, is_other=name != job.target.registry, docker_first=docker_first
-                    ),
-                    reads=job.read_in(name),
-                    writes=job.written_in(name),
-                    deadline=deadline,
-                    on_event=on_event,
-                    on_warning=run.warn,
-                )
-                for name in job.registries
-            }
+            registries = self._registries(
+                job, deadline, on_event, run.warn, docker_first=docker_first
+            )
             result = await run.run(registries, dry_run=dry_run)
             if dry_run or not (job.verify or job.delete_sources):
                 return result
             return await self._finish(job, result, deadline, on_event)
+
+    def _registries(
+        self,
+        job: Job,
+        deadline: Deadline,
+        on_event: OnEvent,
+        warn: Callable[[str], object],
+        *,
+        docker_first: bool = False,
+    ) -> dict[str, RegistryClient]:
+        """Return the registries of a job for one run, by ``host[:port]``."""
+        return {
+            name: RegistryClient(
+                self._host(name, is_other=name != job.target.registry, docker_first=docker_first),
+                reads=job.read_in(name),
+                writes=job.written_in(name),
+                deadline=deadline,
+                on_event=on_event,
+                on_warning=warn,
+            )
+            for name in job.registries
+        }
 
     async def _finish(
         self, job: Job, result: MergeResult, deadline: Deadline, on_event: OnEvent
@@ -533,3 +585,30 @@ async def verify_async(
     """
     async with _opened("verify", VerifyCall, keywords) as (client, call):
         return await client.verify(reference, digest=digest, platforms=platforms, **call)
+
+
+@documented(ApplyCall)
+async def apply_async(
+    plan: str | PathLike | Mapping[str, Any] | MergeResult, **keywords: Unpack[ApplyCall]
+) -> MergeResult:
+    """Publish what a dry run has planned, if nothing has changed since.
+
+    Exactly the planned bytes are published. Where a tag of a target, or one of the images to join,
+    is not what it was when the plan was made, nothing is written. A rerun continues where a run
+    was broken off.
+
+    Args:
+        plan: the file that the JSON of a dry run was written to, its text, its values, or the
+            result of a dry run.
+        **keywords: those of ``options.ApplyCall``.
+
+    Returns:
+        The same as ``merge``.
+
+    Raises:
+        UsageError: it is no plan, or does not hold what its digests name; no request was sent.
+        PlanChangedError: a tag or an image is not what it was; nothing was written.
+        OciMergeError: as ``merge`` does.
+    """
+    async with _opened("apply", ApplyCall, keywords) as (client, call):
+        return await client.apply(plan, **call)

@@ -12,7 +12,14 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
 from oci_merge._keywords import documented
-from oci_merge.client import AsyncClient, inspect_async, merge_async, push_async, verify_async
+from oci_merge.client import (
+    AsyncClient,
+    apply_async,
+    inspect_async,
+    merge_async,
+    push_async,
+    verify_async,
+)
 from oci_merge.options import ClientCall
 
 _P = ParamSpec("_P")
@@ -151,6 +158,7 @@ class Client:
     push = _awaited(AsyncClient.push)
     inspect = _awaited(AsyncClient.inspect)
     verify = _awaited(AsyncClient.verify)
+    apply = _awaited(AsyncClient.apply)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -178,3 +186,4 @@ merge = _blocking(merge_async)
 push = _blocking(push_async)
 inspect = _blocking(inspect_async)
 verify = _blocking(verify_async)
+apply = _blocking(apply_async)

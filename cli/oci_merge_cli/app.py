@@ -8,9 +8,11 @@ from oci_merge import UsageError
 from oci_merge_cli.compat.groups import Command, Group, is_given, option_of, require
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
+    ApplyOptions,
     FromArgsOptions,
     ListType,
     MergeOptions,
+    PlanArgument,
     PushOptions,
     SpecArgument,
     TypeOption,
@@ -108,6 +110,19 @@ Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
 """
 
 
+_APPLY_EXAMPLES = """
+\b
+Examples:
+  oci-merge --template reg.example/app-ARCH:1.0 --target reg.example/app:1.0 \\
+      --dry-run --output json > plan.json
+  oci-merge apply plan.json
+  oci-merge apply --verify --output json - < plan.json
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""
+
+
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
 @expand_options
 def merge(
@@ -161,6 +176,24 @@ def credentials(
     from oci_merge_cli.commands.credentials import run
 
     run(reference, output, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_APPLY_EXAMPLES)
+@expand_options
+def apply(
+    ctx: typer.Context,
+    plan: PlanArgument,
+    options: ApplyOptions,
+    access: SourcesAccess,
+) -> None:
+    """Publish what a dry run has planned, if nothing has changed since.
+
+    Exactly the planned bytes are published. Where a tag or an image is not what it was when the
+    plan was made, nothing is.
+    """
+    from oci_merge_cli.commands.apply import run
+
+    run(plan, options, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)
