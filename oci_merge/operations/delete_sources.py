@@ -21,7 +21,7 @@ from oci_merge.errors import (
 from oci_merge.events import OnEvent, TagDeleted, Warned
 from oci_merge.http.deadline import Deadline
 from oci_merge.model.reference import Reference
-from oci_merge.operations.verify import Absent, until_there
+from oci_merge.operations.verify import Absent, in_short, until_there
 from oci_merge.planning.plan import Plan
 from oci_merge.planning.result import MergeResult
 from oci_merge.planning.transfers import Child
@@ -29,8 +29,8 @@ from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.verified_put import put_manifest
 
-#: How registries say that they delete no tag: distribution 2 and Harbor by 405, older ones and
-#: Pulp by 400, ECR by 404.
+#: How registries say that they delete no tag: distribution 2 and Pulp by 400, Harbor by 405, and
+#: those without the endpoint by 404.
 _DELETES_NO_TAG = frozenset({400, 404, 405, 501})
 #: How long a deleted tag may still be shown, in seconds.
 _PATIENCE = 10.0
@@ -77,13 +77,18 @@ class _Deleter:
         sources = self._result.plan.sources
         untagged = [str(one.reference) for one in sources if one.reference.digest]
         if untagged:
-            self._emit(Warned(f"{listed(untagged)} was joined by digest, so no tag is deleted"))
+            were = "was" if len(untagged) == 1 else "were"
+            self._emit(
+                Warned(f"{in_short(untagged)} {were} joined by digest, so no tag is deleted")
+            )
         # One after the other: the first one shows whether the registry keeps the manifest.
         for source in sources:
             if source.reference.tag and not source.reference.digest:
                 await self._delete(source.reference, source.digest)
         for reason, tags in self._stay.items():
-            self._emit(Warned(f"{listed(tags)} stays: {reason}"))
+            self._emit(
+                Warned(f"{in_short(tags)} {'stays' if len(tags) == 1 else 'stay'}: {reason}")
+            )
         return tuple(self._deleted)
 
     async def _delete(self, tag: Reference, digest: str) -> None:
@@ -122,8 +127,7 @@ class _Deleter:
             error.status in _DELETES_NO_TAG or "UNSUPPORTED" in error.codes
         ):
             reason = (
-                f"{tag.registry} deletes no tag alone (it answered {error.status}), and with its "
-                "manifest the index would miss it"
+                f"{tag.registry} deletes no tag without its manifest (it answered {error.status})"
             )
             self._refusing[tag.registry] = reason
             self._keep(tag, reason)

@@ -147,7 +147,9 @@ def test_a_registry_that_deletes_no_tag_is_asked_once_and_warned_of(
         [warning] = result.warnings
         for name in sources(server.host):
             assert name in warning
-        assert f"{server.host} deletes no tag alone (it answered {status})" in warning
+        assert (
+            f"{server.host} deletes no tag without its manifest (it answered {status})" in warning
+        )
     assert result.deleted == ()
     assert len(deletions(registry)) == 1
     assert all(tags(registry, repository) for repository in IMAGES)
