@@ -95,7 +95,7 @@ async def _verify(
 
 def _moved_tags(target: TargetResult) -> tuple[str, ...]:
     """Return the tags of a target that have to point to the index."""
-    return tuple(tag.name for tag in target.tags)
+    return tuple(tag.name for tag in target.tags if not getattr(tag, "kept", False))
 
 
 def _was_asked_for(job: Job, result: MergeResult, mismatch: Mismatch) -> bool:

@@ -254,12 +254,6 @@ def _now(plan: Plan, state: TargetState) -> Plan:
         _each_once((*plan.transfers.copies, *plan.expected.copies)),
     )
     present = {child.manifest.digest for child in whole.children} & state.children
-    # A tag that stood on this index and was to be put all the same, is put (``force``).
-    forced = {
-        tag
-        for tag in plan.tags
-        if tag not in plan.unchanged and plan.standing.get(tag) == plan.index.digest
-    }
     return replace(
         plan,
         transfers=whole.only({c.manifest.digest for c in whole.children} - present),
@@ -267,7 +261,7 @@ def _now(plan: Plan, state: TargetState) -> Plan:
         unchanged=frozenset(
             tag
             for tag in plan.tags
-            if state.tags.get(tag) == plan.index.digest and tag not in forced
+            if state.tags.get(tag) == plan.index.digest and not plan.manner.force
         ),
         standing=state.tags,
     )

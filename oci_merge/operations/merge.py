@@ -49,6 +49,7 @@ class Merge:
         self._on_event = on_event
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
+        self._sources: tuple[PlannedSource, ...] = ()
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
@@ -74,12 +75,13 @@ class Merge:
             self.warn(warning)
         try:
             read, found = await self._read(registries, dry_run=dry_run)
+            self._sources = tuple(PlannedSource(*each) for each in read.digests.items())
             # The index needs the platforms, the transfers only the manifests: so the configs are
             # read while blobs are mounted.
             (platforms, index), _ = await gather_two(
                 self._index(registries, read, found), self._transfer(read.listed, dry_run=dry_run)
             )
-            plans = self._plans(read, index)
+            plans = [one.plan(read.listed, index) for one in self._destinations]
             unchanged = (
                 [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
             )
@@ -104,21 +106,6 @@ class Merge:
             if unreadable and dry_run:
                 self.warn(unreadable)
         return components, found
-
-    def _plans(self, read: Components, index: IndexDocument) -> list[Plan]:
-        """Return the plan of each target."""
-        job = self._job
-        sources = tuple(PlannedSource(*each) for each in read.digests.items())
-        manner = Manner(
-            copy_layers=job.copy_layers,
-            verify=job.verify,
-            delete_sources=job.delete_sources,
-            referrers=job.referrers,
-        )
-        return [
-            replace(one.plan(read.listed, index), sources=sources, manner=manner)
-            for one in self._destinations
-        ]
 
     async def _transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""
@@ -192,7 +179,7 @@ class Merge:
                 TargetResult(
                     reference=str(plan.target),
                     tags=tuple(TagResult(tag, tag not in same) for tag in plan.tags),
-                    plan=plan,
+                    plan=replace(plan, sources=self._sources, manner=self._manner),
                 )
                 for plan, same in zip(plans, unchanged, strict=True)
             ),
@@ -202,6 +189,18 @@ class Merge:
             platforms=platform_results(platforms),
             warnings=tuple(self._warnings),
             dry_run=dry_run,
+        )
+
+    @property
+    def _manner(self) -> Manner:
+        """How the plans are to be carried out."""
+        job = self._job
+        return Manner(
+            copy_layers=job.copy_layers,
+            verify=job.verify,
+            delete_sources=job.delete_sources,
+            referrers=job.referrers,
+            force=job.safety.force,
         )
 
     def _emit(self, event: Event) -> None:

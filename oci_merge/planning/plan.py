@@ -50,12 +50,14 @@ class Manner:
         verify: whether everything is read again then.
         delete_sources: whether the tags of the images are deleted then.
         referrers: whether what refers to the images is brought along.
+        force: whether tags are put that point to the index already.
     """
 
     copy_layers: bool = False
     verify: bool = False
     delete_sources: bool = False
     referrers: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ class Plan:
                 "verify": self.manner.verify,
                 "deleteSources": self.manner.delete_sources,
                 "referrers": self.manner.referrers,
+                "force": self.manner.force,
             },
         }
 

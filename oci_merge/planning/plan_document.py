@@ -91,6 +91,7 @@ class OptionsPart(_Part):
     verify: bool
     deleteSources: bool
     referrers: bool
+    force: bool
 
 
 class PlanPart(TransfersPart):

@@ -178,6 +178,11 @@ def _plan_file(read: Document) -> PlanFile:
         raise UsageError(
             "it was made with --referrers, and holds none of the referrers: run the merge itself"
         )
+    if json.loads(first.index.content).get("subject"):
+        raise UsageError(
+            "its index refers to another image (--subject), and a plan does not hold the list of "
+            "what refers to that: run the merge itself"
+        )
     return PlanFile(plans, _platforms(read, first), tuple(read.warnings))
 
 
@@ -205,6 +210,7 @@ def _plan(part: PlanPart) -> Plan:
             verify=part.options.verify,
             delete_sources=part.options.deleteSources,
             referrers=part.options.referrers,
+            force=part.options.force,
         ),
     )
     _check_manifests(plan, manifest)

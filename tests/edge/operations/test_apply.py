@@ -194,6 +194,24 @@ def test_a_second_run_changes_nothing_even_if_the_images_are_gone(
     assert not writes(registry.requests[before:])
 
 
+def test_a_tag_that_was_to_be_put_although_it_stood_there_is_put(
+    registry: EmbeddedRegistry, server: RunningServer
+) -> None:
+    merge(server.host)
+    plan = planned(server.host)
+    plan["plan"]["options"]["force"] = True
+    before = len(registry.requests)
+    oci_merge.apply(plan)
+    assert paths(registry.requests[before:], "PUT") == [f"/v2/{REPOSITORY}/manifests/latest"]
+
+
+def test_a_tag_that_was_to_stay_stays(registry: EmbeddedRegistry, server: RunningServer) -> None:
+    plan = planned(server.host, tags=["1.0"])
+    plan["plan"]["tags"][1] = {"name": "1.0", "changed": False, "kept": True}
+    result = oci_merge.apply(plan, verify=True)
+    assert tags(registry) == {"latest": result.digest}
+
+
 def test_a_rerun_finishes_what_failed() -> None:
     fault = On("PUT", f"/v2/{REPOSITORY}/manifests/1.0", Answer(500))
     registry = stocked(hooks=[fault])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.images import build_attestation, build_image
+from fixtures.images import build_image
 from oci_merge._text import has_controls
 from oci_merge.errors import UsageError
 from oci_merge.model.platform import Platform
@@ -148,7 +148,14 @@ def _index_of(*digests: str) -> dict[str, Any]:
     }
 
 
-_ATTESTATION = build_attestation(_AMD64)
+def _with_subject(index: dict[str, Any]) -> dict[str, Any]:
+    fields = json.loads(index["document"])
+    fields["subject"] = {**fields["manifests"][0]}
+    text = json.dumps(fields)
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return {**index, "document": text, "digest": digest, "size": len(text)}
+
+
 _WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no plan": (_at("plan", _GONE), "not the result of a dry run"),
     "no version": (_at("plan.version", _GONE), "has the version None"),
@@ -219,6 +226,7 @@ _WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "other.example",
     ),
     "referrers": (_at("plan.options.referrers", True), "--referrers"),
+    "an index with a subject": (_at("plan.index", lambda index: _with_subject(index)), "--subject"),
     "no options": (_at("plan.options", _GONE), "plan.options"),
     "warnings that are no texts": (_at("warnings", [1]), "warnings.0"),
 }
