@@ -18,6 +18,7 @@ from oci_merge.operations.inspect import check_inspected
 from oci_merge.operations.platforms import image_config
 from oci_merge.operations.verify import (
     Absent,
+    Mismatch,
     Published,
     Verifier,
     in_short,
@@ -84,19 +85,7 @@ async def verify_reference(
     if absent:
         raise _incomplete(reference, absent)
     found = await _platforms(registries, reference, manifest)
-    if verifier.mismatches:
-        raise VerificationError(
-            f"{reference} has images of other platforms than it lists: "
-            f"{in_short(verifier.mismatches)}",
-            hint="join the right images, or build the wrong ones anew",
-        )
-    missing = [one for one in platforms if not any(agrees(one, other) for other in found)]
-    if missing:
-        raise VerificationError(
-            f"{reference} has no image for {listed([str(one) for one in missing])}; "
-            f"it has {listed([printable(str(one)) for one in found]) or 'none'}",
-            hint="publish it with these platforms",
-        )
+    _check_platforms(reference, found, verifier.mismatches, platforms)
     return Verification(
         reference=str(replace(reference, digest=raw.digest)),
         digest=raw.digest,
@@ -122,6 +111,31 @@ async def _read(registries: Registries, reference: Reference, deadline: Deadline
     if absent := await until_there([look], registry.timings, deadline):
         raise _incomplete(reference, absent)
     return found[0]
+
+
+def _check_platforms(
+    reference: Reference,
+    found: Sequence[Platform],
+    mismatches: Sequence[Mismatch],
+    platforms: Sequence[Platform],
+) -> None:
+    """Check that the images are for what they are listed as, and for what is asked for.
+
+    Raises:
+        VerificationError: one is not.
+    """
+    if mismatches:
+        raise VerificationError(
+            f"{reference} has images of other platforms than it lists: {in_short(mismatches)}",
+            hint="join the right images, or build the wrong ones anew",
+        )
+    missing = [one for one in platforms if not any(agrees(one, other) for other in found)]
+    if missing:
+        raise VerificationError(
+            f"{reference} has no image for {listed([str(one) for one in missing])}; "
+            f"it has {listed([printable(str(one)) for one in found]) or 'none'}",
+            hint="publish it with these platforms",
+        )
 
 
 def _incomplete(reference: Reference, absent: Sequence[Absent]) -> VerificationError:
