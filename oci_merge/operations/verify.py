@@ -120,7 +120,8 @@ class Verifier:
         self._registries = registries
         self._deadline = deadline
         self._emit = emit
-        self._reader = ManifestReader(registries)
+        #: One for each repository, since a merge to many reads no more in each than it joined.
+        self._readers: dict[str, ManifestReader] = {}
         self._flights: SingleFlight[tuple[str, str], bool] = SingleFlight()
         self.mismatches: list[Mismatch] = []
         self.blobs: set[tuple[str, str]] = set()
@@ -167,7 +168,7 @@ class Verifier:
         entries = manifest.document.manifests
         if depth > _MAX_DEPTH or len(entries) > MAX_ENTRIES:
             raise ManifestError(f"{at} lists too much to be verified")
-        self._reader.reserve(at, entries)
+        self._reader(at).reserve(at, entries)
         return [self._counted(_ChildCheck(self, at, child, depth)) for child in entries]
 
     def _counted(self, check: _TagCheck | _ChildCheck) -> Check:
@@ -183,7 +184,10 @@ class Verifier:
 
     async def read_child(self, index: Reference, entry: Descriptor) -> Manifest:
         """Read a manifest that an index lists, once."""
-        return await self._reader.get_listed(index, entry)
+        return await self._reader(index).get_listed(index, entry)
+
+    def _reader(self, at: Reference) -> ManifestReader:
+        return self._readers.setdefault(at.name, ManifestReader(self._registries))
 
     def registry(self, at: Reference) -> RegistryClient:
         """Return the registry of a reference."""

@@ -105,3 +105,14 @@ def test_deleted_tags_are_shown_and_listed(
         f"tag {name} deleted" for name in names
     ]
     assert registry.storage.repositories["team/img-amd64"].tags == {}
+
+
+def test_a_dry_run_lists_the_tags_that_would_be_deleted(
+    program: Program, merge_arguments: list[str], host: str
+) -> None:
+    lines = program(*merge_arguments, "--dry-run", "--delete-sources").stdout.splitlines()
+    place = lines.index("Tags to delete then")
+    assert lines[place + 1 : place + 4] == [
+        f"  {host}/team/img-{arch}:1.0" for arch in ("amd64", "arm64", "armv7")
+    ]
+    assert "Tags to delete then" not in program(*merge_arguments, "--dry-run").stdout

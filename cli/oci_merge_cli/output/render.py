@@ -59,6 +59,9 @@ def plan_text(result: MergeResult) -> str:
             [(tag.name, "to move" if tag.changed else "unchanged") for tag in result.tags],
         ),
     ]
+    if plan.manner.delete_sources:
+        tags = [source.reference for source in plan.sources if not source.reference.digest]
+        sections.append(("Tags to delete then", [(str(tag),) for tag in tags]))
     lines: list[str] = []
     for heading, rows in sections:
         lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]
