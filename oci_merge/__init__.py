@@ -24,11 +24,13 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         AsyncClient as AsyncClient,
         annotate_async as annotate_async,
         append_async as append_async,
+        apply_async as apply_async,
         batch_async as batch_async,
         inspect_async as inspect_async,
         merge_async as merge_async,
         push_async as push_async,
         remove_async as remove_async,
+        verify_async as verify_async,
     )
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         NotComparableError as NotComparableError,
         NotFoundError as NotFoundError,
         OciMergeError as OciMergeError,
+        PlanChangedError as PlanChangedError,
         PlanError as PlanError,
         PlatformLossError as PlatformLossError,
         PlatformMismatchError as PlatformMismatchError,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         TransportError as TransportError,
         UnsupportedMediaTypeError as UnsupportedMediaTypeError,
         UsageError as UsageError,
+        VerificationError as VerificationError,
     )
     from oci_merge.events import (
         BlobCopied as BlobCopied,
@@ -77,6 +81,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Retrying as Retrying,
         StageAdvanced as StageAdvanced,
         StageStarted as StageStarted,
+        TagDeleted as TagDeleted,
         TagKept as TagKept,
         TagMoved as TagMoved,
         Waiting as Waiting,
@@ -95,6 +100,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
     from oci_merge.options import (
         AnnotateCall as AnnotateCall,
         AnnotateKeywords as AnnotateKeywords,
+        ApplyCall as ApplyCall,
+        ApplyKeywords as ApplyKeywords,
         BatchCall as BatchCall,
         BatchKeywords as BatchKeywords,
         ClientCall as ClientCall,
@@ -108,6 +115,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RegistryOptions as RegistryOptions,
         RemoveCall as RemoveCall,
         RemoveKeywords as RemoveKeywords,
+        VerifyCall as VerifyCall,
+        VerifyKeywords as VerifyKeywords,
     )
     from oci_merge.planning.batch import BatchImage as BatchImage
     from oci_merge.planning.batch_file import parse_batch as parse_batch
@@ -127,6 +136,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         PlatformResult as PlatformResult,
         TagResult as TagResult,
         TargetResult as TargetResult,
+        Verification as Verification,
     )
     from oci_merge.planning.spec import (
         Spec as Spec,
@@ -138,41 +148,45 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Client as Client,
         annotate as annotate,
         append as append,
+        apply as apply,
         batch as batch,
         inspect as inspect,
         merge as merge,
         push as push,
         remove as remove,
+        verify as verify,
     )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
         "client": (
-            "AsyncClient annotate_async append_async batch_async inspect_async merge_async "
-            "push_async remove_async"
+            "AsyncClient annotate_async append_async apply_async batch_async inspect_async "
+            "merge_async push_async remove_async verify_async"
         ),
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
             "DuplicatePlatformError ErrorDetail ImmutableTagError InvalidPlatformError "
             "InvalidReferenceError LabelMismatchError ManifestError MissingComponentError "
-            "MountRefusedError NotComparableError NotFoundError OciMergeError PlanError "
-            "PlatformLossError PlatformMismatchError PlatformNotFoundError PublishError "
-            "RateLimitedError RegistryError RequiredPlatformError ServerError SpecError "
-            "TagChangedError TemplateError TransportError UnsupportedMediaTypeError UsageError"
+            "MountRefusedError NotComparableError NotFoundError OciMergeError PlanChangedError "
+            "PlanError PlatformLossError PlatformMismatchError PlatformNotFoundError "
+            "PublishError RateLimitedError RegistryError RequiredPlatformError ServerError "
+            "SpecError TagChangedError TemplateError TransportError UnsupportedMediaTypeError "
+            "UsageError VerificationError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
-            "StageStarted TagKept TagMoved Waiting Warned"
+            "StageStarted TagDeleted TagKept TagMoved Waiting Warned"
         ),
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",
         "options": (
-            "AnnotateCall AnnotateKeywords BatchCall BatchKeywords ClientCall ClientKeywords "
-            "InspectCall InspectKeywords MergeCall MergeKeywords PushCall PushKeywords "
-            "RegistryOptions RemoveCall RemoveKeywords"
+            "AnnotateCall AnnotateKeywords ApplyCall ApplyKeywords BatchCall BatchKeywords "
+            "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
+            "PushCall PushKeywords RegistryOptions RemoveCall RemoveKeywords VerifyCall "
+            "VerifyKeywords"
         ),
         "planning.batch": "BatchImage",
         "planning.batch_file": "parse_batch",
@@ -182,10 +196,10 @@ else:
         "planning.batch_schema": "batch_schema",
         "planning.duration": "parse_duration",
         "planning.plan": "Plan",
-        "planning.result": "MergeResult PlatformResult TagResult TargetResult",
+        "planning.result": "MergeResult PlatformResult TagResult TargetResult Verification",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client annotate append batch inspect merge push remove",
+        "sync": "Client annotate append apply batch inspect merge push remove verify",
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

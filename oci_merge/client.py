@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ForwardRef, TypeVar, Unpack, cast
 
@@ -16,12 +17,15 @@ from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIAB
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.timings import Timings
+from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
 from oci_merge.options import (
     AnnotateCall,
     AnnotateKeywords,
+    ApplyCall,
+    ApplyKeywords,
     BatchCall,
     BatchKeywords,
     ClientCall,
@@ -32,18 +36,21 @@ from oci_merge.options import (
     MergeCall,
     MergeKeywords,
     OwnKeywords,
+    PathLike,
     PushCall,
     PushKeywords,
     Readable,
     RegistryOptions,
     RemoveCall,
     RemoveKeywords,
+    VerifyCall,
+    VerifyKeywords,
 )
 from oci_merge.planning.job import Job
 from oci_merge.planning.request import merge_job, spec_job
-from oci_merge.planning.result import MergeResult
+from oci_merge.planning.result import MergeResult, Verification
 from oci_merge.planning.spec import Spec
-from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.client import Registries, RegistryClient
 from oci_merge.registry.host import RegistryHost
 
 if TYPE_CHECKING:
@@ -307,6 +314,82 @@ class AsyncClient:
             )
             return await inspect_reference(registry, parsed, text, shallow=asked["shallow"])
 
+    @documented(ApplyKeywords)
+    async def apply(
+        self,
+        plan: str | PathLike | Mapping[str, Any] | MergeResult,
+        **keywords: Unpack[ApplyKeywords],
+    ) -> MergeResult:
+        """Publish what a dry run has planned, if nothing has changed since.
+
+        Args:
+            plan: the file that the JSON of a dry run was written to, its text, its values, or the
+                result of a dry run.
+            **keywords: those of ``options.ApplyKeywords``.
+
+        Returns:
+            The same as ``oci_merge.merge``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.apply``.
+        """
+        from oci_merge.operations.apply import Apply, read_plan
+        from oci_merge.planning.cleaning import check_deletable
+
+        asked = self._checked("apply", ApplyKeywords, keywords)
+        file = read_plan(plan)
+        job = file.job(verify=asked["verify"], delete_sources=asked["delete_sources"])
+        if job.delete_sources:
+            check_deletable([target.reference for target in job.targets], job.references)
+        on_event = asked["on_event"] or ignore
+        async with self._operations.one():
+            run = Apply(file, on_event)
+            deadline = Deadline(self._options.deadline)
+            result = await run.run(self._registries(job, deadline, on_event, run.warn))
+            if not job.verify:
+                return result
+            return await self._finish(job, result, deadline, on_event)
+
+    @documented(VerifyKeywords)
+    async def verify(
+        self,
+        reference: str | Reference,
+        *,
+        digest: str | None = None,
+        platforms: Iterable[str | Platform] = (),
+        **keywords: Unpack[VerifyKeywords],
+    ) -> Verification:
+        """Read an image with all that it lists, until its registry shows it.
+
+        Args:
+            reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
+            digest: the digest that the tag has to stand at; by default any.
+            platforms: the platforms that it must have images for.
+            **keywords: those of ``options.VerifyKeywords``.
+
+        Returns:
+            The same as ``oci_merge.verify``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.verify``.
+        """
+        from oci_merge.operations.verify_reference import check_verified, verify_reference
+        from oci_merge.planning.request import check_platform
+
+        asked = self._checked("verify", VerifyKeywords, keywords)
+        wanted = None if digest is None else take.text("digest", digest)
+        parsed = check_verified(take.reference("reference", reference), wanted)
+        named = take.several(take.platform)("platforms", platforms)
+        required = [check_platform(platform) for platform in named]
+        async with self._operations.one():
+            deadline = Deadline(self._options.deadline)
+            on_event = asked["on_event"] or ignore
+            repositories = {parsed.registry: (parsed.repository,)}
+            async with self._anew(parsed.registry, deadline, repositories, on_event) as registries:
+                return await verify_reference(registries, parsed, required, deadline, on_event)
+
     def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
         """Return the keywords of a call, checked, with defaults for those left out."""
         self._operations.check_open()
@@ -326,20 +409,71 @@ class AsyncClient:
         async with self._operations.one():
             run = Merge(job, on_event)
             deadline = deadline or Deadline(self._options.deadline)
-            registries = {
+            registries = self._registries(
+                job, deadline, on_event, run.warn, docker_first=docker_first
+            )
+            result = await run.run(registries, dry_run=dry_run)
+            if dry_run or not (job.verify or job.delete_sources):
+                return result
+            return await self._finish(job, result, deadline, on_event)
+
+    def _registries(
+        self,
+        job: Job,
+        deadline: Deadline,
+        on_event: OnEvent,
+        warn: Callable[[str], object],
+        *,
+        docker_first: bool = False,
+    ) -> dict[str, RegistryClient]:
+        """Return the registries of a job for one run, by ``host[:port]``."""
+        return {
+            name: RegistryClient(
+                self._host(name, is_other=name != job.target.registry, docker_first=docker_first),
+                reads=job.read_in(name),
+                writes=job.written_in(name),
+                deadline=deadline,
+                on_event=on_event,
+                on_warning=warn,
+            )
+            for name in job.registries
+        }
+
+    async def _finish(
+        self, job: Job, result: MergeResult, deadline: Deadline, on_event: OnEvent
+    ) -> MergeResult:
+        """Verify what was published and, if the job says so, delete tags of the images."""
+        from oci_merge.operations.after import finish  # few runs need it
+
+        anew = partial(self._anew, job.target.registry, deadline)
+        return await finish(job, result, anew, deadline, on_event)
+
+    @asynccontextmanager
+    async def _anew(
+        self,
+        target: str,
+        deadline: Deadline,
+        repositories: Mapping[str, Sequence[str]],
+        on_event: OnEvent,
+    ) -> AsyncIterator[Registries]:
+        """Open registries by connections and logins of their own, to read repositories of them.
+
+        Args:
+            target: the registry that the client's own options are for.
+            deadline: when the run has to be over.
+            repositories: the repositories, by registry.
+            on_event: told of retries and warnings.
+        """
+        hosts = {name: self._new_host(name, is_other=name != target) for name in repositories}
+        try:
+            yield {
                 name: RegistryClient(
-                    self._host(
-                        name, is_other=name != job.target.registry, docker_first=docker_first
-                    ),
-                    reads=job.read_in(name),
-                    writes=job.written_in(name),
-                    deadline=deadline,
-                    on_event=on_event,
-                    on_warning=run.warn,
+                    host, reads=repositories[name], deadline=deadline, on_event=on_event
                 )
-                for name in job.registries
+                for name, host in hosts.items()
             }
-            return await run.run(registries, dry_run=dry_run)
+        finally:
+            await asyncio.gather(*(host.aclose() for host in hosts.values()))
 
     async def _edit(
         self, reference: str | Reference, change: Change, asked: EditKeywords
@@ -372,14 +506,19 @@ class AsyncClient:
         """
         key = name, is_other, docker_first
         if key not in self._hosts:
-            self._hosts[key] = RegistryHost(
-                name,
-                self._source_options if is_other else self._options,
-                environ=_without_login(os.environ) if is_other else None,
-                docker_first=docker_first,
-                timings=self._timings,
-            )
+            self._hosts[key] = self._new_host(name, is_other=is_other, docker_first=docker_first)
         return self._hosts[key]
+
+    def _new_host(
+        self, name: str, *, is_other: bool = False, docker_first: bool = False
+    ) -> RegistryHost:
+        return RegistryHost(
+            name,
+            self._source_options if is_other else self._options,
+            environ=_without_login(os.environ) if is_other else None,
+            docker_first=docker_first,
+            timings=self._timings,
+        )
 
 
 class _Operations:
@@ -667,3 +806,65 @@ async def inspect_async(reference: str | Reference, **keywords: Unpack[InspectCa
     """
     async with _opened("inspect", InspectCall, keywords) as (client, call):
         return await client.inspect(reference, **call)
+
+
+@documented(VerifyCall)
+async def verify_async(
+    reference: str | Reference,
+    *,
+    digest: str | None = None,
+    platforms: Iterable[str | Platform] = (),
+    **keywords: Unpack[VerifyCall],
+) -> Verification:
+    """Read an image with all that it lists, until its registry shows it.
+
+    The tag, every manifest and the presence of every blob are read by new connections. What is
+    not there yet is looked for again, for about a minute or until the deadline. The platform of
+    each image has to be the one that it is listed as.
+
+    Args:
+        reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
+        digest: the digest that the tag has to stand at; by default any.
+        platforms: the platforms that it must have images for.
+        **keywords: those of ``options.VerifyCall``.
+
+    Returns:
+        The digest, and what it lists.
+
+    Raises:
+        UsageError: an argument is wrong; no request was sent.
+        VerificationError: something is not there, or an image is for another platform.
+        ManifestError: a manifest in the registry cannot be used.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("verify", VerifyCall, keywords) as (client, call):
+        return await client.verify(reference, digest=digest, platforms=platforms, **call)
+
+
+@documented(ApplyCall)
+async def apply_async(
+    plan: str | PathLike | Mapping[str, Any] | MergeResult, **keywords: Unpack[ApplyCall]
+) -> MergeResult:
+    """Publish what a dry run has planned, if nothing has changed since.
+
+    Exactly the planned bytes are published. Where a tag of a target, or one of the images to join,
+    is not what it was when the plan was made, nothing is written. A rerun continues where a run
+    was broken off.
+
+    Args:
+        plan: the file that the JSON of a dry run was written to, its text, its values, or the
+            result of a dry run.
+        **keywords: those of ``options.ApplyCall``.
+
+    Returns:
+        The same as ``merge``.
+
+    Raises:
+        UsageError: it is no plan, or does not hold what its digests name; no request was sent.
+        PlanChangedError: a tag or an image is not what it was; nothing was written.
+        OciMergeError: as ``merge`` does.
+    """
+    async with _opened("apply", ApplyCall, keywords) as (client, call):
+        return await client.apply(plan, **call)

@@ -19,8 +19,10 @@
         PlatformLossError
         NotComparableError
         MountRefusedError
+        PlanChangedError               what a plan was made from has changed since
       PublishError                     some tags moved and some did not
         TagChangedError                others moved the tag of an index that was to be changed
+      VerificationError                a registry does not show what was published
       CredentialError                  credentials could not be read
       RegistryError                    the registry answered with an error
         AuthenticationError
@@ -270,6 +272,38 @@ class TagChangedError(PublishError):
     """
 
     code = "tag_changed"
+
+
+class PlanChangedError(PlanError):
+    """What a plan was made from has changed since, so that it is not carried out.
+
+    Args:
+        changed: the tags and images that have changed, as references.
+    """
+
+    code = "plan_changed"
+
+    def __init__(self, message: str, *, changed: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.changed = tuple(changed)
+
+
+class VerificationError(OciMergeError):
+    """A registry does not show what was published, or what was asked for.
+
+    Args:
+        digest: the digest of what was published; empty where nothing was.
+        missing: the tags, manifests and blobs that it does not show, as references.
+    """
+
+    code = "not_verified"
+
+    def __init__(
+        self, message: str, *, digest: str = "", missing: Sequence[str] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.digest = digest
+        self.missing = tuple(missing)
 
 
 class CredentialError(OciMergeError):

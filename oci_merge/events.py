@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Stage = Literal["probe", "manifests", "configs", "mounts", "children", "tags"]
+Stage = Literal["probe", "manifests", "configs", "mounts", "children", "tags", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,17 @@ class TagKept(Event):
     tag: str
     reason: str
     reference: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TagDeleted(Event):
+    """The tag of an image that was joined is deleted.
+
+    Attributes:
+        reference: the tag, with its repository.
+    """
+
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)

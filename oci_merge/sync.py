@@ -16,11 +16,13 @@ from oci_merge.client import (
     AsyncClient,
     annotate_async,
     append_async,
+    apply_async,
     batch_async,
     inspect_async,
     merge_async,
     push_async,
     remove_async,
+    verify_async,
 )
 from oci_merge.options import ClientCall
 
@@ -163,6 +165,8 @@ class Client:
     annotate = _awaited(AsyncClient.annotate)
     inspect = _awaited(AsyncClient.inspect)
     batch = _awaited(AsyncClient.batch)
+    verify = _awaited(AsyncClient.verify)
+    apply = _awaited(AsyncClient.apply)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -193,3 +197,5 @@ remove = _blocking(remove_async)
 annotate = _blocking(annotate_async)
 inspect = _blocking(inspect_async)
 batch = _blocking(batch_async)
+verify = _blocking(verify_async)
+apply = _blocking(apply_async)

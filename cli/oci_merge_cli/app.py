@@ -16,9 +16,11 @@ from oci_merge_cli.options.edit import (
 )
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
+    ApplyOptions,
     FromArgsOptions,
     ListType,
     MergeOptions,
+    PlanArgument,
     PushOptions,
     SpecArgument,
     TypeOption,
@@ -181,6 +183,19 @@ Exit status: 0 done, 1 failed or wrong usage.
 """
 
 
+_APPLY_EXAMPLES = """
+\b
+Examples:
+  oci-merge --template reg.example/app-ARCH:1.0 --target reg.example/app:1.0 \\
+      --dry-run --output json > plan.json
+  oci-merge apply plan.json
+  oci-merge apply --verify --output json - < plan.json
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""
+
+
 @app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
 @expand_options
 def merge(
@@ -312,6 +327,25 @@ def batch(
     from oci_merge_cli.commands.batch import run
 
     run(files or [], options, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=_APPLY_EXAMPLES)
+@expand_options
+def apply(
+    ctx: typer.Context,
+    plan: PlanArgument,
+    options: ApplyOptions,
+    files: FileOptions,
+    access: SourcesAccess,
+) -> None:
+    """Publish what a dry run has planned, if nothing has changed since.
+
+    Exactly the planned bytes are published. Where a tag or an image is not what it was when the
+    plan was made, nothing is.
+    """
+    from oci_merge_cli.commands.apply import run
+
+    run(plan, options, files, access.after(ctx.obj))
 
 
 @push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)

@@ -89,6 +89,11 @@ def cancel_upload(repository: str) -> Scope:
     return Scope(f"repository:{repository}", ("pull", "push"), extra=("delete",))
 
 
+def delete_tag(repository: str) -> Scope:
+    """Return the scope that deletes a tag of a repository."""
+    return Scope(f"repository:{repository}", ("pull", "push", "delete"), extra=("delete",))
+
+
 def merge_scopes(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
     """Unite scopes, one for each resource: some servers let the last of two on one resource win.
 

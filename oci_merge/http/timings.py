@@ -41,6 +41,9 @@ class Timings:
             is half as long again.
         slowest_polling: the longest of these waits.
         chunk_retry: the first wait before a chunk is sent again.
+        verify: how long a registry may take to show what was published.
+        first_look: the first wait before it is looked at again; each next one is twice as long.
+        longest_look: the longest of these waits.
         sleep: waits; tests hand in one that returns at once.
     """
 
@@ -64,6 +67,9 @@ class Timings:
     polling: float = 2.0
     slowest_polling: float = 15.0
     chunk_retry: float = 0.5
+    verify: float = 60.0
+    first_look: float = 0.5
+    longest_look: float = 8.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @classmethod

@@ -17,7 +17,7 @@ from oci_merge.operations.target_state import TargetState, check_unreadable, rea
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Target
 from oci_merge.planning.plan import Plan
-from oci_merge.planning.transfers import Transfers, plan_transfers
+from oci_merge.planning.transfers import Transfers, own_children, plan_transfers
 from oci_merge.registry.client import RegistryClient
 
 if TYPE_CHECKING:
@@ -161,6 +161,9 @@ class Destination:
             expected=expected,
             kept=self.kept,
             force=self._force,
+            own=own_children(components, self.target.reference),
+            standing=self.state.tags,
+            unreadable=frozenset(self.state.unreadable),
         )
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from oci_merge.operations.resolve import Components, fetch_components, probe
 from oci_merge.planning.component import Component
 from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
-from oci_merge.planning.plan import Plan, plan_index
+from oci_merge.planning.plan import Manner, Plan, PlannedSource, plan_index
 from oci_merge.planning.result import (
     MergeResult,
     PlatformResult,
@@ -68,6 +69,7 @@ class Merge:
         self._brought: Sequence[Component] = ()
         self._linked: Sequence[Referrer] = ()
         self._subject: IndexEntry | None = None
+        self._sources: tuple[PlannedSource, ...] = ()
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
@@ -99,6 +101,7 @@ class Merge:
             self.warn(warning)
         try:
             read, found = await self._read(registries, dry_run=dry_run)
+            self._sources = tuple(PlannedSource(*each) for each in read.digests.items())
             referrers = await self._referrers(registries, read.listed) if job.referrers else ()
             self._brought = (*read.listed, *(referrer.component for referrer in referrers))
             self._linked = referrers
@@ -351,7 +354,7 @@ class Merge:
                 TargetResult(
                     reference=str(plan.target),
                     tags=_tag_results(plan, same, destination.publisher.kept),
-                    plan=plan,
+                    plan=replace(plan, sources=self._sources, manner=self._manner),
                 )
                 for destination, plan, same in zip(
                     self._destinations, plans, unchanged, strict=True
@@ -363,6 +366,18 @@ class Merge:
             platforms=images,
             warnings=tuple(self._warnings),
             dry_run=dry_run,
+        )
+
+    @property
+    def _manner(self) -> Manner:
+        """How the plans are to be carried out."""
+        job = self._job
+        return Manner(
+            copy_layers=job.copy_layers,
+            verify=job.verify,
+            delete_sources=job.delete_sources,
+            referrers=job.referrers,
+            force=job.safety.force,
         )
 
     def _emit(self, event: Event) -> None:

@@ -6,7 +6,7 @@ OCI distribution spec, "Pulling manifests", "Pulling blobs" and "Checking if con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oci_merge._concurrency import gather, gather_settled
 from oci_merge._text import listed
@@ -36,10 +36,12 @@ class Components:
     Attributes:
         listed: the images and their companions, in the order of the sources.
         annotations: the annotations of each source that is an index.
+        digests: the digest of what each source's reference points to.
     """
 
     listed: tuple[Component, ...]
     annotations: tuple[Mapping[str, str], ...] = ()
+    digests: Mapping[Reference, str] = field(default_factory=dict)
 
 
 async def probe(
@@ -212,6 +214,7 @@ async def _components(readers: Sequence[SourceReader]) -> Components:
     return Components(
         tuple(component for one in readers for component in one.components(published)),
         tuple(indexes.values()),
+        {one.source.reference: one.manifest.digest for one in readers},
     )
 
 

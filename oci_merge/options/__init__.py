@@ -20,6 +20,7 @@ from oci_merge.options.edit import (
     RemoveKeywords,
 )
 from oci_merge.options.merge import (
+    AfterKeywords,
     AnnotationKeywords,
     Attestations,
     DryRunKeywords,
@@ -48,9 +49,12 @@ from oci_merge.options.registry import (
 __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_RETRIES",
+    "AfterKeywords",
     "AnnotateCall",
     "AnnotateKeywords",
     "AnnotationKeywords",
+    "ApplyCall",
+    "ApplyKeywords",
     "Attestations",
     "BatchCall",
     "BatchKeywords",
@@ -82,6 +86,8 @@ __all__ = [
     "SafetyKeywords",
     "SourceFileKeywords",
     "SourceKeywords",
+    "VerifyCall",
+    "VerifyKeywords",
     "WriteKeywords",
 ]
 
@@ -110,7 +116,13 @@ class SourceFileKeywords(TypedDict, total=False):
 
 
 class MergeKeywords(
-    ImageKeywords, SourceFileKeywords, ResultKeywords, SafetyKeywords, WriteKeywords, total=False
+    ImageKeywords,
+    SourceFileKeywords,
+    ResultKeywords,
+    AfterKeywords,
+    SafetyKeywords,
+    WriteKeywords,
+    total=False,
 ):
     """What ``Client.merge`` takes beside the target."""
 
@@ -158,6 +170,14 @@ class InspectKeywords(EventKeywords, total=False):
     ]
 
 
+class VerifyKeywords(EventKeywords, total=False):
+    """What ``Client.verify`` takes beside the reference, the digest and the platforms."""
+
+
+class ApplyKeywords(AfterKeywords, EventKeywords, total=False):
+    """What ``Client.apply`` takes beside the plan."""
+
+
 class OwnKeywords(SourceKeywords, ConcurrencyKeywords, total=False):
     """What a client takes beside how to reach a registry."""
 
@@ -176,6 +196,14 @@ class PushCall(PushKeywords, SourceKeywords, ClientKeywords, total=False):
 
 class BatchCall(BatchKeywords, OwnKeywords, ClientKeywords, total=False):
     """What ``batch`` takes beside the images."""
+
+
+class VerifyCall(VerifyKeywords, ClientKeywords, total=False):
+    """What ``verify`` takes beside the reference."""
+
+
+class ApplyCall(ApplyKeywords, SourceKeywords, ClientKeywords, total=False):
+    """What ``apply`` takes beside the plan."""
 
 
 class InspectCall(InspectKeywords, ClientKeywords, total=False):

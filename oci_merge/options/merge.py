@@ -265,6 +265,11 @@ class ResultKeywords(AnnotationKeywords, DryRunKeywords, total=False):
             False,
         ),
     ]
+
+
+class AfterKeywords(TypedDict, total=False):
+    """What to do once everything is published."""
+
     verify: Annotated[
         bool,
         Keyword(

@@ -21,10 +21,44 @@ from oci_merge.options import ListFormat
 from oci_merge.planning.annotations import EntryAnnotation, check_concerned, values_for
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT
-from oci_merge.planning.transfers import Transfers
+from oci_merge.planning.transfers import Child, Transfers
 
+#: The version of the document that a plan is written as; another one means something else.
+PLAN_VERSION = 1
 #: The platform of attestations in an index, as buildx writes it. Runtimes never select it.
 _UNKNOWN = Platform("unknown", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """An image to join, as it was read.
+
+    Attributes:
+        reference: where it was read.
+        digest: the digest of what the reference pointed to then.
+    """
+
+    reference: Reference
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a plan is to be carried out; see the keywords of a merge.
+
+    Attributes:
+        copy_layers: whether blobs are copied that are not mounted.
+        verify: whether everything is read again then.
+        delete_sources: whether the tags of the images are deleted then.
+        referrers: whether what refers to the images is brought along.
+        force: whether tags are put that point to the index already.
+    """
+
+    copy_layers: bool = False
+    verify: bool = False
+    delete_sources: bool = False
+    referrers: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +76,11 @@ class Plan:
             lists those children. They are made if the registry turns out to lack something.
         kept: the tags that stay where they are, each with the reason.
         force: whether unchanged tags are put again.
+        own: the manifests of the index that were read in the target's own repository.
+        standing: the digests that the tags pointed to; tags that did not exist are left out.
+        unreadable: the tags of which that is not known, since they may not be read.
+        sources: the images to join.
+        manner: how it is to be carried out.
     """
 
     target: Reference
@@ -52,6 +91,11 @@ class Plan:
     expected: Transfers = field(default_factory=Transfers)
     kept: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
+    own: tuple[Child, ...] = ()
+    standing: Mapping[str, str] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
+    sources: tuple[PlannedSource, ...] = ()
+    manner: Manner = Manner()
 
     @property
     def to_put(self) -> list[str]:
@@ -62,9 +106,19 @@ class Plan:
             if tag not in self.kept and (self.force or tag not in self.unchanged)
         ]
 
+    @property
+    def manifests(self) -> dict[str, Child]:
+        """The manifests of the index with their bytes, by digest."""
+        children = (*self.own, *self.transfers.children, *self.expected.children)
+        return {child.manifest.digest: child for child in children}
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as JSON values: manifests in base64, sizes in bytes."""
+        """Return the plan as JSON values: manifests in base64, sizes in bytes.
+
+        ``oci_merge.apply`` takes it, within the result of a dry run.
+        """
         return {
+            "version": PLAN_VERSION,
             "target": str(self.target),
             "index": {
                 "mediaType": self.index.media_type,
@@ -72,42 +126,68 @@ class Plan:
                 "size": self.index.size,
                 "document": self.index.content.decode(),
             },
-            "mounts": [
-                {
-                    "digest": mount.digest,
-                    "size": mount.size,
-                    "mediaType": mount.media_type,
-                    "from": mount.source,
-                }
-                for mount in self.transfers.mounts
-            ],
-            "copies": [
-                {
-                    "digest": copy.digest,
-                    "size": copy.size,
-                    "mediaType": copy.media_type,
-                    "from": f"{copy.registry}/{copy.source}",
-                }
-                for copy in self.transfers.copies
-            ],
-            "children": [
-                {
-                    "digest": child.manifest.digest,
-                    "size": child.manifest.size,
-                    "mediaType": child.manifest.media_type,
-                    "from": child.source,
-                    "blobs": list(child.blobs),
-                    "content": base64.b64encode(child.manifest.content).decode(),
-                }
-                for child in self.transfers.children
-            ],
+            **_transfers(self.transfers),
+            "expected": _transfers(self.expected),
+            "own": [_child(child) for child in self.own],
             "tags": [
                 {"name": tag, "changed": False, "kept": True}
                 if tag in self.kept
                 else {"name": tag, "changed": tag not in self.unchanged}
                 for tag in self.tags
             ],
+            "standing": {
+                tag: self.standing.get(tag) for tag in self.tags if tag not in self.unreadable
+            },
+            "sources": [
+                {"reference": str(source.reference), "digest": source.digest}
+                for source in self.sources
+            ],
+            "options": {
+                "copyLayers": self.manner.copy_layers,
+                "verify": self.manner.verify,
+                "deleteSources": self.manner.delete_sources,
+                "referrers": self.manner.referrers,
+                "force": self.manner.force,
+            },
         }
+
+
+def _transfers(transfers: Transfers) -> dict[str, Any]:
+    return {
+        "mounts": [
+            {
+                "digest": mount.digest,
+                "size": mount.size,
+                "mediaType": mount.media_type,
+                "from": mount.source,
+                "role": mount.role,
+                "foreign": mount.is_foreign,
+            }
+            for mount in transfers.mounts
+        ],
+        "copies": [
+            {
+                "digest": copy.digest,
+                "size": copy.size,
+                "mediaType": copy.media_type,
+                "from": f"{copy.registry}/{copy.source}",
+                "foreign": copy.is_foreign,
+            }
+            for copy in transfers.copies
+        ],
+        "children": [_child(child) for child in transfers.children],
+    }
+
+
+def _child(child: Child) -> dict[str, Any]:
+    return {
+        "digest": child.manifest.digest,
+        "size": child.manifest.size,
+        "mediaType": child.manifest.media_type,
+        "from": child.source,
+        "blobs": list(child.blobs),
+        "content": base64.b64encode(child.manifest.content).decode(),
+    }
 
 
 def plan_index(

@@ -80,7 +80,7 @@ def merge_job(
         platform_check=asked["platform_check"],
         copy_layers=asked["copy_layers"],
         warnings=_untagged(asked["template"], references),
-        optional=tuple(_check_platform(platform) for platform in asked["optional"]),
+        optional=tuple(check_platform(platform) for platform in asked["optional"]),
         wait=asked["wait"] or 0,
         attestations=asked["attestations"],
         referrers=asked["referrers"],
@@ -88,10 +88,14 @@ def merge_job(
         artifact_type=check_artifact_type(asked["artifact_type"], asked["format"]),
         subject=check_subject(asked["subject"], targets[0].reference, asked["format"]),
         append=asked["append"],
-        verify=asked["verify"],
+        verify=asked["verify"] or asked["delete_sources"],
         delete_sources=asked["delete_sources"],
         safety=_safety(asked),
     )
+    if job.delete_sources:
+        from oci_merge.planning.cleaning import check_deletable  # few runs need it
+
+        check_deletable([target.reference for target in job.targets], job.references)
     return _checked(job)
 
 
@@ -108,7 +112,7 @@ def _safety(asked: MergeKeywords) -> Safety:
                 hint="name a label, such as org.opencontainers.image.revision, or leave it out",
             )
     return Safety(
-        require=tuple(_check_platform(platform) for platform in asked["require"]),
+        require=tuple(check_platform(platform) for platform in asked["require"]),
         require_same=tuple(label.strip() for label in asked["require_same"]),
         no_shrink=asked["no_shrink"],
         only_newer=(asked["only_newer"] or "").strip(),
@@ -228,8 +232,8 @@ def _components(
             hint="leave out --source-repository, or give --source or --source-file for --template",
         )
     repository = _source_repository(asked)
-    optional = tuple(_check_platform(platform) for platform in asked["optional"])
-    parsed = with_optional([_check_platform(platform) for platform in platforms], optional)
+    optional = tuple(check_platform(platform) for platform in asked["optional"])
+    parsed = with_optional([check_platform(platform) for platform in platforms], optional)
     _check_distinct(parsed)
     if template is None:
         if aliases:
@@ -324,7 +328,7 @@ def _source(
         image, platform = name, words
     try:
         reference = _source_reference(image, repository)
-        asked = None if platform is None else _check_platform(platform)
+        asked = None if platform is None else check_platform(platform)
     except UsageError as error:
         error.hint = several_hint(whole) or error.hint
         raise
@@ -336,7 +340,7 @@ def _source(
     return Source(reference, asked, among=among)
 
 
-def _check_platform(platform: str | Platform) -> Platform:
+def check_platform(platform: str | Platform) -> Platform:
     """Parse a platform; one that is a value already has to be one that could be parsed."""
     if isinstance(platform, str):
         return parse_platform(platform)

@@ -90,6 +90,8 @@ class MergeResult:
         platforms: its images, in order.
         warnings: what the user should know, in sentences.
         dry_run: whether this was a dry run, which writes nothing.
+        verified: whether everything was read again once it was published.
+        deleted: the tags of images that were deleted then, as references.
     """
 
     targets: tuple[TargetResult, ...]
@@ -99,6 +101,8 @@ class MergeResult:
     platforms: tuple[PlatformResult, ...]
     warnings: tuple[str, ...]
     dry_run: bool
+    verified: bool = False
+    deleted: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:
@@ -155,12 +159,55 @@ class MergeResult:
                 for image in self.platforms
             ],
             "tags": self.targets[0].to_dict()["tags"],
-            "targets": [target.to_dict() for target in self.targets],
+            "targets": [
+                target.to_dict()
+                # A single target's plan stands below, and is large.
+                | (
+                    {"plan": target.plan.to_dict()}
+                    if self.dry_run and len(self.targets) > 1
+                    else {}
+                )
+                for target in self.targets
+            ],
             "changed": self.changed,
             "warnings": list(self.warnings),
             "dryRun": self.dry_run,
+            "verified": self.verified,
+            "deleted": list(self.deleted),
         }
         return document | {"plan": self.plan.to_dict()} if self.dry_run else document
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found to be complete in a registry.
+
+    Attributes:
+        reference: the reference, with its digest.
+        digest: the digest that it stands at.
+        media_type: the media type of what it points to.
+        platforms: the platforms of its images, in order.
+        manifests: how many manifests it lists that are there.
+        blobs: how many blobs these name that are there.
+    """
+
+    reference: str
+    digest: str
+    media_type: str
+    platforms: tuple[Platform, ...]
+    manifests: int
+    blobs: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was verified as JSON values."""
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "mediaType": self.media_type,
+            "platforms": [str(platform) for platform in self.platforms],
+            "manifests": self.manifests,
+            "blobs": self.blobs,
+        }
 
 
 def _shortened(words: list[str]) -> str:

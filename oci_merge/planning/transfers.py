@@ -9,6 +9,7 @@ from typing import Literal
 
 from oci_merge.model import media_types
 from oci_merge.model.manifest import MAX_DOCUMENT, Blob, Manifest
+from oci_merge.model.reference import Reference
 from oci_merge.planning.component import Component
 
 #: The role of a blob in its manifest; ``attestation`` is an in-toto statement.
@@ -148,6 +149,16 @@ def plan_transfers(
         # A later component may have what an earlier one would copy: a mount transfers no bytes.
         tuple(copy for copy in copies.values() if copy.digest not in mounts),
     )
+
+
+def own_children(components: Sequence[Component], target: Reference) -> tuple[Child, ...]:
+    """Return the manifests that components of the target's own repository have, each once."""
+    own = {
+        component.digest: Child(component.manifest, target.repository, ())
+        for component in components
+        if component.source.reference.name == target.name
+    }
+    return tuple(own.values())
 
 
 def _missing(

@@ -19,6 +19,7 @@ from oci_merge.registry.client import Purpose, RegistryClient
 from oci_merge.registry.types import RefusedMount, Upload, chunk_length, located
 
 _BYTES = {"Content-Type": "application/octet-stream"}
+_STORE_REFUSALS = frozenset({400, 403, 405})
 _RANGE = re.compile(r"(?:bytes[ =])?0-(\d{1,18})")
 
 
@@ -66,6 +67,26 @@ class BlobClient:
                 raise
             return False
         return True
+
+    async def is_stored(self, digest: str) -> bool:
+        """Say whether a blob is there, to a reader ("Checking if content exists").
+
+        Args:
+            digest: the blob.
+
+        Raises:
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        purpose = Purpose("look for", f"{digest} in {self.name}", (pull(self._repository),))
+        request = Request("HEAD", self._path(digest))
+        expect = {200, 404, *_STORE_REFUSALS}
+        response = await self._registry.request(request, purpose, expect=expect)
+        if response.status in _STORE_REFUSALS and not response.cross_origin:
+            response = await self._registry.request(request, purpose, expect={200})
+        # An object store may refuse a HEAD whose address was signed for GET. The registry has sent
+        # us there, so it knows of the blob.
+        return response.status != 404
 
     async def get_config(self, config: Blob, *, what: str) -> bytes:
         """Fetch an image's config; the registry may redirect to an object store.

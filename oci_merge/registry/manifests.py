@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oci_merge._text import listed, printable
-from oci_merge.auth.challenge import pull, pull_push
+from oci_merge.auth.challenge import delete_tag, pull, pull_push
 from oci_merge.errors import (
     DigestMismatchError,
     InvalidReferenceError,
@@ -24,6 +24,7 @@ from oci_merge.registry.types import RawManifest
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 _STORED = frozenset({200, 201, 202})
+_DELETED = frozenset({200, 202, 204})
 #: How a registry may refuse several tags in one request, rather than what is put under them.
 _KNOWS_NO_TAGS = frozenset({400, 403, 404, 405})
 
@@ -140,6 +141,22 @@ class ManifestClient:
                 hint="the registry, or a proxy before it, alters manifests",
             )
         return response.status == 201 or bool(stored)
+
+    async def delete_tag(self, reference: Reference) -> None:
+        """Delete a tag, and not what it points to ("Deleting tags").
+
+        Args:
+            reference: the tag; one with a digest would name the manifest.
+
+        Raises:
+            RegistryError: the registry refused; many delete no tag by itself.
+            TransportError: it did not answer.
+        """
+        assert reference.tag
+        assert not reference.digest
+        purpose = Purpose("delete", str(reference), (delete_tag(reference.repository),))
+        request = Request("DELETE", _path(reference))
+        await self._registry.request(request, purpose, expect=_DELETED)
 
     async def put_tags(
         self, repository: str, tags: Sequence[str], media_type: str, content: bytes

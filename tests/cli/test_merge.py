@@ -308,9 +308,12 @@ def test_a_dry_run_as_json_is_the_result_with_the_plan_beside_it(
     assert planned == done
     assert set(done) == {
         *("target", "targets", "digest", "size", "mediaType", "platforms", "tags", "changed"),
-        "warnings",
+        *("warnings", "verified", "deleted"),
     }
-    assert set(plan) == {"target", "index", "mounts", "copies", "children", "tags"}
+    assert set(plan) == {
+        *("version", "target", "index", "mounts", "copies", "children", "expected", "own", "tags"),
+        *("standing", "sources", "options"),
+    }
     assert plan["index"]["digest"] == done["digest"]
     assert len(plan["children"]) == 3
     assert plan["tags"] == done["tags"]

@@ -37,6 +37,7 @@ from oci_merge import (
     StageStarted,
     TagMoved,
     TagResult,
+    Verification,
     Warned,
 )
 
@@ -133,6 +134,17 @@ async def join_in_a_loop() -> None:
     )
     assert_type(result, MergeResult)
     assert_type(await oci_merge.inspect_async("reg.example/app:1.0"), Inspection)
+
+
+def publish_later() -> None:
+    """Carry out a plan, and verify what is published."""
+    planned = oci_merge.merge("reg.example/app:1.0", sources=["reg.example/a:1"], dry_run=True)
+    assert_type(oci_merge.apply(planned), MergeResult)
+    assert_type(oci_merge.apply(Path("plan.json"), verify=True), MergeResult)
+    assert_type(oci_merge.apply(planned.to_dict(), delete_sources=True).deleted, tuple[str, ...])
+    found = oci_merge.verify("reg.example/app:1.0", digest=planned.digest, platforms=["linux/arm"])
+    assert_type(found, Verification)
+    assert_type(found.platforms, tuple[Platform, ...])
 
 
 def look() -> None:

@@ -85,6 +85,8 @@ _FIELDS: dict[str, Any] = {
     "failed": ("1.0", "1"),
     "lost": ("linux/s390x",),
     "label": "org.opencontainers.image.revision",
+    "changed": ("reg.test/app:1.0",),
+    "digest": "sha256:a",
     "status": 418,
     "method": "PUT",
     "url": "https://reg.test/v2/",

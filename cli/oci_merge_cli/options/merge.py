@@ -45,6 +45,24 @@ CopyLayersOption = Annotated[
         rich_help_panel=_RESULT,
     ),
 ]
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read everything again after it is published, by new connections, until the registry "
+        "shows it; at most for a minute.",
+        rich_help_panel=_RESULT,
+    ),
+]
+DeleteSourcesOption = Annotated[
+    bool,
+    typer.Option(
+        "--delete-sources",
+        help="Delete the tags of the images after a verified publish, where the "
+        "registry keeps their manifests.",
+        rich_help_panel=_RESULT,
+    ),
+]
 TypeOption = Annotated[
     ListType,
     typer.Option(
@@ -244,23 +262,29 @@ class MergeOptions:
             rich_help_panel=_RESULT,
         ),
     ] = False
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify",
-            help="Read everything again after it is published, until the registry shows it.",
-            rich_help_panel=_RESULT,
-        ),
-    ] = False
-    delete_sources: Annotated[
-        bool,
-        typer.Option(
-            "--delete-sources",
-            help="Delete the tags of the images after a verified publish, where the "
-            "registry keeps their manifests.",
-            rich_help_panel=_RESULT,
-        ),
-    ] = False
+    verify: VerifyOption = False
+    delete_sources: DeleteSourcesOption = False
+    output: MergeFormOption = "text"
+    progress: ProgressOption = "auto"
+    quiet: QuietOption = False
+
+
+PlanArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN",
+        rich_help_panel="What to publish",
+        help="The file that --dry-run --output json was written to, or - for stdin.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """The options of ``apply`` alone."""
+
+    verify: VerifyOption = False
+    delete_sources: DeleteSourcesOption = False
     output: MergeFormOption = "text"
     progress: ProgressOption = "auto"
     quiet: QuietOption = False

@@ -8,6 +8,7 @@ from oci_merge import (
     Event,
     MergeResult,
     Retrying,
+    TagDeleted,
     TagKept,
     TagMoved,
     Waiting,
@@ -71,6 +72,8 @@ class Lines(Warnings):
                 self.line(f"tag {event.tag} {'moved' if event.changed else unchanged}")
             case TagKept():
                 self.line(f"tag {event.tag} kept: {event.reason}")
+            case TagDeleted():
+                self.line(f"tag {event.reference} deleted")
 
     def _show_wait(self, event: Waiting) -> None:
         # A log needs no line for each look: one whenever fewer images are missing, or a minute on.

@@ -41,6 +41,7 @@ _STAGES = {
     "mounts": "mounting blobs",
     "children": "putting manifests",
     "tags": "moving tags",
+    "verify": "verifying",
 }
 #: The length of a shortened digest: as much as people compare.
 _SHORT_DIGEST = len("sha256:") + 12

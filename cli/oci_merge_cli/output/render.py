@@ -43,6 +43,10 @@ def plan_text(result: MergeResult) -> str:
         # What is brought into which repository is only in question where there are several.
         into = f" into {target.reference}" if len(result.targets) > 1 else ""
         sections += _target_sections(target, into)
+    plan = result.plan
+    if plan.manner.delete_sources:
+        tags = [source.reference for source in plan.sources if not source.reference.digest]
+        sections.append(("Tags to delete then", [(str(tag),) for tag in tags]))
     lines: list[str] = []
     for heading, rows in sections:
         lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]

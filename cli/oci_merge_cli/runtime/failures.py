@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from oci_merge_cli.runtime.tags import TagWatch
 
 #: Attributes of an error that its object on stdout has, too.
-_DETAILS = ("status", "codes", "digests", "missing", "lost", "label", "moved", "failed")
+_DETAILS = (
+    *("status", "codes", "digest", "digests", "missing", "lost", "label", "changed", "moved"),
+    "failed",
+)
 _INTERNAL = "error: an internal error: "
 _INTERNAL_CODE = "internal"
 

@@ -376,6 +376,8 @@ def test_a_plan_holds_the_exact_bytes_of_all_that_is_written() -> None:
         "size": _AMD64.config.size,
         "mediaType": _AMD64.config.media_type,
         "from": "app-amd64",
+        "role": "config",
+        "foreign": False,
     }
     assert document["children"][0] == {
         "digest": _AMD64.digest,
