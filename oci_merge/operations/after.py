@@ -52,7 +52,10 @@ async def finish(
     async with anew(repositories, emit) as registries:
         await _verify(job, result, registries, deadline, emit)
     deleted: tuple[str, ...] = ()
-    if job.delete_sources:
+    is_published = any(_moved_tags(target) for target in result.targets)
+    if job.delete_sources and not is_published:
+        emit(Warned("no tag of an image is deleted, since every tag of the target was kept"))
+    elif job.delete_sources:
         from oci_merge.operations.delete_sources import delete_sources  # few runs need it
 
         for source in result.plan.sources:
@@ -61,7 +64,7 @@ async def finish(
             )
         async with anew(repositories, emit) as registries:
             deleted = await delete_sources(registries, result, deadline, emit)
-    return replace(result, verified=True, deleted=deleted, warnings=(*result.warnings, *warnings))
+    return replace(result, verified=is_published, deleted=deleted, warnings=(*result.warnings, *warnings))
 
 
 async def _verify(
@@ -95,7 +98,7 @@ async def _verify(
 
 def _moved_tags(target: TargetResult) -> tuple[str, ...]:
     """Return the tags of a target that have to point to the index."""
-    return tuple(tag.name for tag in target.tags if not getattr(tag, "kept", False))
+    return tuple(tag.name for tag in target.tags if not tag.kept)
 
 
 def _was_asked_for(job: Job, result: MergeResult, mismatch: Mismatch) -> bool:
