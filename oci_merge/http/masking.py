@@ -59,7 +59,9 @@ def masked(text: str, secrets: Iterable[str]) -> str:
         text: what a server said.
         secrets: what it was sent; those of less than four characters are left.
     """
-    wanted = {encoded for form in _forms(secrets) for encoded in _encoded(form)}
+    wanted = {
+        read for form in _forms(secrets) for encoded in _encoded(form) for read in _read(encoded)
+    }
     if not wanted:
         return text
     found = sorted({span for view in _views(text) for span in _places(view, wanted)})
@@ -105,6 +107,16 @@ def _encoded(form: str) -> Iterator[bytes]:
         yield content.decode("latin-1").encode()
         with suppress(UnicodeEncodeError):
             yield form.encode("latin-1")
+
+
+def _read(secret: bytes) -> Iterator[bytes]:
+    """Yield a secret, and what a view has in its place where it holds escapes itself."""
+    yield secret
+    nowhere = [(0, 0)] * len(secret)
+    for pattern in _ALONE:
+        read, _ = _undone((secret, nowhere), pattern)
+        if len(read) >= _MIN_SECRET:
+            yield read
 
 
 def _views(text: str) -> Iterator[_View]:

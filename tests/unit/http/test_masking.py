@@ -68,6 +68,7 @@ def test_a_secret_is_masked_in_every_spelling_and_the_rest_stays(
 )
 @example("00\\\xa0", "bytes of C")  # what would be a doubled backslash in JSON
 @example('0\\"\xa0', "bytes of C")
+@example("ä <\\214", "bytes of C")
 @example("%41\xa0", "bytes of C")
 @example('%41"x', "JSON within JSON")
 @example("\\302<x", "HTML")
