@@ -189,9 +189,8 @@ class AsyncClient:
         """
         asked = self._checked("append", MergeKeywords, keywords)
         asked["append"] = True
-        return await self._run(
-            merge_job(target, asked), asked["on_event"], dry_run=asked["dry_run"]
-        )
+        job = merge_job(target, asked, await _built_images(asked))
+        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
 
     @documented(RemoveKeywords)
     async def remove(
@@ -264,8 +263,8 @@ class AsyncClient:
         from oci_merge.planning.batch import batch_jobs, check_one_registry
 
         asked = self._checked("batch", BatchKeywords, keywords)
-        # In a thread: ten thousand images take seconds, and the loop may have other work.
-        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"])
+        # In a thread: ten thousand images take seconds, and files of builders may be pipes.
+        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"], _read_built)
         if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
             check_one_registry(jobs)
         deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]
@@ -462,13 +461,18 @@ class _Operations:
 
 async def _built_images(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
     """Return the images that the files of builders name."""
+    # In a thread: a file may be a pipe into which another program has yet to write.
+    return await asyncio.to_thread(_read_built, asked) if asked["source_files"] else ()
+
+
+def _read_built(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
+    """Read the images that the files of builders name."""
     files = cast("tuple[str | Readable, ...]", asked["source_files"])
     if not files or asked["template"] is not None:  # with a template, merge_job refuses them
         return ()
     from oci_merge.operations.source_files import read_source_files  # not used by most merges
 
-    # In a thread: a file may be a pipe into which another program has yet to write.
-    return await asyncio.to_thread(read_source_files, files)
+    return read_source_files(files)
 
 
 def _for_sources(target: RegistryOptions) -> RegistryOptions:
