@@ -20,16 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the names as type checkers see them; a test compares them with _HOMES
     # isort: off
     from oci_merge._text import printable as printable, printable_json as printable_json
-    from oci_merge.client import (
-        AsyncClient as AsyncClient,
-        annotate_async as annotate_async,
-        append_async as append_async,
-        batch_async as batch_async,
-        inspect_async as inspect_async,
-        merge_async as merge_async,
-        push_async as push_async,
-        remove_async as remove_async,
-    )
+    from oci_merge.client import AsyncClient as AsyncClient
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
         CredentialSource as CredentialSource,
@@ -144,14 +135,20 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         push as push,
         remove as remove,
     )
+    from oci_merge.verbs import (
+        annotate_async as annotate_async,
+        append_async as append_async,
+        batch_async as batch_async,
+        inspect_async as inspect_async,
+        merge_async as merge_async,
+        push_async as push_async,
+        remove_async as remove_async,
+    )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": (
-            "AsyncClient annotate_async append_async batch_async inspect_async merge_async "
-            "push_async remove_async"
-        ),
+        "client": "AsyncClient",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
@@ -186,6 +183,10 @@ else:
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
         "sync": "Client annotate append batch inspect merge push remove",
+        "verbs": (
+            "annotate_async append_async batch_async inspect_async merge_async push_async "
+            "remove_async"
+        ),
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
