@@ -20,18 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the names as type checkers see them; a test compares them with _HOMES
     # isort: off
     from oci_merge._text import printable as printable, printable_json as printable_json
-    from oci_merge.client import (
-        AsyncClient as AsyncClient,
-        annotate_async as annotate_async,
-        append_async as append_async,
-        apply_async as apply_async,
-        batch_async as batch_async,
-        inspect_async as inspect_async,
-        merge_async as merge_async,
-        push_async as push_async,
-        remove_async as remove_async,
-        verify_async as verify_async,
-    )
+    from oci_merge.client import AsyncClient as AsyncClient
     from oci_merge.credentials.explanation import (
         CredentialExplanation as CredentialExplanation,
         CredentialSource as CredentialSource,
@@ -156,14 +145,22 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         remove as remove,
         verify as verify,
     )
+    from oci_merge.verbs import (
+        annotate_async as annotate_async,
+        append_async as append_async,
+        apply_async as apply_async,
+        batch_async as batch_async,
+        inspect_async as inspect_async,
+        merge_async as merge_async,
+        push_async as push_async,
+        remove_async as remove_async,
+        verify_async as verify_async,
+    )
 else:
     #: The public names, by the module that each lives in.
     _HOMES = {
         "_text": "printable printable_json",
-        "client": (
-            "AsyncClient annotate_async append_async apply_async batch_async inspect_async "
-            "merge_async push_async remove_async verify_async"
-        ),
+        "client": "AsyncClient",
         "credentials.explanation": "CredentialExplanation CredentialSource explain_credentials",
         "errors": (
             "AccessDeniedError AuthenticationError CredentialError DigestMismatchError "
@@ -200,6 +197,10 @@ else:
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
         "sync": "Client annotate append apply batch inspect merge push remove verify",
+        "verbs": (
+            "annotate_async append_async apply_async batch_async inspect_async merge_async "
+            "push_async remove_async verify_async"
+        ),
     }
 
     _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -1,11 +1,11 @@
-"""The library's verbs, asynchronous, and a client for many of them. ``sync`` has them blocking."""
+"""A client for many merges and inspections, asynchronous. ``sync`` has it blocking."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ForwardRef, TypeVar, Unpack, cast
@@ -21,29 +21,22 @@ from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.operations.inspect import Inspection, check_inspected, inspect_reference
 from oci_merge.operations.merge import Merge
+from oci_merge.operations.under_way import Operations
 from oci_merge.options import (
-    AnnotateCall,
     AnnotateKeywords,
-    ApplyCall,
     ApplyKeywords,
-    BatchCall,
     BatchKeywords,
     ClientCall,
     ClientKeywords,
     EditKeywords,
-    InspectCall,
     InspectKeywords,
-    MergeCall,
     MergeKeywords,
     OwnKeywords,
     PathLike,
-    PushCall,
     PushKeywords,
     Readable,
     RegistryOptions,
-    RemoveCall,
     RemoveKeywords,
-    VerifyCall,
     VerifyKeywords,
 )
 from oci_merge.planning.job import Job
@@ -98,7 +91,7 @@ class AsyncClient:
             given_credential(options.username, options.password)
         self._hosts: dict[tuple[str, bool, bool], RegistryHost] = {}
         self._concurrency: int = own["concurrency"]
-        self._operations = _Operations(self._concurrency)
+        self._operations = Operations(self._concurrency)
         self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncClient:
@@ -196,9 +189,8 @@ class AsyncClient:
         """
         asked = self._checked("append", MergeKeywords, keywords)
         asked["append"] = True
-        return await self._run(
-            merge_job(target, asked), asked["on_event"], dry_run=asked["dry_run"]
-        )
+        job = merge_job(target, asked, await _built_images(asked))
+        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
 
     @documented(RemoveKeywords)
     async def remove(
@@ -271,8 +263,8 @@ class AsyncClient:
         from oci_merge.planning.batch import batch_jobs, check_one_registry
 
         asked = self._checked("batch", BatchKeywords, keywords)
-        # In a thread: ten thousand images take seconds, and the loop may have other work.
-        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"])
+        # In a thread: ten thousand images take seconds, and files of builders may be pipes.
+        jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"], _read_built)
         if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
             check_one_registry(jobs)
         deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]
@@ -521,93 +513,20 @@ class AsyncClient:
         )
 
 
-class _Operations:
-    """The operations that a client has under way, each in the task that asked for it.
-
-    Args:
-        limit: how many run at once; the others wait for their turn.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._turns = asyncio.Semaphore(limit)
-        self._are_ended = False
-        #: Set when the operation in a task has ended.
-        self._under_way: dict[asyncio.Task[Any], asyncio.Event] = {}
-        #: Those of them whose cancellation came from ``end``.
-        self._cancelled: set[asyncio.Task[Any]] = set()
-
-    def check_open(self) -> None:
-        """Refuse to begin an operation once ``end`` was called.
-
-        Raises:
-            RuntimeError: it was.
-        """
-        if self._are_ended:
-            raise RuntimeError("the client is closed; make another one")
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Run a block as one operation, when its turn has come.
-
-        Raises:
-            RuntimeError: ``end`` was called, before or while the block ran.
-        """
-        self.check_open()
-        with self._noted():
-            async with self._turns:
-                yield
-
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        task = asyncio.current_task()
-        assert task is not None  # a coroutine runs in one
-        cancelled_before = task.cancelling()
-        ended = self._under_way[task] = asyncio.Event()
-        try:
-            yield
-        except (Exception, asyncio.CancelledError) as error:
-            if not self._are_ended:
-                raise
-            # As asyncio.timeout does it: end()'s own cancellation is taken back, and where the
-            # caller has cancelled the task as well, it stays cancelled.
-            cancelling = task.uncancel() if task in self._cancelled else task.cancelling()
-            is_cancelled_otherwise = cancelling > cancelled_before
-            if is_cancelled_otherwise and isinstance(error, asyncio.CancelledError):
-                raise
-            raise RuntimeError("the client was closed before the operation had ended") from error
-        finally:
-            del self._under_way[task]
-            self._cancelled.discard(task)
-            ended.set()
-
-    def end(self) -> None:
-        """Cancel every operation under way, and refuse new ones."""
-        self._are_ended = True
-        # An operation may close its client itself (on_event, with eager tasks). A task that is
-        # cancelled while it runs cannot take that back before Python 3.13.
-        for task in self._under_way:
-            task.get_loop().call_soon(self._cancel, task)
-
-    def _cancel(self, task: asyncio.Task[Any]) -> None:
-        if task in self._under_way:
-            self._cancelled.add(task)
-            task.cancel()
-
-    async def wait(self) -> None:
-        """Wait until everything under way has ended."""
-        for ended in list(self._under_way.values()):
-            await ended.wait()
-
-
 async def _built_images(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
     """Return the images that the files of builders name."""
+    # In a thread: a file may be a pipe into which another program has yet to write.
+    return await asyncio.to_thread(_read_built, asked) if asked["source_files"] else ()
+
+
+def _read_built(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
+    """Read the images that the files of builders name."""
     files = cast("tuple[str | Readable, ...]", asked["source_files"])
     if not files or asked["template"] is not None:  # with a template, merge_job refuses them
         return ()
     from oci_merge.operations.source_files import read_source_files  # not used by most merges
 
-    # In a thread: a file may be a pipe into which another program has yet to write.
-    return await asyncio.to_thread(read_source_files, files)
+    return read_source_files(files)
 
 
 def _for_sources(target: RegistryOptions) -> RegistryOptions:
@@ -627,244 +546,3 @@ def _for_sources(target: RegistryOptions) -> RegistryOptions:
 def _without_login(environ: Mapping[str, str]) -> dict[str, str]:
     own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
     return {name: value for name, value in environ.items() if name not in own}
-
-
-@asynccontextmanager
-async def _opened(
-    verb: str, kind: type, keywords: Mapping[str, Any]
-) -> AsyncIterator[tuple[AsyncClient, Any]]:
-    """Open a client for one call of a verb, and give it with the keywords of its own method."""
-    check_names(verb, kind, keywords)
-    client, call = divided(ClientCall, keywords)
-    async with AsyncClient(**client) as opened:
-        yield opened, call
-
-
-@documented(MergeCall)
-async def merge_async(
-    target: str | Reference | None = None, **keywords: Unpack[MergeCall]
-) -> MergeResult:
-    """Join images into one multi-architecture image in their registry.
-
-    No layer is downloaded unless ``copy_layers`` is set. Tags move last, when everything else is
-    in place, so a failure before that leaves them as they were; a rerun continues from there.
-
-    Args:
-        target: the tag to publish, for example ``reg.example/app:latest``; it may also be among
-            ``targets``.
-        **keywords: those of ``options.MergeCall``.
-
-    Returns:
-        The index's digest and size, its platforms, and which tags moved.
-
-    Raises:
-        UsageError: an argument is wrong; no request was sent.
-        PlanError: the images cannot be joined.
-        ManifestError: a manifest in the registry cannot be used.
-        PublishError: some tags moved and some did not.
-        CredentialError: credentials are configured but cannot be read.
-        RegistryError: the registry refused.
-        TransportError: the registry did not answer.
-    """
-    async with _opened("merge", MergeCall, keywords) as (client, call):
-        return await client.merge(target, **call)
-
-
-@documented(PushCall)
-async def push_async(spec: Spec, **keywords: Unpack[PushCall]) -> MergeResult:
-    """Join the images of a spec as manifest-tool does, byte for byte.
-
-    Unlike ``merge``, this takes the kind of index from ``list_type`` alone, and publishes
-    platforms as they are written rather than in their normal form.
-
-    Args:
-        spec: the target and its images, from ``parse_spec`` or ``spec_from_template``.
-        **keywords: those of ``options.PushCall``.
-
-    Returns:
-        The same as ``merge``.
-
-    Raises:
-        OciMergeError: as ``merge`` does.
-    """
-    async with _opened("push", PushCall, keywords) as (client, call):
-        return await client.push(spec, **call)
-
-
-@documented(MergeCall)
-async def append_async(
-    target: str | Reference | None = None, **keywords: Unpack[MergeCall]
-) -> MergeResult:
-    """Join images with those that the target's present index lists: ``merge`` with ``append``.
-
-    Images of the platforms that are joined are replaced, with their attestations; everything else
-    that the target lists stays, and so do its annotations. If there is no such tag, this is a
-    plain merge.
-
-    Args:
-        target: as for ``merge``.
-        **keywords: those of ``options.MergeCall``.
-
-    Returns:
-        The same as ``merge``.
-
-    Raises:
-        TagChangedError: others moved the tag each time that this was tried.
-        OciMergeError: as ``merge`` does.
-    """
-    async with _opened("append", MergeCall, keywords) as (client, call):
-        return await client.append(target, **call)
-
-
-@documented(RemoveCall)
-async def remove_async(reference: str | Reference, **keywords: Unpack[RemoveCall]) -> MergeResult:
-    """Take images out of an index, with their attestations.
-
-    The manifests stay in the registry. A tag that another writer moves meanwhile is read again, and
-    the change is made anew.
-
-    Args:
-        reference: the index's tag, for example ``reg.example/app:1.0``.
-        **keywords: those of ``options.RemoveCall``.
-
-    Returns:
-        What stands under the tag: as for ``merge``.
-
-    Raises:
-        UsageError: an argument is wrong; no request was sent.
-        PlatformNotFoundError: the index lists no image of a platform.
-        PlanError: no image would be left.
-        ManifestError: the tag stands on no index, or on one that lists what is not there.
-        TagChangedError: others moved the tag each time that this was tried.
-        CredentialError: credentials are configured but cannot be read.
-        RegistryError: the registry refused.
-        TransportError: the registry did not answer.
-    """
-    async with _opened("remove", RemoveCall, keywords) as (client, call):
-        return await client.remove(reference, **call)
-
-
-@documented(AnnotateCall)
-async def annotate_async(
-    reference: str | Reference, **keywords: Unpack[AnnotateCall]
-) -> MergeResult:
-    """Set and remove annotations of an index and of its entries.
-
-    Args:
-        reference: the index's tag, for example ``reg.example/app:1.0``.
-        **keywords: those of ``options.AnnotateCall``.
-
-    Returns:
-        What stands under the tag: as for ``merge``.
-
-    Raises:
-        PlanError: it is a Docker manifest list, which has no annotations.
-        OciMergeError: as ``remove`` does.
-    """
-    async with _opened("annotate", AnnotateCall, keywords) as (client, call):
-        return await client.annotate(reference, **call)
-
-
-@documented(BatchCall)
-async def batch_async(
-    images: Iterable[BatchImage | Mapping[str, Any]], **keywords: Unpack[BatchCall]
-) -> BatchResult:
-    """Merge many images through one client; see ``Client.batch``.
-
-    Args:
-        images: what ``parse_batch`` returns, or the keywords of ``merge`` for each image.
-        **keywords: those of ``options.BatchCall``.
-
-    Returns:
-        What became of each image, in order: its digest and tags, or its error.
-
-    Raises:
-        UsageError: an argument or an image is wrong, or two images get in each other's way; no
-            request was sent.
-    """
-    async with _opened("batch", BatchCall, keywords) as (client, call):
-        return await client.batch(images, **call)
-
-
-@documented(InspectCall)
-async def inspect_async(reference: str | Reference, **keywords: Unpack[InspectCall]) -> Inspection:
-    """Look at an image or an index in its registry, without downloading layers.
-
-    Args:
-        reference: with a tag or a digest, for example ``reg.example/app:latest``.
-        **keywords: those of ``options.InspectCall``.
-
-    Returns:
-        Its digest, exact bytes, and images with their platforms and layers.
-
-    Raises:
-        UsageError: the reference is not one, or has neither tag nor digest.
-        ManifestError: the reference does not name an image or an index.
-        CredentialError: credentials are configured but cannot be read.
-        RegistryError: the registry refused.
-        TransportError: the registry did not answer.
-    """
-    async with _opened("inspect", InspectCall, keywords) as (client, call):
-        return await client.inspect(reference, **call)
-
-
-@documented(VerifyCall)
-async def verify_async(
-    reference: str | Reference,
-    *,
-    digest: str | None = None,
-    platforms: Iterable[str | Platform] = (),
-    **keywords: Unpack[VerifyCall],
-) -> Verification:
-    """Read an image with all that it lists, until its registry shows it.
-
-    The tag, every manifest and the presence of every blob are read by new connections. What is
-    not there yet is looked for again, for about a minute or until the deadline. The platform of
-    each image has to be the one that it is listed as.
-
-    Args:
-        reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
-        digest: the digest that the tag has to stand at; by default any.
-        platforms: the platforms that it must have images for.
-        **keywords: those of ``options.VerifyCall``.
-
-    Returns:
-        The digest, and what it lists.
-
-    Raises:
-        UsageError: an argument is wrong; no request was sent.
-        VerificationError: something is not there, or an image is for another platform.
-        ManifestError: a manifest in the registry cannot be used.
-        CredentialError: credentials are configured but cannot be read.
-        RegistryError: the registry refused.
-        TransportError: the registry did not answer.
-    """
-    async with _opened("verify", VerifyCall, keywords) as (client, call):
-        return await client.verify(reference, digest=digest, platforms=platforms, **call)
-
-
-@documented(ApplyCall)
-async def apply_async(
-    plan: str | PathLike | Mapping[str, Any] | MergeResult, **keywords: Unpack[ApplyCall]
-) -> MergeResult:
-    """Publish what a dry run has planned, if nothing has changed since.
-
-    Exactly the planned bytes are published. Where a tag of a target, or one of the images to join,
-    is not what it was when the plan was made, nothing is written. A rerun continues where a run
-    was broken off.
-
-    Args:
-        plan: the file that the JSON of a dry run was written to, its text, its values, or the
-            result of a dry run.
-        **keywords: those of ``options.ApplyCall``.
-
-    Returns:
-        The same as ``merge``.
-
-    Raises:
-        UsageError: it is no plan, or does not hold what its digests name; no request was sent.
-        PlanChangedError: a tag or an image is not what it was; nothing was written.
-        OciMergeError: as ``merge`` does.
-    """
-    async with _opened("apply", ApplyCall, keywords) as (client, call):
-        return await client.apply(plan, **call)

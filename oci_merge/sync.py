@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
 from oci_merge._keywords import documented
-from oci_merge.client import (
-    AsyncClient,
+from oci_merge.client import AsyncClient
+from oci_merge.options import ClientCall
+from oci_merge.verbs import (
     annotate_async,
     append_async,
     apply_async,
@@ -24,7 +25,6 @@ from oci_merge.client import (
     remove_async,
     verify_async,
 )
-from oci_merge.options import ClientCall
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -19,14 +19,30 @@ _MOST_LAYERS = 4
 #: The fields of a form that hold a secret (RFC 6749).
 _SECRET_FIELDS = frozenset({"password", "refresh_token", "access_token", "client_secret"})
 
-_ESCAPE = re.compile(
-    r"%([0-9A-Fa-f]{2})"  # URLs
-    r"|\\x([0-9A-Fa-f]{2})"  # the bytes of Python and Go
-    r"|\\([0-3][0-7]{2})"  # the bytes of C
-    r"|\\u([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})"  # JSON beyond U+FFFF
-    r"|\\u([0-9A-Fa-f]{4})"  # JSON
-    r"|(&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});)"  # HTML
-    r"|\\([\"'\\/])"  # JSON, and quoted strings of headers
+#: How a character or a byte is written, by the name of the way.
+_WRITTEN = {
+    "url": r"%[0-9A-Fa-f]{2}",
+    "hexadecimal": r"\\x[0-9A-Fa-f]{2}",  # the bytes of Python and Go
+    "octal": r"\\[0-3][0-7]{2}",  # the bytes of C
+    "pair": r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}",  # JSON beyond U+FFFF
+    "unit": r"\\u[0-9A-Fa-f]{4}",  # JSON
+    "entity": r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",  # HTML
+    "quoted": r"\\[\"'\\/]",  # JSON, and quoted strings of headers
+}
+
+
+def _pattern(*names: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<{name}>{_WRITTEN[name]})" for name in names))
+
+
+_ANY = _pattern(*_WRITTEN)
+#: Those of one format. A secret may hold what is an escape in another one, such as %41 in JSON.
+_ALONE = (
+    _pattern("url"),
+    _pattern("octal"),
+    _pattern("entity"),
+    _pattern("hexadecimal", "quoted"),
+    _pattern("pair", "unit", "quoted"),
 )
 
 #: A text's bytes, and for each the part of the original text that it stands for.
@@ -43,7 +59,9 @@ def masked(text: str, secrets: Iterable[str]) -> str:
         text: what a server said.
         secrets: what it was sent; those of less than four characters are left.
     """
-    wanted = {encoded for form in _forms(secrets) for encoded in _encoded(form)}
+    wanted = {
+        read for form in _forms(secrets) for encoded in _encoded(form) for read in _read(encoded)
+    }
     if not wanted:
         return text
     found = sorted({span for view in _views(text) for span in _places(view, wanted)})
@@ -91,30 +109,51 @@ def _encoded(form: str) -> Iterator[bytes]:
             yield form.encode("latin-1")
 
 
+def _read(secret: bytes) -> Iterator[bytes]:
+    """Yield a secret, and what a view has in its place where it holds escapes itself."""
+    yield secret
+    nowhere = [(0, 0)] * len(secret)
+    for pattern in _ALONE:
+        read, _ = _undone((secret, nowhere), pattern)
+        if len(read) >= _MIN_SECRET:
+            yield read
+
+
 def _views(text: str) -> Iterator[_View]:
-    """Yield a text as it is, and with ever more of its spellings undone."""
+    """Yield a text as it is, with ever more of its spellings undone, and with those of one format.
+
+    Where backslashes are written as they are, ``\\\\302`` is one of them and a byte; where they are
+    doubled, it is one of them and a number. Only a view of each format alone has both.
+    """
     content, spans = bytearray(), []
     for place, char in enumerate(text):
         encoded = char.encode("utf-8", "surrogatepass")
         content += encoded
         spans += [(place, place + 1)] * len(encoded)
-    view = bytes(content), spans
-    for _ in range(_MOST_LAYERS):
+    whole = bytes(content), spans
+    for view in (whole, *_layers(whole, _ANY)):
         yield view
-        undone = _undone(view)
+        for pattern in _ALONE:
+            yield from _layers(view, pattern)
+
+
+def _layers(view: _View, pattern: re.Pattern[str]) -> Iterator[_View]:
+    """Yield a view with its escapes undone, then with those that this has made, and so on."""
+    for _ in range(_MOST_LAYERS):
+        undone = _undone(view, pattern)
         if undone[0] == view[0]:
             return
+        yield undone
         view = undone
-    yield view
 
 
-def _undone(view: _View) -> _View:
+def _undone(view: _View, pattern: re.Pattern[str]) -> _View:
     """Return a view with its escapes replaced by what they stand for."""
     content, spans = view
     # A byte is a character here, so places in the text are places in the bytes.
     text = content.decode("latin-1")
     made, places, end = bytearray(), [], 0
-    for match in _ESCAPE.finditer(text):
+    for match in pattern.finditer(text):
         start, stop = match.span()
         meant = _meant(match)
         made += content[end:start] + meant
@@ -125,19 +164,21 @@ def _undone(view: _View) -> _View:
 
 
 def _meant(match: re.Match[str]) -> bytes:
-    percent, hexadecimal, octal, high, low, unit, entity, quoted = match.groups()
-    if percent or hexadecimal:
-        return bytes.fromhex(percent or hexadecimal)
-    if octal:
-        return bytes([int(octal, 8)])
-    if high:
-        pair = bytes.fromhex(high + low)
-        return pair.decode("utf-16-be").encode()
-    if unit:
-        return chr(int(unit, 16)).encode("utf-8", "surrogatepass")
-    if entity:
-        return html.unescape(entity).encode("utf-8", "surrogatepass")
-    return bytes(quoted, "ascii")
+    written = match[0]
+    match match.lastgroup:
+        case "url":
+            return bytes.fromhex(written[1:])
+        case "hexadecimal":
+            return bytes.fromhex(written[2:])
+        case "octal":
+            return bytes([int(written[1:], 8)])
+        case "pair":
+            return bytes.fromhex(written.replace("\\u", "")).decode("utf-16-be").encode()
+        case "unit":
+            return chr(int(written[2:], 16)).encode("utf-8", "surrogatepass")
+        case "entity":
+            return html.unescape(written).encode("utf-8", "surrogatepass")
+    return bytes(written[1:], "ascii")
 
 
 def _places(view: _View, wanted: Iterable[bytes]) -> Iterator[tuple[int, int]]:

@@ -64,7 +64,9 @@ async def finish(
             )
         async with anew(repositories, emit) as registries:
             deleted = await delete_sources(registries, result, deadline, emit)
-    return replace(result, verified=is_published, deleted=deleted, warnings=(*result.warnings, *warnings))
+    return replace(
+        result, verified=is_published, deleted=deleted, warnings=(*result.warnings, *warnings)
+    )
 
 
 async def _verify(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oci_merge import _keywords as take
 from oci_merge._keywords import check_names, checked
@@ -17,6 +17,11 @@ from oci_merge.planning.request import merge_job, spec_job
 from oci_merge.planning.shards import parse_shard, shard
 from oci_merge.planning.spec import Spec
 
+if TYPE_CHECKING:
+    from oci_merge.planning.builder_output import BuiltImage
+
+#: Reads what the files of ``source_files`` name, among the keywords of a merge.
+ReadBuilt = Callable[[MergeKeywords], "Sequence[BuiltImage]"]
 #: Keywords that are for a whole batch.
 OF_A_BATCH = ("dry_run", "on_event")
 
@@ -62,20 +67,23 @@ class BatchJob:
 
 
 def batch_jobs(
-    images: Iterable[BatchImage | Mapping[str, Any]], shard_text: str | None
+    images: Iterable[BatchImage | Mapping[str, Any]],
+    shard_text: str | None,
+    read_built: ReadBuilt,
 ) -> Sequence[BatchJob]:
     """Check all images of a batch, and return those of a shard.
 
     Args:
         images: the images; a mapping has the keywords of a merge.
         shard_text: the shard as ``3/10``; None for all of them.
+        read_built: reads the files of builders that an image names.
 
     Raises:
         UsageError: an image is wrong; or two publish one tag, or one joins what another publishes.
             The message names them.
     """
     number, total = (1, 1) if shard_text is None else parse_shard(shard_text)
-    jobs = [_job(image) for image in _listed(images)]
+    jobs = [_job(image, read_built) for image in _listed(images)]
     _check_apart(jobs)
     return shard(jobs, number, total)
 
@@ -111,20 +119,21 @@ def _listed(images: object) -> Iterable[BatchImage]:
             raise take.mistyped("each of images", "a mapping or a BatchImage", image, hint)
 
 
-def _job(image: BatchImage) -> BatchJob:
-    """Check one image.
+def _job(image: BatchImage, read_built: ReadBuilt) -> BatchJob:
+    """Check one image, and read the files of builders that it names.
 
     Raises:
         UsageError: it is wrong; the message begins with where it stands.
     """
     try:
         if image.spec is not None:
-            asked = checked(PushKeywords, _known(PushKeywords, image.keywords))
-            job = spec_job(image.spec, asked)
+            push = checked(PushKeywords, _known(PushKeywords, image.keywords))
+            job = spec_job(image.spec, push)
         else:
             keywords = dict(image.keywords)
             target = keywords.pop("target", None)
-            job = merge_job(target, checked(MergeKeywords, _known(MergeKeywords, keywords)))
+            asked = checked(MergeKeywords, _known(MergeKeywords, keywords))
+            job = merge_job(target, asked, read_built(asked))
     except UsageError as error:
         place = image.place or (f"the image {printable(image.name)}" if image.name else "")
         if not place:
@@ -141,11 +150,6 @@ def _known(kind: type, keywords: Mapping[str, Any]) -> Mapping[str, Any]:
             raise UsageError(
                 f"{name} is for a whole batch, and for no image of it", hint="give it beside images"
             )
-    if keywords.get("source_files"):
-        # Nothing reads them here, and an index without them would be another one.
-        raise UsageError(
-            "source_files are not read in a batch", hint="name the images under sources, by digest"
-        )
     return keywords
 
 

@@ -11,9 +11,9 @@ from oci_merge.events import Event
 from oci_merge.planning.result import MergeResult
 
 #: Attributes of an error that its JSON has, too.
-_DETAILS = ("code", "status", "codes", "digests", "missing", "moved", "failed")
+_DETAILS = (*("code", "status", "codes", "digests", "missing", "lost", "label", "moved", "failed"),)
 
-Status = Literal["published", "unchanged", "failed"]
+Status = Literal["published", "unchanged", "kept", "failed"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +25,7 @@ class ImageResult:
         target: the reference of its first target.
         digest: the index's digest; empty if it failed.
         changed: whether a tag moved; in a dry run, whether one would.
+        kept: whether every tag stays where it is, since that is newer (``only_newer``).
         warnings: what the user should know, in sentences.
         document: ``MergeResult.to_dict`` of the merge; empty if it failed.
         error: why it failed.
@@ -34,6 +35,7 @@ class ImageResult:
     target: str
     digest: str = ""
     changed: bool = False
+    kept: bool = False
     warnings: tuple[str, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
     error: OciMergeError | None = None
@@ -43,6 +45,8 @@ class ImageResult:
         """What became of it; in a dry run, ``published`` is what would become of it."""
         if self.error is not None:
             return "failed"
+        if self.kept:
+            return "kept"
         return "published" if self.changed else "unchanged"
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,6 +64,7 @@ def image_result(name: str, result: MergeResult) -> ImageResult:
         target=result.target,
         digest=result.digest,
         changed=result.changed,
+        kept=all(tag.kept for target in result.targets for tag in target.tags),
         warnings=result.warnings,
         document=result.to_dict(),
     )
@@ -97,11 +102,16 @@ class BatchResult:
         """How many images had stood there already."""
         return sum(image.status == "unchanged" for image in self.images)
 
+    @property
+    def kept(self) -> int:
+        """How many images have all their tags on what is newer."""
+        return sum(image.status == "kept" for image in self.images)
+
     def __repr__(self) -> str:
         # It fits a line: a batch may have thousands of images.
         return (
             f"BatchResult(published={self.published}, unchanged={self.unchanged}, "
-            f"failed={self.failed})"
+            f"kept={self.kept}, failed={self.failed})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,6 +120,7 @@ class BatchResult:
             "images": [image.to_dict() for image in self.images],
             "published": self.published,
             "unchanged": self.unchanged,
+            "kept": self.kept,
             "failed": self.failed,
             "dryRun": self.dry_run,
         }
@@ -146,12 +157,12 @@ class ImageProgressed(Event):
     Attributes:
         name: the image's name, or its target where it has none.
         target: the reference of its first target.
-        event: what happened.
+        progress: what happened.
     """
 
     name: str
     target: str
-    event: Event
+    progress: Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,23 @@ def test_a_plan_is_as_the_schema_says(program: Program, merge_arguments: list[st
     assert document["plan"]["children"]
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--shard", "1/1"]])
+def test_a_batch_is_as_the_schema_says(
+    program: Program, host: str, tmp_path: Path, more: list[str]
+) -> None:
+    file = tmp_path / "images.yml"
+    file.write_text(
+        f"""
+images:
+  - {{ target: "{host}/team/a:1", sources: ["{host}/team/img-amd64:1.0"] }}
+  - {{ target: "{host}/team/b:1", sources: ["{host}/team/none:1.0"] }}
+  - {{ image: "{host}/team/c:1", manifests: [{{ image: "{host}/team/img-amd64:1.0" }}] }}
+"""
+    )
+    document = _check(program("batch", str(file), *more, "--output", "json").stdout, "batch")
+    assert document["images"][1]["error"]["code"] == "missing_component"
+
+
 def test_a_merge_tells_whether_anything_changed(
     program: Program, merge_arguments: list[str]
 ) -> None:

@@ -261,7 +261,7 @@ def on_batch_event(event: Event) -> None:
     match event:
         case BatchStarted(total=total):
             assert_type(total, int)
-        case ImageProgressed(name=name, event=inner):
+        case ImageProgressed(name=name, progress=inner):
             assert_type(name, str)
             assert_type(inner, Event)
         case ImageFinished(image=image):

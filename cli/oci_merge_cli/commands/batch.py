@@ -29,9 +29,9 @@ from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.shard import resolve_shard
 from oci_merge_cli.options.yaml_file import read_yaml
 from oci_merge_cli.output.batch import batch_document, batch_progress, batch_table
-from oci_merge_cli.output.stdout import say, write, write_json
+from oci_merge_cli.output.stdout import say, say_json, write, write_json
 from oci_merge_cli.runtime import runner
-from oci_merge_cli.runtime.failures import reported
+from oci_merge_cli.runtime.failures import error_document, reported
 from oci_merge_cli.runtime.logging import logged
 from oci_merge_cli.runtime.signals import Interrupted
 
@@ -51,10 +51,10 @@ def run(files: Sequence[str], options: BatchOptions, access: SourcesAccess) -> N
     Raises:
         typer.Exit: an image failed, or the whole; the reasons were reported.
     """
-    as_json = options.output == "json"
+    as_json, json_lines = options.output == "json", options.progress == "json"
     with (
-        reported(usage_status=1, as_json=as_json, debug=access.debug),
-        logged(debug=access.debug),
+        reported(usage_status=1, as_json=as_json, json_lines=json_lines, debug=access.debug),
+        logged(debug=access.debug, json_lines=json_lines),
     ):
         if options.schema:
             write_json(batch_schema())
@@ -121,7 +121,9 @@ class _Run:
         keywords = merge_keywords(access)
         if options.concurrency is not None:
             keywords["concurrency"] = options.concurrency
-        with batch_progress(quiet=options.quiet, plain=access.debug) as progress:
+        with batch_progress(
+            quiet=options.quiet, plain=access.debug, form=options.progress
+        ) as progress:
             access.warn(progress.warn)
 
             def note(event: Event) -> None:
@@ -129,7 +131,7 @@ class _Run:
                 progress.show(event)
 
             try:
-                return runner.run(
+                result = runner.run(
                     lambda: batch_async(
                         images,
                         shard=self._shard,
@@ -138,6 +140,8 @@ class _Run:
                         **keywords,
                     )
                 )
+                progress.finish(result)
+                return result
             except Interrupted as interrupt:
                 signal = interrupt
         self._report(signal)
@@ -150,7 +154,7 @@ class _Run:
                 self._total = event.total
             case ImageStarted():
                 self._under_way[event.target] = []
-            case ImageProgressed(event=TagMoved(reference=reference, changed=True)):
+            case ImageProgressed(progress=TagMoved(reference=reference, changed=True)):
                 self._under_way[event.target].append(reference)
             case ImageFinished():
                 self._ended.append(event.image)
@@ -159,16 +163,20 @@ class _Run:
     def _report(self, signal: Interrupted) -> None:
         """Write what was done before a signal came."""
         self.write(BatchResult(tuple(self._ended), self._options.dry_run), signal.signal_name)
-        say(
-            f"error: interrupted by {signal.signal_name} after "
-            f"{len(self._ended)} of {self._total} images"
+        message = (
+            f"interrupted by {signal.signal_name} after {len(self._ended)} of {self._total} images"
         )
-        for target, moved in self._under_way.items():
-            how_far = (
-                f"had moved {', '.join(moved)}" if moved else "is not known to have moved a tag"
-            )
+        hint = "run it again; what is published already is only read"
+        if self._options.progress == "json":
+            moved = [tag for tags in self._under_way.values() for tag in tags]
+            known = {**error_document(signal), "message": message, "hint": hint, "moved": moved}
+            say_json({"event": "failed", **known, "under_way": list(self._under_way)})
+            return
+        say(f"error: {message}")
+        for target, tags in self._under_way.items():
+            how_far = f"had moved {', '.join(tags)}" if tags else "is not known to have moved a tag"
             say(f"{target} was under way, and {how_far}")
-        say("hint: run it again; what is published already is only read")
+        say(f"hint: {hint}")
 
     def write(self, result: BatchResult, interrupted: str = "") -> None:
         """Write what became of the images to stdout."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from oci_merge_cli.options.output import Form, QuietOption
+from oci_merge_cli.options.output import Form, ProgressOption, QuietOption
 
 _IMAGES = "The images to merge"
 _OUTPUT = "Output"
@@ -73,3 +73,4 @@ class BatchOptions:
         ),
     ] = "text"
     quiet: QuietOption = False
+    progress: ProgressOption = "auto"

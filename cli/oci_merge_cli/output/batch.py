@@ -13,11 +13,13 @@ from oci_merge import (
     ImageProgressed,
     ImageResult,
     TagMoved,
+    Warned,
 )
 from oci_merge_cli.output.lines import Lines
-from oci_merge_cli.output.progress import is_terminal
+from oci_merge_cli.output.progress import check_form, is_terminal
 from oci_merge_cli.output.render import aligned
 from oci_merge_cli.output.stdout import say
+from oci_merge_cli.output.terminal import ProgressForm
 
 _DRY = {"published": "to publish"}
 
@@ -40,27 +42,41 @@ class BatchErrors:
     def warn(self, message: str) -> None:
         """Show a warning about the command itself."""
 
+    def finish(self, result: BatchResult) -> None:
+        """Show what became of the batch."""
+
     def line(self, text: str) -> None:
         """Show a line."""
         say(text)
 
 
-class BatchLines(BatchErrors):
+class BatchWarnings(BatchErrors):
+    """Shows warnings and errors alone."""
+
+    def show(self, event: Event) -> None:
+        """Show an event of the batch."""
+        if isinstance(event, ImageProgressed) and isinstance(event.progress, Warned):
+            self.warn(f"{event.name}: {event.progress.message}")
+        else:
+            super().show(event)
+
+    def warn(self, message: str) -> None:
+        """Show a warning about the command itself."""
+        self.line(f"warning: {message}")
+
+
+class BatchLines(BatchWarnings):
     """Shows a line for each image that has ended, and for what a log should keep of it."""
 
     def show(self, event: Event) -> None:
         """Show an event of the batch."""
         match event:
-            case ImageProgressed() if not isinstance(event.event, TagMoved):
-                _ImageLines(self, event.name).show(event.event)
+            case ImageProgressed() if not isinstance(event.progress, TagMoved | Warned):
+                _ImageLines(self, event.name).show(event.progress)
             case ImageFinished() if event.image.error is None:
                 self.line(f"{event.image.name}: {_said(event.image)}")
             case _:
                 super().show(event)
-
-    def warn(self, message: str) -> None:
-        """Show a warning about the command itself."""
-        self.line(f"warning: {message}")
 
 
 class _ImageLines(Lines):
@@ -70,26 +86,35 @@ class _ImageLines(Lines):
         self._batch = batch
         self._name = name
 
-    def warn(self, message: str) -> None:
-        """Show a warning."""
-        self._batch.line(f"warning: {self._name}: {message}")
-
     def line(self, text: str) -> None:
         """Show a line."""
         self._batch.line(f"{self._name}: {text}")
 
 
 @contextmanager
-def batch_progress(*, quiet: bool, plain: bool) -> Iterator[BatchErrors]:
-    """Show errors alone, lines, or a bar where stderr is a terminal.
+def batch_progress(
+    *, quiet: bool, plain: bool, form: ProgressForm = "auto"
+) -> Iterator[BatchErrors]:
+    """Show errors alone, warnings too, lines, JSON, or a bar where stderr is a terminal.
 
     Args:
         quiet: show errors alone.
         plain: show lines even on a terminal, because --debug writes lines there, too.
+        form: how to show progress; ``auto`` is a bar or lines.
+
+    Raises:
+        UsageError: progress is asked for, and to be quiet.
     """
+    check_form(quiet=quiet, form=form)
     if quiet:
         yield BatchErrors()
-    elif plain or not is_terminal():
+    elif form == "none":
+        yield BatchWarnings()
+    elif form == "json":
+        from oci_merge_cli.output.batch_json import BatchJson
+
+        yield BatchJson()
+    elif form == "plain" or plain or not is_terminal():
         yield BatchLines()
     else:
         from oci_merge_cli.output.batch_bar import batch_bar
@@ -131,13 +156,16 @@ def _status(image: ImageResult, *, dry_run: bool) -> str:
 
 def _said(image: ImageResult) -> str:
     """Return what happened to an image that did not fail."""
-    return f"{image.status} {image.digest}"
+    return (
+        "kept, since what stands there is newer" if image.kept else f"{image.status} {image.digest}"
+    )
 
 
 def _counted(result: BatchResult) -> str:
     published = "to publish" if result.dry_run else "published"
     images = f"{len(result.images)} image{'' if len(result.images) == 1 else 's'}"
+    kept = f"{result.kept} kept, " if result.kept else ""
     return (
-        f"{images}: {result.published} {published}, {result.unchanged} unchanged, "
+        f"{images}: {result.published} {published}, {result.unchanged} unchanged, {kept}"
         f"{result.failed} failed"
     )

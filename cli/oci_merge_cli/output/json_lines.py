@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from oci_merge import BlobCopied, CopyAdvanced, CopyStarted, Event, MergeResult
@@ -38,15 +39,19 @@ class JsonLines(Progress):
                 self._told[event.digest] = time.monotonic()
             case BlobCopied():
                 self._tell_bytes(event.digest)
-        say_json({"event": event_name(type(event)), **asdict(event)})
+        self.tell({"event": event_name(type(event)), **asdict(event)})
+
+    def tell(self, document: Mapping[str, object]) -> None:
+        """Show an object."""
+        say_json(document)
 
     def warn(self, message: str) -> None:
         """Show a warning as the library's are shown."""
-        say_json({"event": "warned", "message": message})
+        self.tell({"event": "warned", "message": message})
 
     def finish(self, result: MergeResult) -> None:
         """Show what was published, in short; the result itself is for stdout."""
-        say_json(
+        self.tell(
             {
                 "event": "finished",
                 "digest": result.digest,
@@ -58,7 +63,7 @@ class JsonLines(Progress):
     def _tell_bytes(self, digest: str) -> None:
         self._told[digest] = time.monotonic()
         if count := self._untold.pop(digest, 0):
-            say_json({"event": event_name(CopyAdvanced), "digest": digest, "count": count})
+            self.tell({"event": event_name(CopyAdvanced), "digest": digest, "count": count})
 
 
 def event_name(kind: type[Event]) -> str:

@@ -26,11 +26,7 @@ def progress_on_stderr(
     Raises:
         UsageError: progress is asked for, and to be quiet.
     """
-    if quiet and form in ("plain", "json"):
-        raise UsageError(
-            f"--quiet and --progress {form} are both given",
-            hint="keep one of the two: --quiet shows nothing but errors",
-        )
+    check_form(quiet=quiet, form=form)
     if quiet:
         yield Progress()
     elif form == "none":
@@ -46,6 +42,19 @@ def progress_on_stderr(
 
         with live() as shown:
             yield shown
+
+
+def check_form(*, quiet: bool, form: ProgressForm) -> None:
+    """Check that progress is not asked for by one option and refused by another.
+
+    Raises:
+        UsageError: it is.
+    """
+    if quiet and form in ("plain", "json"):
+        raise UsageError(
+            f"--quiet and --progress {form} are both given",
+            hint="keep one of the two: --quiet shows nothing but errors",
+        )
 
 
 def is_terminal() -> bool:

@@ -107,9 +107,9 @@ def test_events_say_which_image_they_are_about(server: RunningServer) -> None:
     about = [event.name for event in events if isinstance(event, ImageProgressed)]
     assert list(dict.fromkeys(about)) == ["out1", second]
     stages = [
-        event.event.stage
+        event.progress.stage
         for event in events
-        if isinstance(event, ImageProgressed) and isinstance(event.event, StageStarted)
+        if isinstance(event, ImageProgressed) and isinstance(event.progress, StageStarted)
     ]
     assert stages.count("tags") == 2
 
@@ -177,9 +177,9 @@ def test_results_keep_warnings_and_no_plan(server: RunningServer) -> None:
     result = oci_merge.batch([untagged], on_event=events.append)
     assert result.images[0].status == "failed"
     warned = [
-        event.event.message
+        event.progress.message
         for event in events
-        if isinstance(event, ImageProgressed) and isinstance(event.event, Warned)
+        if isinstance(event, ImageProgressed) and isinstance(event.progress, Warned)
     ]
     assert len(warned) == 1
     ok = oci_merge.batch([image(server.host, "out")]).images[0]
@@ -192,7 +192,7 @@ def test_results_are_json_values(server: RunningServer) -> None:
     failing = image(server.host, "out2", template=f"{server.host}/team/missing-ARCH:1.0")
     document = oci_merge.batch([image(server.host, "out1"), failing]).to_dict()
     counts = {key: value for key, value in document.items() if key != "images"}
-    assert counts == {"published": 1, "unchanged": 0, "failed": 1, "dryRun": False}
+    assert counts == {"published": 1, "unchanged": 0, "kept": 0, "failed": 1, "dryRun": False}
     first, second = document["images"]
     assert first["name"] == "out1"
     assert first["status"] == "published"

@@ -72,3 +72,38 @@ def test_a_file_that_cannot_be_read_ends_the_merge_before_any_request(
         with pytest.raises(oci_merge.UsageError, match="cannot be read: No such file"):
             oci_merge.merge(f"{server.host}/team/app:1.0", source_files=[tmp_path / "gone"])
         assert registry.requests == []
+
+
+def test_an_image_of_a_batch_is_joined_of_what_its_files_name(
+    registry: EmbeddedRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    for number, image in enumerate(IMAGES):
+        (tmp_path / "app" / f"{number}.txt").write_text(image.digest)
+    text = """
+defaults: { target: "${HOST}/team/${name}:1.0", template: "${HOST}/team/none-ARCH" }
+images:
+  - { name: app, source_files: "${name}/*.txt", source_repository: "${HOST}/team/app" }
+"""
+    with serve(registry.app) as server:
+        images = oci_merge.parse_batch(text, name="a.yml", variables={"HOST": server.host})
+        (result,) = oci_merge.batch(images).images
+        listed = oci_merge.inspect(f"{server.host}/team/app:1.0").images
+        assert result.status == "published"
+        assert [image.digest for image in listed] == [image.digest for image in IMAGES]
+
+        registry.requests.clear()
+        (tmp_path / "app" / "1.txt").write_text("no digest")
+        with pytest.raises(oci_merge.UsageError, match=r"^a\.yml, line 4: app/1\.txt "):
+            oci_merge.batch(images)
+        assert registry.requests == []
+
+
+def test_append_reads_the_files_of_builders(registry: EmbeddedRegistry) -> None:
+    with serve(registry.app) as server, oci_merge.Client() as client:
+        app = f"{server.host}/team/app"
+        for image in IMAGES:
+            named = [io.StringIO(image.digest)]
+            result = client.append(f"{app}:1.0", source_files=named, source_repository=app)
+    assert {str(image.platform) for image in result.platforms} == {"linux/amd64", "linux/arm64"}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oci_merge.http.masking import MASK, masked, secrets_of
@@ -66,6 +66,13 @@ def test_a_secret_is_masked_in_every_spelling_and_the_rest_stays(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=4),
     st.sampled_from(list(_SPELLINGS)),
 )
+@example("00\\\xa0", "bytes of C")  # what would be a doubled backslash in JSON
+@example('0\\"\xa0', "bytes of C")
+@example("ä <\\214", "bytes of C")
+@example("%41\xa0", "bytes of C")
+@example('%41"x', "JSON within JSON")
+@example("\\302<x", "HTML")
+@example("&lt;\\x", "bytes of Python")
 def test_no_secret_of_four_characters_comes_through(secret: str, spelling: str) -> None:
     spelt = _SPELLINGS[spelling](secret)
     said = masked(f"«{spelt}»", [secret])

@@ -322,7 +322,7 @@ def test_mistakes_are_named_with_their_lines(text: str, message: str, hint: str)
 
 def test_an_image_that_cannot_be_merged_is_named_with_its_line() -> None:
     with pytest.raises(UsageError) as raised:
-        batch_jobs(images("images:\n- {target: 'a:1', template: 'a:1'}"), None)
+        batch_jobs(images("images:\n- {target: 'a:1', template: 'a:1'}"), None, lambda asked: ())
     assert raised.value.message.startswith("images.yml, line 2: the template 'a:1' has none of")
     assert raised.value.hint
 
@@ -337,7 +337,7 @@ def test_thousands_of_images_are_read_and_checked_in_seconds() -> None:
         f"  platforms: [linux/amd64, linux/arm64]\nimages:\n{entries}"
     )
     began = time.process_time()
-    jobs = batch_jobs(images(text), None)
+    jobs = batch_jobs(images(text), None, lambda asked: ())
     assert len(jobs) == 3000
     assert jobs[-1].target == "r.example/app-2999:1"
     # It takes a second; the bound only tells a wrong order of growth.
@@ -389,7 +389,7 @@ _FILES = _VALUES | st.fixed_dictionaries({"images": st.lists(_IMAGE, max_size=3)
 def said(text: str) -> str:
     """Return what is wrong with a file, or an empty string."""
     try:
-        batch_jobs(images(text, A="a"), None)
+        batch_jobs(images(text, A="a"), None, lambda asked: ())
     except UsageError as error:
         return error.message
     return ""
