@@ -120,7 +120,7 @@ class Append:
                 each.plan([*components, *kept], edited.index) for each in self._destinations
             )
             moves = [frozenset(plan.tags) - plan.unchanged - {*plan.kept} for plan in plans]
-            done = dry_run or not any(moves)
+            done = dry_run or not any(plan.to_put for plan in plans)
             if not done and await self._have_moved():
                 continue
             if not dry_run:
@@ -237,7 +237,7 @@ class Append:
             (each, tag)
             for each in self._destinations
             for tag in each.target.tags
-            if tag not in each.state.unreadable and tag not in {**each.kept, **each.publisher.kept}
+            if tag not in each.state.unreadable and tag not in each.kept
         ]
         digests = await gather(tag_digest(each.registry, each.reference(tag)) for each, tag in tags)
         return [(each, tag, digest) for (each, tag), digest in zip(tags, digests, strict=True)]

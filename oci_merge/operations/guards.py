@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oci_merge._concurrency import gather
 from oci_merge._text import listed, printable
@@ -60,6 +60,8 @@ async def check_guards(
     destinations: Sequence[Destination],
     images: Sequence[tuple[Component, Platform]],
     index: IndexDocument,
+    *,
+    append: bool = False,
 ) -> None:
     """Check that a job may go on, and which tags stay where they are.
 
@@ -70,6 +72,7 @@ async def check_guards(
         images: the images and their companions, each with its platform and, where ``safety`` needs
             them, its labels.
         index: the index to publish.
+        append: whether it is what the target has, with the images put in the places of others.
 
     Raises:
         RequiredPlatformError: the index lacks a platform that it must have.
@@ -84,7 +87,11 @@ async def check_guards(
     if not safety.looks_back:
         return
     labels = {one.digest: one.labels for one, _ in images if one.is_image}
-    ours = _Ours(index.digest, image_platforms(new), Described(new.annotations, [*labels.values()]))
+    # What the present index says of itself is no word of the images that are appended to it.
+    said = Described({} if append else new.annotations, [*labels.values()])
+    added = [platform for one, platform in images if one.is_image] if append else None
+    children = frozenset(entry.digest for entry in new.manifests)
+    ours = _Ours(index.digest, image_platforms(new), said, children, added)
     await gather(
         _check_tags(registries[one.target.reference.registry], safety, one, ours)
         for one in destinations
@@ -99,11 +106,28 @@ class _Ours:
         digest: its digest.
         platforms: those of its images.
         said: what it says of itself.
+        children: the digests that it lists.
+        added: the platforms of the images that are appended; None if the index is not appended to.
     """
 
     digest: str
     platforms: Sequence[Platform]
     said: Described
+    children: frozenset[str]
+    added: Sequence[Platform] | None = None
+
+    def rivals(self, present: _Present) -> Described | None:
+        """Return what is said of the images whose places ours take; None where there is none."""
+        if self.added is None:
+            return present.said
+        from oci_merge.planning.append import replaces  # most merges replace what is there
+
+        replaced = [
+            labels
+            for platform, labels in present.images
+            if any(replaces(new, platform) for new in self.added)
+        ]
+        return Described({}, [labels for labels in replaced if labels]) if replaced else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +137,12 @@ class _Present:
     Attributes:
         platforms: those of its images.
         said: what it says of itself.
+        images: its images, each with what its config says.
     """
 
     platforms: Sequence[Platform]
     said: Described
+    images: Sequence[tuple[Platform, ImageLabels | None]]
 
 
 async def _check_tags(
@@ -138,7 +164,11 @@ async def _check_tags(
     await guard.read(state.tags.get(tag, "") for tag in target.tags)
     verdicts = {tag: await guard.judge(tag, state.tags.get(tag, "")) for tag in target.tags}
     destination.kept = {tag: reason for tag, reason in verdicts.items() if reason}
-    destination.publisher.guard = guard
+    if ours.digest in state.tags.values():  # another tag than the own one may stand there already
+        destination.state = replace(state, children=state.children | ours.children)
+    # An append looks before each put and after it, and begins again where a tag has moved: to put
+    # once more what was made of an older index would undo what another job has appended.
+    destination.publisher.guard = guard if ours.added is None else None
 
 
 class TagGuard:
@@ -201,8 +231,8 @@ class TagGuard:
             return ""
         await self.read([digest])
         present, at = self._present[digest], self._target.with_tag(tag)
-        if self._safety.only_newer:
-            by, ours, theirs = self._safety.only_newer, self._ours.said, present.said
+        if self._safety.only_newer and (theirs := self._ours.rivals(present)):
+            by, ours = self._safety.only_newer, self._ours.said
             order = compare(by, ours, theirs)
             if order.sign is None:
                 raise NotComparableError(
@@ -297,6 +327,7 @@ class TagGuard:
         return _Present(
             [platform for platform, _ in images if platform.is_known],
             Described(annotations, [labels for _, labels in images if labels]),
+            images,
         )
 
     async def _images(

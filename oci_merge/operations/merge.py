@@ -118,6 +118,8 @@ class Merge:
                 plans, unchanged, images = await append.run(
                     self._brought, images, index, admit, self._publish, dry_run=dry_run
                 )
+                # Every tag gets what the first one lists.
+                self._warn_of_losses(plans)
             else:
                 plans = [one.plan(self._brought, index) for one in self._destinations]
                 self._warn_of_losses(plans)
@@ -236,7 +238,14 @@ class Merge:
             return
         from oci_merge.operations.guards import check_guards  # most jobs have none
 
-        await check_guards(registries, self._job.safety, self._destinations, platforms, index)
+        await check_guards(
+            registries,
+            self._job.safety,
+            self._destinations,
+            platforms,
+            index,
+            append=self._job.append,
+        )
         if not self._is_transferred:
             await self._transfer(dry_run=dry_run)
 

@@ -118,6 +118,8 @@ class Publisher:
             ImmutableTagError: no tag moved; one of them is immutable.
             RegistryError, TransportError: no tag moved.
         """
+        self.kept.clear()  # an append may publish again
+        self._unchanged.clear()
         tags = plan.to_put
         for tag in plan.tags:
             if tag in plan.kept:
