@@ -11,7 +11,7 @@ import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from oci_merge._concurrency import gather, gather_settled, gather_two
 from oci_merge._text import listed
@@ -132,7 +132,7 @@ class Publisher:
         failures = await self._move_late(plan, failures)
         failures = await self._move_one_by_one(plan, failures, len(tags))
         if failures:
-            raise self._partial(plan, failures) from next(iter(failures.values()))
+            self._raise_partial(plan, failures)
         return plan.unchanged | self._unchanged
 
     async def close(self) -> None:
@@ -219,13 +219,13 @@ class Publisher:
         self.kept[tag] = reason
         self._emit(TagKept(tag, reason, str(self._target.with_tag(tag))))
 
-    def _partial(self, plan: Plan, failures: _Failures) -> OciMergeError:
-        """Return the error to raise if some tags, or all of them, could not be moved."""
+    def _raise_partial(self, plan: Plan, failures: _Failures) -> NoReturn:
+        """Raise the error that says that some tags, or all of them, could not be moved."""
         moved = [tag for tag in plan.tags if tag not in failures and tag not in self.kept]
         first = next(iter(failures.values()))
         if not moved:
-            return first
-        return _partial(moved, list(failures), first, f" of {self._target.name}")
+            raise first
+        raise _partial(moved, list(failures), first, f" of {self._target.name}") from first
 
 
 async def publish_all(

@@ -104,6 +104,7 @@ def test_an_error_of_every_target_is_told_as_it_is(
     with pytest.raises(OciMergeError) as caught:
         _merge(server.host, "team/app:1.0", "mirror/app:1.0", retries=0)
     assert isinstance(caught.value, ServerError)
+    assert caught.value.__cause__ is not caught.value  # who walks the causes would never end
 
 
 def test_an_unchanged_target_is_told_apart_from_a_changed_one(
