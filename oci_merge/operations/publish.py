@@ -245,6 +245,8 @@ async def publish_all(
             ``failed`` have references in the place of bare tags.
         RegistryError, TransportError: no tag moved.
     """
+    if len(plans) == 1:
+        return [await publishers[0].publish(plans[0])]
     # As with tags, all are tried although one fails: the error then says where each tag points.
     outcomes = await gather_settled(
         publisher.publish(plan) for publisher, plan in zip(publishers, plans, strict=True)
@@ -252,8 +254,6 @@ async def publish_all(
     failures = [outcome for outcome in outcomes if isinstance(outcome, OciMergeError)]
     if not failures:
         return [outcome for outcome in outcomes if not isinstance(outcome, OciMergeError)]
-    if len(plans) == 1:
-        raise failures[0]
     failed: list[str] = []
     moved: list[str] = []
     for publisher, plan, outcome in zip(publishers, plans, outcomes, strict=True):
