@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
-_REQUESTS_EACH = 8
+_REQUESTS_EACH = 9
 #: How many images are expected where they have to be looked for.
 _USUAL_IMAGES = 3
 
@@ -127,7 +127,9 @@ class Merge:
                     [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
                 )
         finally:
-            await gather(one.publisher.close() for one in self._destinations)
+            # Not side by side, since tasks take turns of the event loop even where nothing is open.
+            for one in self._destinations:
+                await one.publisher.close()
         return self._result(plans, images, unchanged, dry_run)
 
     async def _read(
