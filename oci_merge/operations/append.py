@@ -116,8 +116,11 @@ class Append:
             edited = await self._edited(index)
             await admit(edited.index)
             kept = await self._kept(edited, dry_run=dry_run)
+            # What goes to other repositories has been read; a single target has it already.
+            stays = () if kept else tuple(dict.fromkeys(entry.digest for entry in edited.kept))
             plans = tuple(
-                each.plan([*components, *kept], edited.index) for each in self._destinations
+                replace(each.plan([*components, *kept], edited.index), stays=stays)
+                for each in self._destinations
             )
             moves = [frozenset(plan.tags) - plan.unchanged - {*plan.kept} for plan in plans]
             done = dry_run or not any(plan.to_put for plan in plans)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from oci_merge._concurrency import gather, gather_two
 from oci_merge._text import listed, printable
 from oci_merge.errors import NotFoundError, PlanChangedError, UsageError
 from oci_merge.events import Event, OnEvent, Warned
+from oci_merge.model.reference import Reference
 from oci_merge.operations.publish import Publisher, publish_all
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
 from oci_merge.planning.plan import Plan, PlannedSource
@@ -21,7 +22,6 @@ from oci_merge.registry.manifests import ManifestClient
 
 #: How many changes a message names.
 _MOST_NAMED = 3
-_T = TypeVar("_T")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -122,11 +122,13 @@ class Apply:
         ]
         try:
             plans = await self._current(registries)
-            await self._check_own(publishers, plans)
+            await self._check_own(registries, plans)
             await gather(
                 publisher.transfer(plan.transfers, plan.expected)
                 for publisher, plan in zip(publishers, plans, strict=True)
             )
+            if any(plan.transfers.children for plan in plans):
+                await self._current(registries)  # somebody may have published meanwhile
             unchanged = await publish_all(publishers, plans)
         finally:
             await gather(publisher.close() for publisher in publishers)
@@ -157,20 +159,23 @@ class Apply:
             raise _changed(changed)
         return tuple(_now(plan, state) for plan, state in zip(plans, states, strict=True))
 
-    async def _check_own(self, publishers: Sequence[Publisher], plans: Sequence[Plan]) -> None:
-        """Check that the images that were pushed to the targets themselves are still there.
+    async def _check_own(self, registries: Registries, plans: Sequence[Plan]) -> None:
+        """Check that what the targets have themselves, and is not brought, is still there.
 
         Raises:
             PlanChangedError: one is not.
         """
-        missing = await gather(
-            publisher.find_missing_children(Transfers(children=plan.own))
-            for publisher, plan in zip(publishers, plans, strict=True)
+        places = [
+            Reference(plan.target.registry, plan.target.repository, digest=digest)
+            for plan in plans
+            for digest in (*(child.manifest.digest for child in plan.own), *plan.stays)
+        ]
+        are_missing = await gather(
+            ManifestClient(registries[place.registry]).is_missing(place) for place in places
         )
         changed = [
-            (f"{plan.target.name}@{digest}", "is not there any more")
-            for plan, digests in zip(plans, missing, strict=True)
-            for digest in sorted(digests)
+            (str(place), "is not there any more")
+            for place in itertools.compress(places, are_missing)
         ]
         if changed:
             raise _changed(changed)
@@ -181,7 +186,10 @@ class Apply:
             targets=tuple(
                 TargetResult(
                     reference=str(plan.target),
-                    tags=tuple(TagResult(tag, tag not in same) for tag in plan.tags),
+                    tags=tuple(
+                        TagResult(tag, tag not in same and tag not in plan.kept, tag in plan.kept)
+                        for tag in plan.tags
+                    ),
                     plan=plan,
                 )
                 for plan, same in zip(plans, unchanged, strict=True)
@@ -213,13 +221,17 @@ def _moved_tags(plan: Plan, state: TargetState) -> list[tuple[str, str]]:
     """Return the tags of a target that are neither where they were nor where they shall be."""
     changed = []
     for tag in plan.tags:
-        if tag in state.unreadable:
-            continue  # as when the plan was made; or a registry that denies what is not there
+        if tag in plan.kept:
+            continue  # it is not written
         before, now = plan.standing.get(tag, ""), state.tags.get(tag, "")
+        if tag in state.unreadable and not before:
+            continue  # as when the plan was made; or a registry that denies what is not there
         if now in (before, plan.index.digest):
             continue
         name = str(plan.target.with_tag(tag))
         said = f"points to {now}" if now else "is not there any more"
+        if tag in state.unreadable:
+            said = "cannot be read"
         was = f"pointed to {before}" if before else "did not exist"
         if tag in plan.unreadable:
             was = "could not be read"
@@ -243,32 +255,28 @@ def _moved_sources(
 
 
 def _is_done(plan: Plan, state: TargetState) -> bool:
-    return all(state.tags.get(tag) == plan.index.digest for tag in plan.tags)
+    written = [tag for tag in plan.tags if tag not in plan.kept]
+    return all(state.tags.get(tag) == plan.index.digest for tag in written)
 
 
 def _now(plan: Plan, state: TargetState) -> Plan:
     """Return a plan with what its target holds now: a part of it may have been done."""
+    # Both parts may bring one blob, each from where its own images are.
+    mounts = {blob.digest: blob for blob in (*plan.expected.mounts, *plan.transfers.mounts)}
+    copies = {blob.digest: blob for blob in (*plan.expected.copies, *plan.transfers.copies)}
     whole = Transfers(
-        _each_once((*plan.transfers.mounts, *plan.expected.mounts)),
+        tuple(mounts.values()),
         (*plan.transfers.children, *plan.expected.children),
-        _each_once((*plan.transfers.copies, *plan.expected.copies)),
+        tuple(copy for digest, copy in copies.items() if digest not in mounts),
     )
     present = {child.manifest.digest for child in whole.children} & state.children
     return replace(
         plan,
         transfers=whole.only({c.manifest.digest for c in whole.children} - present),
         expected=whole.only(present),
-        unchanged=frozenset(
-            tag
-            for tag in plan.tags
-            if state.tags.get(tag) == plan.index.digest and not plan.manner.force
-        ),
+        unchanged=frozenset(tag for tag in plan.tags if state.tags.get(tag) == plan.index.digest),
         standing=state.tags,
     )
-
-
-def _each_once(blobs: Iterable[_T]) -> tuple[_T, ...]:
-    return tuple(dict.fromkeys(blobs))
 
 
 def _changed(changed: Sequence[tuple[str, str]]) -> PlanChangedError:

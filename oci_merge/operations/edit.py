@@ -68,10 +68,10 @@ class Edit:
             if index.digest == manifest.digest:
                 if not has_written:
                     self._on_event(TagMoved(str(at.tag), False, str(at)))
-                return self._result(edited, dry_run, changed=has_written)
+                return self._result(edited, manifest.digest, dry_run, changed=has_written)
             await check_there(registry, at, edited.kept)
             if dry_run:
-                return self._result(edited, dry_run, changed=True)
+                return self._result(edited, manifest.digest, dry_run, changed=True)
             if await tag_digest(registry, at) != manifest.digest:
                 continue
             self._on_event(StageStarted("tags", 1))
@@ -81,7 +81,7 @@ class Edit:
             self._on_event(TagMoved(str(at.tag), True, str(at)))
             await settle(registry)
             if await tag_digest(registry, at) == index.digest:
-                return self._result(edited, dry_run, changed=True)
+                return self._result(edited, manifest.digest, dry_run, changed=True)
         raise AssertionError("the attempts end with an error")
 
     async def _read(self, registry: RegistryClient) -> Manifest:
@@ -103,13 +103,15 @@ class Edit:
             self._warnings.append(event.message)
         self._on_event(event)
 
-    def _result(self, edited: Edited, dry_run: bool, *, changed: bool) -> MergeResult:
+    def _result(self, edited: Edited, before: str, dry_run: bool, *, changed: bool) -> MergeResult:
         tag, index = str(self._at.tag), edited.index
         plan = Plan(
             target=self._at,
             index=index,
             tags=(tag,),
             unchanged=frozenset() if changed else frozenset({tag}),
+            stays=tuple(dict.fromkeys(entry.digest for entry in edited.kept)),
+            standing={tag: before},
         )
         return MergeResult(
             targets=(TargetResult(str(self._at), (TagResult(tag, changed),), plan),),

@@ -157,7 +157,7 @@ def _check_apart(jobs: Sequence[BatchJob]) -> None:
     """Check that no image gets in the way of another one, since they run side by side.
 
     Raises:
-        UsageError: two publish one tag, or one joins what another one publishes.
+        UsageError: two publish one tag, or one joins what another one publishes, or deletes.
     """
     publishers: dict[Reference, BatchJob] = {}
     for job in jobs:
@@ -167,8 +167,22 @@ def _check_apart(jobs: Sequence[BatchJob]) -> None:
                 other = publishers.setdefault(reference, job)
                 if other is not job:
                     raise _apart(other, job, f"both publish {reference}", "leave it out of one")
+    cleaners: dict[Reference, BatchJob] = {}
+    for job in jobs:
+        if job.job.delete_sources:
+            tags = [reference for reference in job.job.references if not reference.digest]
+            cleaners.update(dict.fromkeys(tags, job))
     for job in jobs:
         for reference in job.job.references:
+            cleaner = cleaners.get(reference)
+            if cleaner is not None and cleaner is not job:
+                raise _apart(
+                    cleaner,
+                    job,
+                    f"are merged side by side, but the first deletes {reference}, "
+                    "which the second joins",
+                    "leave --delete-sources out of the first, or add its tags to the second",
+                )
             publisher = None if reference.digest else publishers.get(reference)
             if publisher is not None and publisher is not job:
                 raise _apart(

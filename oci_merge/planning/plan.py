@@ -77,6 +77,7 @@ class Plan:
         kept: the tags that stay where they are, each with the reason.
         force: whether unchanged tags are put again.
         own: the manifests of the index that were read in the target's own repository.
+        stays: the digests of what the index lists as the one before it did, and that was not read.
         standing: the digests that the tags pointed to; tags that did not exist are left out.
         unreadable: the tags of which that is not known, since they may not be read.
         sources: the images to join.
@@ -92,6 +93,7 @@ class Plan:
     kept: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     own: tuple[Child, ...] = ()
+    stays: tuple[str, ...] = ()
     standing: Mapping[str, str] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
     sources: tuple[PlannedSource, ...] = ()
@@ -129,6 +131,7 @@ class Plan:
             **_transfers(self.transfers),
             "expected": _transfers(self.expected),
             "own": [_child(child) for child in self.own],
+            "stays": list(self.stays),
             "tags": [
                 {"name": tag, "changed": False, "kept": True}
                 if tag in self.kept

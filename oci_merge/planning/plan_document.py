@@ -101,6 +101,7 @@ class PlanPart(TransfersPart):
     index: IndexPart
     expected: TransfersPart
     own: list[ChildPart]
+    stays: list[_Digest]
     tags: Annotated[list[TagPart], Field(min_length=1)]
     standing: dict[str, _Digest | None]
     sources: list[SourcePart]

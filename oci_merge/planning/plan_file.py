@@ -44,6 +44,8 @@ from oci_merge.planning.transfers import Child, Copy, Mount, Transfers
 #: The most bytes of a plan. One of 1000 images of ten targets has less.
 MOST_BYTES = 128 * 1024 * 1024
 
+#: Why a tag is not moved that the plan keeps; the dry run has said it in full.
+_KEPT = "it was newer when the plan was made"
 _HINT = "make it with oci-merge ... --dry-run --output json > plan.json"
 
 
@@ -81,8 +83,8 @@ class PlanFile:
             candidates=(),
             annotations={},
             format="auto",
-            # Platforms were decided, and warned of, when the plan was made.
-            platform_check="off",
+            # A plan does not say which platforms were asked for, so verification warns of all.
+            platform_check="warn",
             warnings=(),
             copy_layers=manner.copy_layers,
             verify=verify or manner.verify or deletes,
@@ -191,8 +193,8 @@ def _plan(part: PlanPart) -> Plan:
     target = check_target(part.target)
     index, manifest = _index(part)
     own = tuple(_child(child) for child in part.own)
-    tags = tuple(check_tag(tag.name) for tag in part.tags if not tag.kept)
-    if len(set(tags)) < len(tags) or (part.tags and part.tags[0].name != target.tag):
+    tags = tuple(check_tag(tag.name) for tag in part.tags)
+    if len(set(tags)) < len(tags) or tags[0] != target.tag:
         raise UsageError(f"the tags of {target} are not each there once, its own first")
     plan = Plan(
         target=target,
@@ -201,7 +203,10 @@ def _plan(part: PlanPart) -> Plan:
         tags=tags,
         unchanged=frozenset(tag.name for tag in part.tags if not tag.changed),
         expected=_transfers(part.expected),
+        kept={tag.name: _KEPT for tag in part.tags if tag.kept},
+        force=part.options.force,
         own=own,
+        stays=tuple(part.stays),
         standing={tag: digest for tag, digest in part.standing.items() if digest},
         unreadable=frozenset(tag for tag in tags if tag not in part.standing),
         sources=tuple(_source(each.reference, each.digest) for each in part.sources),
@@ -293,14 +298,17 @@ def _source(text: str, digest: str) -> PlannedSource:
 def _check_manifests(plan: Plan, index: ImageIndex) -> None:
     """Check that the index lists exactly the manifests that the plan holds."""
     held = plan.manifests
+    writes = len(plan.kept) < len(plan.tags)
     for entry in index.manifests:
         child = held.get(entry.digest)
+        if child is None and (entry.digest in plan.stays or not writes):
+            continue
         if child is None:
             raise UsageError(f"its index lists {entry.digest}, which the plan does not hold")
         said = (entry.media_type, entry.size)
         if said != (child.manifest.media_type, child.manifest.size):
             raise UsageError(f"its index says another type or size of {entry.digest}")
-    if extra := held.keys() - {entry.digest for entry in index.manifests}:
+    if extra := {*held, *plan.stays} - {entry.digest for entry in index.manifests}:
         raise UsageError(f"it holds {min(extra)}, which its index does not list")
 
 
@@ -310,6 +318,8 @@ def _check_blobs(plan: Plan) -> None:
     for transfers in (plan.transfers, plan.expected):
         moved = {mount.digest: mount.size for mount in transfers.mounts}
         moved |= {copy.digest: copy.size for copy in transfers.copies}
+        if len(moved) < len(transfers.mounts) + len(transfers.copies):
+            raise UsageError("it brings a blob twice")
         needed: set[str] = set()
         for child in transfers.children:
             named = {blob.digest: blob.size for blob in _blobs(child.manifest)}

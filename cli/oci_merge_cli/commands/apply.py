@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
-from oci_merge import Event, TagMoved, UsageError, apply_async
+from oci_merge import Event, TagKept, TagMoved, UsageError, apply_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import ApplyOptions
 from oci_merge_cli.options.output import FileOptions
@@ -45,7 +46,7 @@ def run(plan: str, options: ApplyOptions, files: FileOptions, access: SourcesAcc
         logged(debug=access.debug, json_lines=json_lines),
     ):
         check_outputs(files)
-        text = _read_stdin(access) if plan == "-" else plan
+        given = _read_stdin(access) if plan == "-" else Path(plan)
         keywords = merge_keywords(access)
         with progress_on_stderr(
             quiet=options.quiet, plain=access.debug, form=options.progress
@@ -54,14 +55,14 @@ def run(plan: str, options: ApplyOptions, files: FileOptions, access: SourcesAcc
 
             def note(event: Event) -> None:
                 # A plan may have several targets, whose tags are told apart by their repositories.
-                if isinstance(event, TagMoved):
+                if isinstance(event, (TagMoved, TagKept)):
                     event = replace(event, tag=event.reference)
                 tags.note(event)
                 progress.show(event)
 
             result = runner.run(
                 lambda: apply_async(
-                    text,
+                    given,
                     verify=options.verify,
                     delete_sources=options.delete_sources,
                     on_event=note,

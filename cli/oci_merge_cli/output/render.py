@@ -45,7 +45,16 @@ def plan_text(result: MergeResult) -> str:
         sections += _target_sections(target, into)
     plan = result.plan
     if plan.manner.delete_sources:
-        tags = [source.reference for source in plan.sources if not source.reference.digest]
+        moved = {
+            target.plan.target.with_tag(tag.name)
+            for target in result.targets
+            for tag in target.tags
+        }
+        tags = [
+            source.reference
+            for source in plan.sources
+            if not source.reference.digest and source.reference not in moved
+        ]
         sections.append(("Tags to delete then", [(str(tag),) for tag in tags]))
     lines: list[str] = []
     for heading, rows in sections:
