@@ -176,3 +176,13 @@ def test_the_schema_refuses_what_is_no_output(document: dict[str, Any], place: s
 def test_a_property_that_the_schema_does_not_describe_is_found() -> None:
     error = {"code": "usage", "kind": "k", "message": "m", "hint": "h", "more": 1}
     assert unknown_properties(error, _definition("error")) == ["$.more"]
+
+
+@pytest.mark.parametrize("form", ["-ojson", "-o=json", "-qojson", "-qo json"])
+@pytest.mark.parametrize("wrong", ["--nope", "nope"])
+def test_a_wrong_command_line_is_json_however_json_is_asked_for(
+    program: Program, form: str, wrong: str
+) -> None:
+    outcome = program(*form.split(), wrong)
+    assert outcome.status in (2, 3)
+    assert _check(outcome.stdout, "failure")["error"]["code"] in ("usage", "unknown_command")
