@@ -137,10 +137,10 @@ class _Line:
         spelled, equals, value = word.partition("=")
         found = self._owner(spelled)
         if found is None:
-            if pieces := self._cluster(word):
-                for piece in pieces:
-                    self.take_option(piece, following)
-            else:
+            parts = self._cluster(word)
+            for part in parts:
+                self.take_option(part, following)
+            if not parts:
                 self.keep(word)
             return
         place, option = found
