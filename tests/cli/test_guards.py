@@ -219,3 +219,21 @@ def test_a_plan_whose_tags_are_partly_kept_is_applied_and_told_so(
     outcome = program("apply", str(plan), *_files(told))
     assert outcome.status == 0, outcome.stderr
     assert f"OCI_MERGE_TAGS={host}/team/img:1.2\n" in (told / "--dotenv").read_text()
+
+
+@pytest.mark.parametrize("key", ["no_shrink: true", "require_same: [vendor.build]"])
+def test_an_error_in_a_batch_is_the_same_as_that_of_a_merge(
+    program: Program, registry: EmbeddedRegistry, host: str, tmp_path: Path, key: str
+) -> None:
+    _stock(registry, "1.2", latest="1.0")
+    file = tmp_path / "images.yml"
+    sources = ", ".join(f'"{host}/team/img-{name}:1.0"' for name in ("amd64", "arm64"))
+    file.write_text(
+        f"images: [{{ target: '{host}/team/img:latest', sources: [{sources}], {key} }}]"
+    )
+    option, _, value = key.replace("_", "-").partition(": ")
+    words = [f"--{option}", *([value.strip("[]")] if "[" in value else [])]
+    merged = json.loads(program(*_arguments(host), *words, "--output", "json").stdout)
+    batch = json.loads(program("batch", str(file), "--output", "json").stdout)
+    assert batch["images"][0]["error"] == merged["error"]
+    assert {"lost", "label"} & merged["error"].keys()

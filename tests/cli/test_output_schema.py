@@ -17,7 +17,7 @@ from fixtures.images import build_attestation, build_image, build_index
 from oci_merge import OciMergeError, errors
 from oci_merge_cli.compat.groups import UnknownWordError
 from oci_merge_cli.output.stdout import OutputError
-from oci_merge_cli.runtime.failures import _DETAILS, error_document
+from oci_merge_cli.runtime.failures import error_document
 from oci_merge_cli.runtime.signals import Interrupted
 from tests.cli.running import Program
 from tests.json_schema import unknown_properties, violations
@@ -140,7 +140,7 @@ def test_errors_of_the_command_alone_have_codes_too(error: BaseException, code: 
 
 def test_the_schema_describes_every_detail_that_an_error_may_have() -> None:
     for name in ("error", "failure"):
-        assert set(_SCHEMA["$defs"][name]["properties"]) >= set(_DETAILS)
+        assert set(_SCHEMA["$defs"][name]["properties"]) >= set(errors.DETAILS)
 
 
 def test_the_schema_lists_the_codes_of_all_errors_and_no_other() -> None:
