@@ -42,7 +42,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+#: Attributes of the classes that the JSON of an error has, too.
+DETAILS = (
+    *("status", "codes", "digest", "digests", "missing", "lost", "label", "changed", "moved"),
+    "failed",
+)
 
 
 class OciMergeError(Exception):
@@ -78,6 +84,25 @@ class OciMergeError(Exception):
         notes = [note for note in getattr(self, "__notes__", ()) if note != _note(self._hint)]
         self._hint = hint
         self.__notes__ = [*notes, _note(hint)] if hint else notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as JSON values.
+
+        Returns:
+            ``code``, ``kind`` (the name of the class), ``message`` and ``hint``, and what the class
+            knows besides, such as ``missing`` or ``status``.
+        """
+        known = {name: getattr(self, name) for name in DETAILS if hasattr(self, name)}
+        return {
+            "code": self.code,
+            "kind": type(self).__name__,
+            "message": self.message,
+            "hint": self.hint,
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in known.items()
+            },
+        }
 
     def __reduce__(
         self,

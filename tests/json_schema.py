@@ -100,7 +100,9 @@ def _unknown(
             found = [
                 part["properties"][name] for part in parts if name in part.get("properties", {})
             ]
-            if found:
+            # A map describes its values by one schema, whatever their names.
+            others = (part.get("additionalProperties") for part in parts)
+            if found := found or [each for each in others if isinstance(each, dict)]:
                 yield from _unknown(item, found, root, f"{place}.{name}")
             else:
                 yield f"{place}.{name}"

@@ -10,9 +10,6 @@ from oci_merge.errors import OciMergeError
 from oci_merge.events import Event
 from oci_merge.planning.result import MergeResult
 
-#: Attributes of an error that its JSON has, too.
-_DETAILS = (*("code", "status", "codes", "digests", "missing", "lost", "label", "moved", "failed"),)
-
 Status = Literal["published", "unchanged", "kept", "failed"]
 
 
@@ -54,7 +51,7 @@ class ImageResult:
         document: dict[str, Any] = {"name": self.name, "status": self.status}
         if self.error is None:
             return document | dict(self.document)
-        return document | {"target": self.target, "error": _error_document(self.error)}
+        return document | {"target": self.target, "error": self.error.to_dict()}
 
 
 def image_result(name: str, result: MergeResult) -> ImageResult:
@@ -174,17 +171,3 @@ class ImageFinished(Event):
     """
 
     image: ImageResult
-
-
-def _error_document(error: OciMergeError) -> dict[str, Any]:
-    """Return an error as JSON values, with what is known of it beside its message."""
-    known = {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
-    return {
-        "kind": type(error).__name__,
-        "message": error.message,
-        "hint": error.hint,
-        **{
-            name: [str(item) for item in value] if isinstance(value, tuple) else value
-            for name, value in known.items()
-        },
-    }

@@ -46,8 +46,8 @@ class Annotating:
         asked: the keywords of the change, from ``checked``.
 
     Raises:
-        UsageError: nothing is to be changed, an annotation is not valid, or one is to be set and
-            removed.
+        UsageError: nothing is to be changed, an annotation is not valid, a key to remove is empty,
+            or one is to be set and removed.
     """
 
     def __init__(self, asked: AnnotateKeywords) -> None:
@@ -57,6 +57,11 @@ class Annotating:
             raise UsageError(
                 "no annotation is given",
                 hint="give --annotation KEY=VALUE to set one, or --remove-annotation KEY",
+            )
+        if any(not key.strip() for key, _ in _keys(self._removed)):
+            raise UsageError(
+                "an annotation to remove has an empty key",
+                hint="name its key; perhaps the variable for it is empty",
             )
         given = set(_keys(self._given))
         for key, platform in _keys(self._removed):

@@ -76,6 +76,9 @@ def test_what_go_reads_is_written_for_typer(written: str, read: str) -> None:
         "--",
         "---raw",
         "-bogus",
+        "-qx",
+        "--qo json",
+        "inspect -qojson a:1",
         "--bogus=x",
         "bogus -raw",
         "help push -type",
@@ -159,6 +162,11 @@ def native_lines(draw: st.DrawFn) -> list[str]:
         ("-o=json", "--output=json"),
         ("-t a:1 -t=b:1", "--target a:1 --target=b:1"),
         ("inspect -o json a:1", "inspect --output json a:1"),
+        ("-ojson", "--output=json"),
+        ("-qo json -ta:1", "--quiet --output json --target=a:1"),
+        ("-qojson", "--quiet --output=json"),
+        ("-qo=json", "--quiet --output=json"),
+        ("inspect -ojson a:1", "inspect --output=json a:1"),
     ],
 )
 def test_a_short_option_is_read_as_its_long_form(line: str, long: str) -> None:

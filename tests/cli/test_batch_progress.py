@@ -13,6 +13,7 @@ import oci_merge
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.images import build_image, build_index
 from oci_merge import CopyAdvanced, CopyStarted, ImageProgressed
+from oci_merge_cli.output.batch import BatchLines
 from oci_merge_cli.output.batch_json import BatchJson
 from tests.cli.running import Outcome, Program, ended, run_on_terminal, started
 from tests.cli.test_signals import Slow
@@ -214,3 +215,18 @@ def test_kept_is_in_the_events_and_in_the_document(program: Program, kept: Path)
         if each["event"] == "image_progressed" and each["progress"]["event"] == "tag_kept"
     ] == ["1.2 is older than 1.10"]
     assert found[-1]["kept"] == 1
+
+
+def test_a_wait_of_an_image_has_a_line_a_minute_and_not_one_for_each_look(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = BatchLines()
+    for second in range(0, 121, 15):
+        for name in ("one", "two"):
+            missing = (f"reg.example/{name}:arm",)
+            waiting = oci_merge.Waiting(missing, second, 1200 - second)
+            shown.show(ImageProgressed(name, f"reg.example/{name}:1", waiting))
+    lines = capsys.readouterr().err.splitlines()
+    for name in ("one", "two"):
+        own = [line for line in lines if line.startswith(f"{name}: waiting")]
+        assert len(own) == 3  # at once, and after one and two minutes

@@ -143,3 +143,25 @@ def test_options_of_a_merge_before_the_command_are_refused(program: Program, ind
 def test_append_is_no_command(program: Program) -> None:
     outcome = program("append", "x")
     assert "--append" in outcome.stderr
+
+
+@pytest.mark.parametrize("value", ["", " ", "\n"])
+def test_an_empty_key_to_remove_is_refused_as_it_may_be_an_unset_variable(
+    program: Program, registry: EmbeddedRegistry, index: str, value: str
+) -> None:
+    registry.requests.clear()
+    outcome = program("annotate", index, "--remove-annotation", value)
+    assert outcome.status == 1
+    assert outcome.errors == [
+        "error: an annotation to remove has an empty key",
+        "hint: name its key; perhaps the variable for it is empty",
+    ]
+    assert not registry.requests
+
+
+def test_keys_to_remove_may_stand_in_lines(
+    program: Program, registry: EmbeddedRegistry, index: str
+) -> None:
+    assert program("annotate", index, "--annotation", "a=1", "--annotation", "b=2").status == 0
+    assert program("annotate", index, "--remove-annotation", "a\n\nb\n").status == 0
+    assert not document(registry).get("annotations")

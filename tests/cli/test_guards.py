@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -141,3 +142,98 @@ def test_a_terminal_shows_kept_tags_above_the_table(registry: EmbeddedRegistry, 
     outcome = run_on_terminal(*_arguments(host), "--only-newer", "version")
     assert outcome.status == 0
     assert "tag latest kept: 1.2 is older than 1.10" in outcome.stderr
+
+
+_FILES = ("--digest-file", "--metadata-file", "--dotenv")
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all files that the next job reads, named by what names each."""
+    for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        (tmp_path / variable).touch()
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    return tmp_path
+
+
+def _files(told: Path) -> list[str]:
+    return [word for option in _FILES for word in (option, str(told / option))]
+
+
+def test_the_next_job_is_told_of_no_tag_that_was_kept(
+    program: Program, registry: EmbeddedRegistry, host: str, told: Path
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    outcome = program(*_arguments(host), "--tags", "1.2", "--only-newer", "version", *_files(told))
+    assert outcome.status == 0
+    published = f"{host}/team/img:1.2"
+    assert json.loads((told / "--metadata-file").read_text())["image.name"] == published
+    assert f"OCI_MERGE_TAGS={published}\n" in (told / "--dotenv").read_text()
+    outputs = (told / "GITHUB_OUTPUT").read_text().splitlines()
+    place = next(at for at, line in enumerate(outputs) if line.startswith("tags<<"))
+    assert outputs[place + 1 : place + 3] == [published, outputs[place].removeprefix("tags<<")]
+    rows = (told / "GITHUB_STEP_SUMMARY").read_text().splitlines()
+    assert [row.split()[-2] for row in rows if row.startswith("| <code>") and "img&#58;" in row][
+        -2:
+    ] == ["kept", "moved"]
+    assert not any(line.startswith("warning") for line in outcome.errors)
+
+
+def test_the_reference_is_of_the_first_target_that_was_published_to(
+    program: Program, registry: EmbeddedRegistry, host: str, told: Path
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    arguments = [*_arguments(host), "--target", f"{host}/team/other:latest"]
+    assert program(*arguments, "--only-newer", "version", *_files(told)).status == 0
+    digest = (told / "--digest-file").read_text()
+    assert f"OCI_MERGE_REFERENCE={host}/team/other@{digest}\n" in (told / "--dotenv").read_text()
+    assert registry.storage.manifest("team/other", digest) is not None
+    assert registry.storage.manifest("team/img", digest) is None
+
+
+def test_a_warning_says_that_every_tag_was_kept_where_the_next_job_is_told(
+    program: Program, registry: EmbeddedRegistry, host: str, told: Path
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    arguments = [*_arguments(host), "--only-newer", "version"]
+    outcome = program(*arguments, *_files(told))
+    digest = (told / "--digest-file").read_text()
+    assert outcome.status == 0
+    assert outcome.errors[-1] == (
+        f"warning: every tag was kept, so nothing was published: {digest}, which the next job is "
+        "told, may not be in the registry"
+    )
+    assert "OCI_MERGE_TAGS=\n" in (told / "--dotenv").read_text()
+    assert "OCI_MERGE_CHANGED=false\n" in (told / "--dotenv").read_text()
+    assert not any("warning" in line for line in program(*arguments, "--no-github").errors)
+
+
+def test_a_plan_whose_tags_are_partly_kept_is_applied_and_told_so(
+    program: Program, registry: EmbeddedRegistry, host: str, told: Path
+) -> None:
+    _stock(registry, "1.2", latest="1.10")
+    arguments = [*_arguments(host), "--tags", "1.2", "--only-newer", "version"]
+    plan = told / "plan.json"
+    plan.write_text(program(*arguments, "--dry-run", "--output", "json").stdout)
+    outcome = program("apply", str(plan), *_files(told))
+    assert outcome.status == 0, outcome.stderr
+    assert f"OCI_MERGE_TAGS={host}/team/img:1.2\n" in (told / "--dotenv").read_text()
+
+
+@pytest.mark.parametrize("key", ["no_shrink: true", "require_same: [vendor.build]"])
+def test_an_error_in_a_batch_is_the_same_as_that_of_a_merge(
+    program: Program, registry: EmbeddedRegistry, host: str, tmp_path: Path, key: str
+) -> None:
+    _stock(registry, "1.2", latest="1.0")
+    file = tmp_path / "images.yml"
+    sources = ", ".join(f'"{host}/team/img-{name}:1.0"' for name in ("amd64", "arm64"))
+    file.write_text(
+        f"images: [{{ target: '{host}/team/img:latest', sources: [{sources}], {key} }}]"
+    )
+    option, _, value = key.replace("_", "-").partition(": ")
+    words = [f"--{option}", *([value.strip("[]")] if "[" in value else [])]
+    merged = json.loads(program(*_arguments(host), *words, "--output", "json").stdout)
+    batch = json.loads(program("batch", str(file), "--output", "json").stdout)
+    assert batch["images"][0]["error"] == merged["error"]
+    assert {"lost", "label"} & merged["error"].keys()

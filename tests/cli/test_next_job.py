@@ -514,3 +514,13 @@ def test_a_file_that_cannot_be_replaced_is_written_in_its_place(
     assert program(*merge_arguments, "--digest-file", str(tmp_path / "digest")).status == 0
     assert DIGEST.fullmatch((tmp_path / "digest").read_text())
     assert [file.name for file in tmp_path.iterdir()] == ["digest"]
+
+
+@pytest.mark.parametrize("option", ALL)
+def test_a_file_with_an_empty_name_is_told_to_be_perhaps_a_variable_that_is_not_set(
+    option: str, program: Program, registry: EmbeddedRegistry, merge_arguments: list[str]
+) -> None:
+    outcome = program(*merge_arguments, option, "")
+    assert outcome.status == 2
+    assert outcome.errors[1] == "hint: name a file; perhaps the variable for it is empty"
+    assert not registry.requests

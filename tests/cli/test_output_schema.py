@@ -17,7 +17,7 @@ from fixtures.images import build_attestation, build_image, build_index
 from oci_merge import OciMergeError, errors
 from oci_merge_cli.compat.groups import UnknownWordError
 from oci_merge_cli.output.stdout import OutputError
-from oci_merge_cli.runtime.failures import _DETAILS, error_document
+from oci_merge_cli.runtime.failures import error_document
 from oci_merge_cli.runtime.signals import Interrupted
 from tests.cli.running import Program
 from tests.json_schema import unknown_properties, violations
@@ -140,7 +140,7 @@ def test_errors_of_the_command_alone_have_codes_too(error: BaseException, code: 
 
 def test_the_schema_describes_every_detail_that_an_error_may_have() -> None:
     for name in ("error", "failure"):
-        assert set(_SCHEMA["$defs"][name]["properties"]) >= set(_DETAILS)
+        assert set(_SCHEMA["$defs"][name]["properties"]) >= set(errors.DETAILS)
 
 
 def test_the_schema_lists_the_codes_of_all_errors_and_no_other() -> None:
@@ -176,3 +176,13 @@ def test_the_schema_refuses_what_is_no_output(document: dict[str, Any], place: s
 def test_a_property_that_the_schema_does_not_describe_is_found() -> None:
     error = {"code": "usage", "kind": "k", "message": "m", "hint": "h", "more": 1}
     assert unknown_properties(error, _definition("error")) == ["$.more"]
+
+
+@pytest.mark.parametrize("form", ["-ojson", "-o=json", "-qojson", "-qo json"])
+@pytest.mark.parametrize("wrong", ["--nope", "nope"])
+def test_a_wrong_command_line_is_json_however_json_is_asked_for(
+    program: Program, form: str, wrong: str
+) -> None:
+    outcome = program(*form.split(), wrong)
+    assert outcome.status in (2, 3)
+    assert _check(outcome.stdout, "failure")["error"]["code"] in ("usage", "unknown_command")

@@ -184,3 +184,27 @@ def test_the_docs_list_every_event_with_its_fields() -> None:
     }
     for kind in kinds:
         assert listed[event_name(kind)] == [field.name for field in fields(kind)], kind
+
+
+def _moved(outcome: Outcome) -> list[tuple[str, str]]:
+    found = [each for each in events(outcome) if each["event"] == "tag_moved"]
+    return sorted((each["tag"], each["reference"]) for each in found)
+
+
+def test_the_tag_of_an_event_is_bare_however_many_targets_there_are(
+    program: Program, merge_arguments: list[str], host: str
+) -> None:
+    arguments = [*merge_arguments, "--target", f"{host}/team/other:2.0", "--progress", "json"]
+    assert _moved(program(*arguments)) == [
+        ("1.0", f"{host}/team/img:1.0"),
+        ("2.0", f"{host}/team/other:2.0"),
+    ]
+
+
+def test_the_tag_of_an_event_of_a_plan_is_bare_too(
+    program: Program, merge_arguments: list[str], host: str, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(program(*merge_arguments, "--dry-run", "--output", "json").stdout)
+    outcome = program("apply", str(plan), "--progress", "json")
+    assert _moved(outcome) == [("1.0", f"{host}/team/img:1.0")]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.images import build_image
+from oci_merge import StageAdvanced, StageStarted
+from oci_merge_cli.output.live import Live
 from tests.cli.running import run_on_terminal, run_process
 
 ESCAPE = "\x1b"
@@ -134,3 +139,26 @@ def test_a_table_of_an_index_loses_nothing_on_a_terminal(
     # Only a digest and a media type, which are one word each, may be longer than the terminal.
     wide = [line for line in shown.splitlines() if len(line) > columns]
     assert all(len(line.split()) == 1 for line in wide)
+
+
+def test_a_stage_of_several_targets_has_one_bar_that_counts_all_of_them() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    shown = Live(bars)
+    for event in (
+        StageStarted("tags", 1),
+        StageStarted("tags", 2),
+        *[StageAdvanced("tags", "1.0")] * 3,
+        StageStarted("verify", 4),
+    ):
+        shown.show(event)
+    found = [(task.description, task.completed, task.total) for task in bars.tasks]
+    assert found == [("moving tags", 3, 3), ("verifying", 0, 4)]
+
+
+def test_the_bar_of_the_tags_of_two_targets_is_full_at_the_end(
+    merge_arguments: list[str], host: str
+) -> None:
+    outcome = run_on_terminal(*merge_arguments, "--target", f"{host}/team/other:1.0")
+    counts = re.findall(r"moving tags[^\n\r]*?(\d+/\d+)", outcome.stderr)
+    assert outcome.status == 0
+    assert counts[-1] == "2/2"

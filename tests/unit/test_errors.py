@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import multiprocessing
 import pickle
 import re
@@ -110,6 +111,21 @@ def _assert_same(error: BaseException, kind: type[OciMergeError]) -> None:
     assert (str(error), error.message) == ("it went wrong", "it went wrong")
     assert {name: getattr(error, name) for name in _fields(kind)} == _fields(kind)
     assert error.__notes__ == ["hint: try again"]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_an_error_as_json_has_all_that_its_class_knows(kind: type[OciMergeError]) -> None:
+    document = _made(kind).to_dict()
+    assert json.loads(json.dumps(document)) == document
+    assert list(document)[:4] == ["code", "kind", "message", "hint"]
+    assert (document["code"], document["kind"]) == (kind.code, kind.__name__)
+    # Of an answer, its status and the registry's codes say enough; the message has the rest.
+    told = set(_fields(kind)) - {"method", "url", "user", "details"}
+    codes = {"codes"} if issubclass(kind, RegistryError) else set()
+    assert set(document) == {"code", "kind", "message", *told, *codes}
+    lists = {name: value for name, value in _fields(kind).items() if isinstance(value, tuple)}
+    for name in lists.keys() & told:
+        assert document[name] == list(lists[name])
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

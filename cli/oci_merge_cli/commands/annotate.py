@@ -37,8 +37,11 @@ def run(
     def keywords() -> dict[str, Any]:
         return {
             "annotations": parse_pairs(split_lines(annotations), what="annotation"),
+            # An empty value is kept, since the library says what is wrong with it.
             "remove_annotations": [
-                line.strip() for text in removed or () for line in text.splitlines() or [text]
+                key
+                for text in removed or ()
+                for key in [line.strip() for line in text.splitlines() if line.strip()] or [""]
             ],
         }
 

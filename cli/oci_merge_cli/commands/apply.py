@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from oci_merge import Event, TagKept, TagMoved, UsageError, apply_async
+from oci_merge import Event, UsageError, apply_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import ApplyOptions
 from oci_merge_cli.options.output import FileOptions
@@ -18,7 +17,7 @@ from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
-from oci_merge_cli.runtime.tags import TagWatch
+from oci_merge_cli.runtime.tags import TagWatch, with_repository
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: More than the largest plan has; the library refuses what is larger.
@@ -55,10 +54,9 @@ def run(plan: str, options: ApplyOptions, files: FileOptions, access: SourcesAcc
 
             def note(event: Event) -> None:
                 # A plan may have several targets, whose tags are told apart by their repositories.
-                if isinstance(event, (TagMoved, TagKept)):
-                    event = replace(event, tag=event.reference)
-                tags.note(event)
-                progress.show(event)
+                named = with_repository(event)
+                tags.note(named)
+                progress.show(event if json_lines else named)
 
             result = runner.run(
                 lambda: apply_async(

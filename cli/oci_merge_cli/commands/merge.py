@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from oci_merge import Event, MergeResult, TagKept, TagMoved, merge_async
+from oci_merge import Event, MergeResult, merge_async
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.output import FileOptions
@@ -20,7 +19,7 @@ from oci_merge_cli.output.stdout import write, write_json
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
-from oci_merge_cli.runtime.tags import TagWatch
+from oci_merge_cli.runtime.tags import TagWatch, with_repository
 
 
 def run(
@@ -51,10 +50,10 @@ def run(
             access.warn(progress.warn)
 
             def note(event: Event) -> None:
-                if len(options.target or ()) > 1:
-                    event = _with_repository(event)
-                tags.note(event)
-                progress.show(event)
+                named = with_repository(event) if len(options.target or ()) > 1 else event
+                tags.note(named)
+                # In JSON, the tag is the bare one always: its reference stands beside it.
+                progress.show(event if json_lines else named)
 
             result = runner.run(lambda: merge_async(on_event=note, **keywords))
             progress.finish(result)
@@ -96,11 +95,6 @@ def _source_files(options: MergeOptions, access: SourcesAccess) -> Sequence[obje
     from oci_merge_cli.options.source_files import source_files  # not used by most merges
 
     return source_files(options.source_file, password_stdin=access.password_stdin)
-
-
-def _with_repository(event: Event) -> Event:
-    """Return a moved tag with its repository, which tells it from those of other targets."""
-    return replace(event, tag=event.reference) if isinstance(event, TagMoved | TagKept) else event
 
 
 def _safety(safety: SafetyOptions) -> dict[str, Any]:

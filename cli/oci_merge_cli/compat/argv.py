@@ -58,9 +58,9 @@ def level_of(command: Any) -> Level:
 def normalize(arguments: Sequence[str], program: Level, shared: Container[str]) -> list[str]:
     """Rewrite arguments as typer reads them.
 
-    ``-name`` becomes ``--name``, ``-o`` the long form of the option, ``--flag=true`` becomes
-    ``--flag``, ``--flag=false`` removes every earlier ``--flag``, and a shared option that a
-    command lacks moves to the group that has it.
+    ``-name`` becomes ``--name``, ``-o`` the long form of the option, ``-qo json`` the long form of
+    each, ``--flag=true`` becomes ``--flag``, ``--flag=false`` removes every earlier ``--flag``, and
+    a shared option that a command lacks moves to the group that has it.
     Values stay as they are, and so does everything after ``--`` or after an unknown command.
 
     Args:
@@ -137,7 +137,11 @@ class _Line:
         spelled, equals, value = word.partition("=")
         found = self._owner(spelled)
         if found is None:
-            self.keep(word)
+            parts = self._cluster(word)
+            for part in parts:
+                self.take_option(part, following)
+            if not parts:
+                self.keep(word)
             return
         place, option = found
         pieces = self._pieces[place]
@@ -164,6 +168,24 @@ class _Line:
                 ):
                     return place, self._levels[place].long.get(option, option)
         return None
+
+    def _cluster(self, word: str) -> list[str]:
+        """Return the options that a word such as ``-qo`` or ``-ojson`` is made of, by long names.
+
+        Returns:
+            The options, the last of them perhaps with its value; nothing if the word is another.
+        """
+        level = self.innermost
+        pieces: list[str] = []
+        for at, letter in enumerate(word[1:], 1):
+            option = level.long.get(f"-{letter}")
+            if option is None:
+                return []
+            if level.options[option]:
+                value = word[at + 1 :].removeprefix("=")  # as of -o=json
+                return [*pieces, f"{option}={value}" if value else option]
+            pieces.append(option)
+        return pieces
 
     def _switch(self, place: int, option: str, *, on: bool) -> None:
         """Turn a flag on or off, and remove it where it stood before."""

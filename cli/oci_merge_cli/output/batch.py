@@ -68,15 +68,28 @@ class BatchWarnings(BatchErrors):
 class BatchLines(BatchWarnings):
     """Shows a line for each image that has ended, and for what a log should keep of it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        #: Of the images under way, by their targets; each knows what it has told already.
+        self._images: dict[str, _ImageLines] = {}
+
     def show(self, event: Event) -> None:
         """Show an event of the batch."""
         match event:
             case ImageProgressed() if not isinstance(event.progress, TagMoved | Warned):
-                _ImageLines(self, event.name).show(event.progress)
-            case ImageFinished() if event.image.error is None:
-                self.line(f"{event.image.name}: {_said(event.image)}")
+                lines = self._images.setdefault(event.target, _ImageLines(self, event.name))
+                lines.show(event.progress)
+            case ImageFinished():
+                self._images.pop(event.image.target, None)
+                self._show_end(event)
             case _:
                 super().show(event)
+
+    def _show_end(self, event: ImageFinished) -> None:
+        if event.image.error is None:
+            self.line(f"{event.image.name}: {_said(event.image)}")
+        else:
+            super().show(event)
 
 
 class _ImageLines(Lines):

@@ -37,7 +37,10 @@ def check_file(path: Path, *, option: str, what: str, dry_run: bool) -> None:
     except OSError as error:
         raise UsageError(
             f"the {what} {path} cannot be written: {error.strerror}",
-            hint="name a file in a folder that exists and is writable",
+            # An empty name is the working directory to pathlib.
+            hint="name a file in a folder that exists and is writable"
+            if path.parts
+            else "name a file; perhaps the variable for it is empty",
         ) from error
 
 

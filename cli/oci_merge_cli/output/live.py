@@ -78,9 +78,7 @@ class Live(Lines):
         """Show the progress of a stage or a copy as a bar, and other events as lines."""
         match event:
             case StageStarted() if event.total:
-                self._stages[event.stage] = self._bars.add_task(
-                    _STAGES[event.stage], total=event.total
-                )
+                self._begin(event.stage, event.total)
             case StageAdvanced() if event.stage in self._stages:
                 self._bars.advance(self._stages[event.stage])
             case CopyStarted():
@@ -115,6 +113,15 @@ class Live(Lines):
         ]
         for line in table(("platform", "digest", "size", "from"), rows, self._bars.console.width):
             self._print(Text(line))
+
+    def _begin(self, stage: str, total: int) -> None:
+        """Show the bar of a stage, or let it count more: each target has some stages of its own."""
+        bar = self._stages.get(stage)
+        if bar is None:
+            self._stages[stage] = self._bars.add_task(_STAGES[stage], total=total)
+        else:
+            before = next(task.total for task in self._bars.tasks if task.id == bar)
+            self._bars.update(bar, total=(before or 0) + total)
 
     def _end_copy(self, digest: str) -> None:
         if (bar := self._copies.pop(digest, None)) is not None:

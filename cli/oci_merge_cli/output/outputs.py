@@ -84,21 +84,36 @@ def write_outputs(result: MergeResult, files: Files, warn: _Warn) -> None:
     Args:
         result: what was published.
         files: the files, which ``check_outputs`` has checked before.
-        warn: is told what is left out, and which file of a runner cannot be written.
+        warn: is told what is left out, which file of a runner cannot be written, and that every
+            tag was kept.
 
     Raises:
         OutputError: some files cannot be written; all others are. The message has the digest.
     """
     if result.dry_run:
         return
-    failed = [reason for file in _named(files) if (reason := _write(file, result, warn))]
-    if not files.no_github and os.environ.get("GITHUB_ACTIONS") == "true":
+    named = list(_named(files))
+    for_runner = not files.no_github and os.environ.get("GITHUB_ACTIONS") == "true"
+    if named or for_runner:
+        _warn_of_kept(result, warn)
+    failed = [reason for file in named if (reason := _write(file, result, warn))]
+    if for_runner:
         from oci_merge_cli.output.github import write_step
 
         write_step(result, os.environ, warn)
     if failed:
         raise OutputError(
             f"{result.target} is published as {result.digest}, but {', and '.join(failed)}"
+        )
+
+
+def _warn_of_kept(result: MergeResult, warn: _Warn) -> None:
+    from oci_merge_cli.output.published import is_kept
+
+    if all(is_kept(target) for target in result.targets):
+        warn(
+            f"every tag was kept, so nothing was published: {result.digest}, which the next job "
+            "is told, may not be in the registry"
         )
 
 

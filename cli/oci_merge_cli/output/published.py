@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oci_merge import MergeResult, parse_reference
+from oci_merge import MergeResult, TargetResult, parse_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,11 @@ class Published:
     value is pasted into does what its author meant.
 
     Attributes:
-        image: the first target's registry and repository.
+        image: the registry and repository of the first target that was published to; where every
+            tag was kept, of the first target.
         digest: the index's digest.
         reference: the image by digest.
-        tags: the references of all tags of all targets.
+        tags: the references of the tags of all targets, without those that were kept.
         changed: whether any tag moved, ``true`` or ``false``.
     """
 
@@ -32,7 +33,8 @@ class Published:
 
 def published(result: MergeResult) -> Published:
     """Return the names of what a merge has published."""
-    image = parse_reference(result.target).name
+    published_to = [target for target in result.targets if not is_kept(target)]
+    image = parse_reference((published_to or result.targets)[0].reference).name
     return Published(
         image=image,
         digest=result.digest,
@@ -41,6 +43,12 @@ def published(result: MergeResult) -> Published:
             str(parse_reference(target.reference).with_tag(tag.name))
             for target in result.targets
             for tag in target.tags
+            if not tag.kept
         ),
         changed="true" if result.changed else "false",
     )
+
+
+def is_kept(target: TargetResult) -> bool:
+    """Return whether every tag of a target was kept, so that the index is perhaps not there."""
+    return all(tag.kept for tag in target.tags)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oci_merge import MergeResult
+from oci_merge import MergeResult, TagResult, parse_reference
 from oci_merge_cli.output.escape import printable
 from oci_merge_cli.output.published import published
 
@@ -21,10 +21,10 @@ def step_summary(result: MergeResult) -> str:
     """
     names = published(result)
     platforms = [(str(image.platform), image.digest, image.source) for image in result.platforms]
-    moved = [tag.changed for target in result.targets for tag in target.tags]
     tags = [
-        f"| {_code(name)} | {'moved' if changed else 'unchanged'} |"
-        for name, changed in zip(names.tags, moved, strict=True)
+        f"| {_code(str(parse_reference(target.reference).with_tag(tag.name)))} | {_state(tag)} |"
+        for target in result.targets
+        for tag in target.tags
     ]
     return "\n".join(
         [
@@ -44,6 +44,12 @@ def step_summary(result: MergeResult) -> str:
             "",  # the next line of the step is no row of ours
         ]
     )
+
+
+def _state(tag: TagResult) -> str:
+    if tag.kept:
+        return "kept"
+    return "moved" if tag.changed else "unchanged"
 
 
 def _warnings(warnings: Sequence[str]) -> list[str]:

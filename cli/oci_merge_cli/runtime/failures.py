@@ -18,11 +18,6 @@ from oci_merge_cli.runtime.signals import Interrupted
 if TYPE_CHECKING:
     from oci_merge_cli.runtime.tags import TagWatch
 
-#: Attributes of an error that its object on stdout has, too.
-_DETAILS = (
-    *("status", "codes", "digest", "digests", "missing", "lost", "label", "changed", "moved"),
-    "failed",
-)
 _INTERNAL = "error: an internal error: "
 _INTERNAL_CODE = "internal"
 
@@ -101,7 +96,7 @@ def _failure(error: BaseException, usage_status: int, tags: TagWatch | None) -> 
     match error:
         case OciMergeError():
             status = usage_status if isinstance(error, UsageError) else 1
-            return _known(error, hint=error.hint, status=status, details=_details(error))
+            return _known(error, hint=error.hint, status=status, details=error.to_dict())
         case OutputError():
             return _known(error)
         case UnknownWordError():
@@ -136,13 +131,6 @@ def _failure(error: BaseException, usage_status: int, tags: TagWatch | None) -> 
 
 def _known(error: OciMergeError | OutputError | UnknownWordError, **more: Any) -> _Failure:
     return _Failure(code=error.code, kind=type(error).__name__, message=error.message, **more)
-
-
-def _details(error: OciMergeError) -> dict[str, Any]:
-    found = {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in found.items()
-    }
 
 
 def _sentence(message: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from oci_merge import Event, StageStarted, TagMoved
+from oci_merge import Event, StageStarted, TagKept, TagMoved
 
 
 @dataclass(slots=True)
@@ -33,3 +33,8 @@ class TagWatch:
         if not self.moved:
             return "while the tags were being moved; none is known to have moved"
         return f"while the tags were being moved; moved already: {', '.join(self.moved)}"
+
+
+def with_repository(event: Event) -> Event:
+    """Return a moved or kept tag with its repository, which tells it from other targets' tags."""
+    return replace(event, tag=event.reference) if isinstance(event, TagMoved | TagKept) else event

@@ -300,6 +300,7 @@ class TestRemoveAndAnnotate:
         ({"annotations": {"a": "1"}, "remove_annotations": ["a"]}, "to be set and to be removed"),
         ({"remove_annotations": ["manifest:a"]}, "building it anew"),
         ({"annotations": {"manifest-descriptor[x]:a": "1"}}, "not a platform"),
+        ({"remove_annotations": ["a", ""]}, "has an empty key"),
     ],
 )
 def test_annotations_that_make_no_sense_are_refused(options: Any, words: str) -> None:
