@@ -11,7 +11,10 @@ from oci_merge.events import Event
 from oci_merge.planning.result import MergeResult
 
 #: Attributes of an error that its JSON has, too.
-_DETAILS = (*("code", "status", "codes", "digests", "missing", "lost", "label", "moved", "failed"),)
+_DETAILS = (
+    *("code", "status", "codes", "digest", "digests", "missing", "lost", "label", "changed"),
+    *("moved", "failed"),
+)
 
 Status = Literal["published", "unchanged", "kept", "failed"]
 
