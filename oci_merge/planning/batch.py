@@ -153,6 +153,17 @@ def _known(kind: type, keywords: Mapping[str, Any]) -> Mapping[str, Any]:
     return keywords
 
 
+def _cleaners(jobs: Sequence[BatchJob]) -> dict[Reference, BatchJob]:
+    """Return the images whose tags are deleted, by the job that deletes them."""
+    return {
+        reference: job
+        for job in jobs
+        if job.job.delete_sources
+        for reference in job.job.references
+        if not reference.digest
+    }
+
+
 def _check_apart(jobs: Sequence[BatchJob]) -> None:
     """Check that no image gets in the way of another one, since they run side by side.
 
@@ -167,15 +178,11 @@ def _check_apart(jobs: Sequence[BatchJob]) -> None:
                 other = publishers.setdefault(reference, job)
                 if other is not job:
                     raise _apart(other, job, f"both publish {reference}", "leave it out of one")
-    cleaners: dict[Reference, BatchJob] = {}
-    for job in jobs:
-        if job.job.delete_sources:
-            tags = [reference for reference in job.job.references if not reference.digest]
-            cleaners.update(dict.fromkeys(tags, job))
+    cleaners = _cleaners(jobs)
     for job in jobs:
         for reference in job.job.references:
-            cleaner = cleaners.get(reference)
-            if cleaner is not None and cleaner is not job:
+            cleaner = cleaners.get(reference, job)
+            if cleaner is not job:
                 raise _apart(
                     cleaner,
                     job,
