@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedRegistry
-from fixtures.images import BuiltImage, BuiltIndex, build_index
+from fixtures.images import (
+    BuiltImage,
+    BuiltIndex,
+    Child,
+    build_attestation,
+    build_index,
+    build_referrer,
+)
 from fixtures.server import RunningServer
-from oci_merge import MergeResult, PlatformLossError
+from oci_merge import LabelMismatchError, MergeResult, PlatformLossError
 from tests.edge.operations.guarded import VERSION, Does, build, merge, of_version, put_tags
 from tests.edge.support import REPOSITORY, asks, tags, writes
 
@@ -181,6 +188,47 @@ class TestLosses:
         with pytest.raises(PlatformLossError, match=r"team/two:1\.0 would lose linux/s390x"):
             _append(server, registry, _AMD64, targets=targets, no_shrink=True)
         assert not put_tags(registry)
+
+
+class TestLabels:
+    """The images that stay have to agree with the new one on a label."""
+
+    def test_one_that_says_another_value_is_an_error_that_names_it(
+        self, server: RunningServer, registry: EmbeddedRegistry
+    ) -> None:
+        _put(registry, _AMD64, _OLD_ARM64)
+        with pytest.raises(LabelMismatchError) as raised:
+            _append(server, registry, _S390X, require_same=[VERSION])
+        kept = f"{server.host}/{REPOSITORY}@{_AMD64.digest} has '2.0.0'"
+        assert kept in raised.value.message
+        assert f"{server.host}/team/part-0:new has '1.0.0'" in raised.value.message
+        assert not writes(registry.requests)
+
+    def test_one_that_is_replaced_is_not_asked(
+        self, server: RunningServer, registry: EmbeddedRegistry
+    ) -> None:
+        attestation = build_attestation(_AMD64)
+        registry.add_image(REPOSITORY, "1.0", build_index([_AMD64, _OLD_ARM64, attestation]))
+        _append(server, registry, _ARM64, require_same=[VERSION])
+        assert _listed(registry) == {*_digests(_AMD64, _ARM64), attestation.digest}
+
+    def test_one_without_a_config_agrees_with_none(
+        self, server: RunningServer, registry: EmbeddedRegistry
+    ) -> None:
+        artifact = Child(build_referrer(_AMD64), {"os": "linux", "architecture": "arm64"})
+        registry.add_image(REPOSITORY, "1.0", build_index([artifact]))
+        with pytest.raises(LabelMismatchError, match="has no config that could be read"):
+            _append(server, registry, _AMD64, require_same=[VERSION])
+
+    def test_what_another_job_appends_meanwhile_is_asked_too(
+        self, server: RunningServer, registry: EmbeddedRegistry, waits: list[float]
+    ) -> None:
+        _put(registry, _AMD64)
+        theirs = build_index([_AMD64, _S390X])
+        registry.hooks.append(Does(asks("HEAD", "/manifests/1.0"), _putting(registry, theirs)))
+        with pytest.raises(LabelMismatchError):
+            _append(server, registry, _ARM64, require_same=[VERSION])
+        assert tags(registry)["1.0"] == theirs.digest
 
 
 def test_a_rerun_that_keeps_the_own_tag_writes_nothing(
