@@ -6,13 +6,15 @@ whichever tool joined them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oci_merge.errors import InvalidReferenceError
 from oci_merge.model import media_types
-from oci_merge.model.digest import sha256_digest
+from oci_merge.model.digest import check_digest, sha256_digest
 from oci_merge.model.platform import Platform
 
 #: Characters that Go's ``encoding/json`` escapes in strings although JSON does not require it.
@@ -65,6 +67,27 @@ class IndexDocument:
     def size(self) -> int:
         """The number of bytes."""
         return len(self.content)
+
+    @property
+    def subject(self) -> str:
+        """The digest of what it refers to, or an empty string."""
+        return subject_digest(self.content)
+
+
+def subject_digest(content: bytes) -> str:
+    """Return the digest of what a manifest refers to ("Image Manifest", ``subject``).
+
+    Args:
+        content: the manifest or index, which has been parsed before.
+
+    Returns:
+        The digest; an empty string if there is no subject, or what it says is no digest.
+    """
+    subject = json.loads(content).get("subject")
+    digest = subject.get("digest") if isinstance(subject, dict) else None
+    with contextlib.suppress(InvalidReferenceError):
+        return check_digest(digest) if isinstance(digest, str) else ""
+    return ""
 
 
 def encode_index(

@@ -38,8 +38,25 @@ from oci_merge.registry.client import Registries
 
 #: Moves the tags of every target; returns those of each that stood there already.
 Publish = Callable[[Sequence[Plan]], Awaitable[Sequence[AbstractSet[str]]]]
+#: Sees to it that the targets list what refers to their manifests.
+Link = Callable[[Sequence[Plan]], Awaitable[None]]
 #: Checks what has to hold of an index before it is published.
 Admit = Callable[[IndexDocument], Awaitable[None]]
+
+
+class Steps(NamedTuple):
+    """What a merge does with the index that is made here.
+
+    Attributes:
+        admit: checks what has to hold of an index before it is published, and sees to it that the
+            components have been transferred.
+        link: sees to it that the targets list what refers to their manifests.
+        publish: moves the tags.
+    """
+
+    admit: Admit
+    link: Link
+    publish: Publish
 
 
 class Outcome(NamedTuple):
@@ -84,8 +101,7 @@ class Append:
         components: Sequence[Component],
         platforms: Sequence[PlatformResult],
         index: IndexDocument,
-        admit: Admit,
-        publish: Publish,
+        steps: Steps,
         *,
         dry_run: bool,
     ) -> Outcome:
@@ -95,9 +111,7 @@ class Append:
             components: the images and what accompanies them.
             platforms: the images with their platforms.
             index: the index of the images alone.
-            admit: checks what has to hold of an index before it is published, and sees to it that
-                the components have been transferred.
-            publish: moves the tags.
+            steps: what is done with the index.
             dry_run: write nothing.
 
         Raises:
@@ -114,7 +128,7 @@ class Append:
             if attempt:
                 await gather(each.read() for each in self._destinations)
             edited = await self._edited(index)
-            await admit(edited.index)
+            await steps.admit(edited.index)
             kept = await self._kept(edited, dry_run=dry_run)
             # What goes to other repositories has been read; a single target has it already.
             stays = () if kept else tuple(dict.fromkeys(entry.digest for entry in edited.kept))
@@ -124,11 +138,13 @@ class Append:
             )
             moves = [frozenset(plan.tags) - plan.unchanged - {*plan.kept} for plan in plans]
             done = dry_run or not any(plan.to_put for plan in plans)
+            if not dry_run:
+                await steps.link(plans)  # before the look, from which the put must not be far
             if not done and await self._have_moved():
                 continue
             if not dry_run:
                 # Tags that stand there already are told of, too.
-                unchanged = await publish(plans)
+                unchanged = await steps.publish(plans)
                 for own, plan, same in zip(changed, plans, unchanged, strict=True):
                     own |= frozenset(plan.tags) - same
             if done or not await self._were_lost(edited.index.digest):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from oci_merge._concurrency import gather
 from oci_merge.events import OnEvent
-from oci_merge.model.index import IndexDocument, IndexEntry
+from oci_merge.model.index import IndexDocument
 from oci_merge.model.reference import Reference
 from oci_merge.operations.publish import Publisher
 from oci_merge.operations.target_state import TargetState, check_unreadable, read_target
@@ -99,15 +99,12 @@ class Destination:
         found: frozenset[str] = frozenset().union(*(each.digests for each in present))
         self.state = replace(self.state, children=self.state.children | found)
 
-    async def link(
-        self, referrers: Sequence[Referrer], index: IndexDocument, subject: IndexEntry | None
-    ) -> None:
+    async def link(self, referrers: Sequence[Referrer], plan: Plan) -> None:
         """See to it that the repository lists what refers to its manifests.
 
         Args:
             referrers: what was brought along.
-            index: the index, which is put by its digest where it has a subject.
-            subject: what the index refers to.
+            plan: what is written; an index with a subject is put by its digest before a tag moves.
 
         Raises:
             ManifestError, RegistryError, TransportError: as ``link_referrers`` does.
@@ -119,8 +116,8 @@ class Destination:
         repository = self.target.reference.repository
         if referrers:
             await link_referrers(self.registry, repository, referrers)
-        if subject:
-            await put_index_with_subject(self.registry, repository, subject.digest, index)
+        if plan.index.subject and plan.to_put:
+            await put_index_with_subject(self.registry, repository, plan.index)
 
     async def transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Transfer what the repository lacks; in a dry run, look for missing children alone.

@@ -72,6 +72,11 @@ class Edit:
             await check_there(registry, at, edited.kept)
             if dry_run:
                 return self._result(edited, manifest.digest, dry_run, changed=True)
+            if index.subject:
+                from oci_merge.operations.referrers import put_index_with_subject  # few have one
+
+                # It comes before the look, from which the put must not be far.
+                await put_index_with_subject(registry, at.repository, index)
             if await tag_digest(registry, at) != manifest.digest:
                 continue
             self._on_event(StageStarted("tags", 1))

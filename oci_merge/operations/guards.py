@@ -32,6 +32,7 @@ from oci_merge.model.media_types import INDEXES
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.operations.destination import Destination
+from oci_merge.operations.kept_images import read_kept_images
 from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader, listed_at
 from oci_merge.operations.platforms import image_config
 from oci_merge.planning.age import Described, compare
@@ -81,9 +82,11 @@ async def check_guards(
         NotComparableError: it is not known what a tag would lose, or what is newer.
         RegistryError, TransportError: a tag could not be read.
     """
-    new = parsed_index(index)
-    check_required(safety.require, image_platforms(new), destinations[0].target.reference)
-    check_same(safety.require_same, images)
+    new, target = parsed_index(index), destinations[0].target.reference
+    check_required(safety.require, image_platforms(new), target)
+    is_kept_read = append and safety.require_same
+    kept = await read_kept_images(registries, target, new, images) if is_kept_read else []
+    check_same(safety.require_same, [*images, *kept])
     if not safety.looks_back:
         return
     labels = {one.digest: one.labels for one, _ in images if one.is_image}

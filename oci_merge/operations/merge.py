@@ -111,21 +111,23 @@ class Merge:
             plans: Sequence[Plan]
             unchanged: Sequence[AbstractSet[str]]
             if job.append:
-                from oci_merge.operations.append import Append  # most merges replace what is there
+                from oci_merge.operations.append import Append, Steps  # most merges replace all
 
                 append = Append(job, registries, self._destinations, self._emit)
                 admit = partial(self._admit, registries, platforms, dry_run=dry_run)
+                steps = Steps(admit, self._link, self._publish)
                 plans, unchanged, images = await append.run(
-                    self._brought, images, index, admit, self._publish, dry_run=dry_run
+                    self._brought, images, index, steps, dry_run=dry_run
                 )
                 # Every tag gets what the first one lists.
                 self._warn_of_losses(plans)
             else:
                 plans = [one.plan(self._brought, index) for one in self._destinations]
                 self._warn_of_losses(plans)
-                unchanged = (
-                    [plan.unchanged for plan in plans] if dry_run else await self._publish(plans)
-                )
+                unchanged = [plan.unchanged for plan in plans]
+                if not dry_run:
+                    await self._link(plans)
+                    unchanged = await self._publish(plans)
         finally:
             # Not side by side, since tasks take turns of the event loop even where nothing is open.
             for one in self._destinations:
@@ -270,13 +272,16 @@ class Merge:
         await gather(one.transfer(self._brought, dry_run=dry_run) for one in self._destinations)
         self._is_transferred = True
 
-    async def _publish(self, plans: Sequence[Plan]) -> Sequence[AbstractSet[str]]:
-        """Move the tags of every target; return those of each that stood there already."""
-        if self._linked or self._subject:
+    async def _link(self, plans: Sequence[Plan]) -> None:
+        """See to it that every target lists what refers to its manifests."""
+        if self._linked or plans[0].index.subject:
             await gather(
-                one.link(self._linked, plan.index, self._subject)
+                one.link(self._linked, plan)
                 for one, plan in zip(self._destinations, plans, strict=True)
             )
+
+    async def _publish(self, plans: Sequence[Plan]) -> Sequence[AbstractSet[str]]:
+        """Move the tags of every target; return those of each that stood there already."""
         return await publish_all([one.publisher for one in self._destinations], plans)
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 from oci_merge._concurrency import gather, gather_settled
 from oci_merge._text import listed, printable
 from oci_merge.events import OnEvent, Warned
-from oci_merge.model.index import IndexDocument
+from oci_merge.model.index import IndexDocument, subject_digest
 from oci_merge.model.manifest import Descriptor, ImageManifest, Manifest, parse_manifest
 from oci_merge.model.reference import Reference
 from oci_merge.operations.manifest_reader import ManifestReader
@@ -96,7 +96,7 @@ async def _read_of(
     referrers = []
     for descriptor, manifest in zip(descriptors, manifests, strict=True):
         # A list is not believed: only what the manifest itself says makes it a referrer.
-        if _subject(manifest) != component.digest:
+        if subject_digest(manifest.content) != component.digest:
             continue
         if not isinstance(manifest.document, ImageManifest):
             emit(
@@ -112,13 +112,6 @@ async def _read_of(
 def _as_component(at: Reference, manifest: Manifest, descriptor: Descriptor) -> Component:
     reference = Reference(at.registry, at.repository, digest=manifest.digest)
     return Component(Source(reference), manifest, descriptor, is_referrer=True)
-
-
-def _subject(manifest: Manifest) -> str:
-    """Return the digest of what a manifest refers to, or an empty string."""
-    subject = json.loads(manifest.content).get("subject")
-    digest = subject.get("digest") if isinstance(subject, dict) else None
-    return digest if isinstance(digest, str) else ""
 
 
 async def link_referrers(
@@ -146,8 +139,8 @@ async def link_referrers(
 
 
 async def _link(client: ReferrersClient, subject: str, manifests: Sequence[Manifest]) -> None:
-    present: Referrers = await client.get(subject)
-    if present.by == "tag" and not {each.digest for each in manifests} <= present.digests:
+    # How many there are does not matter here: only what is brought along is limited.
+    if not await client.has_api(subject):
         await client.add(subject, [_entry(manifest) for manifest in manifests])
 
 
@@ -169,21 +162,24 @@ def _entry(manifest: Manifest) -> dict[str, Any]:
 
 
 async def put_index_with_subject(
-    registry: RegistryClient, repository: str, subject: str, index: IndexDocument
+    registry: RegistryClient, repository: str, index: IndexDocument
 ) -> None:
     """Put an index by its digest, and see to it that its subject's referrers have it.
 
-    So a tag moves only to an index that is found from its subject, too.
+    So a tag moves only to an index that is found from its subject, too. One without a subject is
+    not put.
 
     Raises:
         ManifestError, RegistryError, TransportError: as ``link_referrers`` does.
     """
+    if not index.subject:
+        return
     at = Reference(registry.name, repository, digest=index.digest)
     await put_manifest(registry, at, index.media_type, index.content)
     manifest = parse_manifest(
         index.content, content_type=index.media_type, digest=index.digest, what=str(at)
     )
-    await _link(ReferrersClient(registry, repository), subject, [manifest])
+    await _link(ReferrersClient(registry, repository), index.subject, [manifest])
 
 
 async def left_behind(

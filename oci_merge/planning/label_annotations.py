@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from oci_merge._text import listed, printable
+from oci_merge.errors import UsageError
+from oci_merge.options import ListFormat
 from oci_merge.planning.component import Component
+from oci_merge.planning.job import NO_ANNOTATIONS, NO_ANNOTATIONS_HINT
 
 _PREFIX = "org.opencontainers.image."
 #: What is said of one image alone, or of what it was made from: builders leave ``ref.name`` of the
@@ -20,6 +23,26 @@ _NOT_OF_INDEXES = frozenset(
 _LONGEST = 8192
 #: How many labels the warning names.
 _SHOWN = 8
+
+
+def check_label_annotations(list_format: ListFormat, *, append: bool) -> None:
+    """Refuse to annotate an index from labels where it has no annotations, or most are not read.
+
+    Args:
+        list_format: the kind of index.
+        append: whether images are added to an index that exists.
+
+    Raises:
+        UsageError: it is a Docker manifest list, or images are added to it.
+    """
+    if list_format == "docker":
+        raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
+    if append:
+        raise UsageError(
+            "annotations from labels are those on which all images agree, and with append "
+            "the labels of the images that stay are not read",
+            hint="name the annotations with --annotation, or join all images without --append",
+        )
 
 
 def add_labels(

@@ -188,8 +188,10 @@ def _checked(job: Job) -> Job:
         else parse_annotations(job.annotations)
     )
     _check_annotations(annotations, job.format)
-    if job.annotations_from_labels and job.format == "docker":
-        raise UsageError(NO_ANNOTATIONS, hint=NO_ANNOTATIONS_HINT)
+    if job.annotations_from_labels:
+        from oci_merge.planning.label_annotations import check_label_annotations  # most have none
+
+        check_label_annotations(job.format, append=job.append)
     if not job.copy_layers:
         _check_one_registry(job.target, job.references)
         _check_one_registry(job.target, [target.reference for target in job.targets])

@@ -96,6 +96,23 @@ class ReferrersClient:
             raise tagged
         return Referrers(_descriptors(tagged), "tag")
 
+    async def has_api(self, digest: str) -> bool:
+        """Say whether the registry lists the referrers of a manifest by itself.
+
+        Args:
+            digest: the manifest's digest.
+
+        Raises:
+            RegistryError, TransportError: the registry refused, or did not answer.
+        """
+        host = self.registry.host
+        if host.has_referrers is False:
+            return False
+        path = f"/v2/{self.repository}/referrers/{digest}"
+        is_there = await self._page(path, digest, is_asked_once=False) is not None
+        host.has_referrers = host.has_referrers or is_there
+        return is_there
+
     async def add(self, digest: str, entries: Sequence[dict[str, Any]]) -> None:
         """Add entries to a manifest's referrers tag, and keep what others have put there.
 

@@ -104,6 +104,24 @@ def test_an_index_is_found_from_its_subject(
     assert [entry["digest"] for entry in listed["manifests"]] == [result.digest]
 
 
+def test_an_index_that_is_changed_stays_to_be_found_from_its_subject(
+    plain_registry: Distribution, skopeo: Path, team: str
+) -> None:
+    first = _merge(team)
+    options = {"subject": f"{team}/img@{first.digest}", "force": True}
+    found = [_merge(team, **options).digest]
+    with plain_registry.watch() as records:
+        _merge(team, subject=f"{team}/img@{first.digest}")
+    assert {record.method for record in records} <= {"GET", "HEAD"}
+    tag = f"{team}/img:1.0"
+    found.append(oci_merge.annotate(tag, annotations={"a": "1"}).digest)
+    found.append(oci_merge.remove(tag, platforms=["linux/arm64"]).digest)
+    found.append(oci_merge.append(tag, sources=[f"{team}/img-arm64:1.0"]).digest)
+    assert standing(plain_registry, tag) == (200, found[-1])
+    listed = _raw(skopeo, f"{team}/img:{first.digest.replace(':', '-')}")
+    assert [entry["digest"] for entry in listed["manifests"]] == found
+
+
 def test_attestations_can_be_left_out(plain_registry: Distribution, skopeo: Path) -> None:
     team = push_team(plain_registry)
     with seeder(plain_registry) as push:

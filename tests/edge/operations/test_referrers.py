@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+import oci_merge
 from fixtures.embedded import EmbeddedRegistry
-from fixtures.images import BuiltImage, build_image, build_index, build_referrer
+from fixtures.images import BuiltImage, BuiltIndex, build_image, build_index, build_referrer
 from fixtures.server import RunningServer
-from oci_merge import ManifestError, NotFoundError, ServerError
+from oci_merge import AccessDeniedError, ManifestError, MergeResult, NotFoundError, ServerError
 from tests.edge.support import (
     AMD64,
     ARM64,
@@ -22,6 +24,7 @@ from tests.edge.support import (
     paths,
     reply,
     tags,
+    writes,
 )
 
 _SBOM = build_referrer(AMD64)
@@ -265,6 +268,74 @@ def test_an_index_refers_to_its_subject(
         [entry] = _listed(stocked_with, AMD64)
         assert entry["digest"] == result.digest
         assert entry["artifactType"] == "application/x-release"
+
+
+def _index_of(registry: EmbeddedRegistry, subject: BuiltImage) -> None:
+    """Put an index that refers to an image, as a tool does that lists referrers by tags."""
+    registry.add_image(REPOSITORY, "old", subject)
+    index = build_index([AMD64, ARM64])
+    document = {**json.loads(index.manifest), "subject": subject.descriptor()}
+    made = BuiltIndex(json.dumps(document).encode(), index.media_type, index.children)
+    registry.add_image(REPOSITORY, "latest", made)
+    registry.add_image(REPOSITORY, _fallback(subject), build_index([made]))
+
+
+_CHANGES: dict[str, Callable[[str], MergeResult]] = {
+    "append": lambda host: oci_merge.append(
+        f"{host}/{REPOSITORY}:latest", sources=[f"{host}/team/app-armv7:1.0"]
+    ),
+    "remove": lambda host: oci_merge.remove(
+        f"{host}/{REPOSITORY}:latest", platforms=["linux/arm64"]
+    ),
+    "annotate": lambda host: oci_merge.annotate(
+        f"{host}/{REPOSITORY}:latest", annotations={"a": "1"}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+@pytest.mark.parametrize("others", [0, 60])
+def test_a_changed_index_is_found_from_its_subject_before_its_tag_moves(
+    server: RunningServer, registry: EmbeddedRegistry, change: str, others: int
+) -> None:
+    registry.settings.referrers = False
+    _index_of(registry, AMD64)
+    if others:
+        referrers = [build_referrer(AMD64, text=str(number)) for number in range(others)]
+        _list_by_tag(registry, AMD64, *referrers, at=REPOSITORY)
+    result = _CHANGES[change](server.host)
+    assert result.changed
+    digests = [entry["digest"] for entry in _listed(registry, AMD64)]
+    assert digests[-1] == result.digest == tags(registry)["latest"]
+    assert len(digests) == (others or 1) + 1
+    put = [path.rpartition("/")[2] for path in paths(registry.requests, "PUT", "/manifests/")]
+    assert put[-3:] == [result.digest, _fallback(AMD64), "latest"]
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_where_the_list_is_not_kept_a_changed_index_does_not_get_its_tag(
+    server: RunningServer, registry: EmbeddedRegistry, change: str
+) -> None:
+    registry.settings.referrers = False
+    _index_of(registry, AMD64)
+    before = tags(registry)
+    registry.hooks.append(
+        Answers(asks("PUT", f"{REPOSITORY}/manifests/{_fallback(AMD64)}"), reply(403))
+    )
+    with pytest.raises(AccessDeniedError):
+        _CHANGES[change](server.host)
+    assert tags(registry) == before
+
+
+def test_a_rerun_with_a_subject_writes_nothing(
+    server: RunningServer, stocked_with: EmbeddedRegistry
+) -> None:
+    stocked_with.add_image(REPOSITORY, "old", AMD64)
+    options: dict[str, Any] = {"subject": f"{server.host}/{REPOSITORY}:old", "referrers": True}
+    assert merge(server.host, **options).changed
+    stocked_with.requests.clear()
+    assert not merge(server.host, **options).changed
+    assert writes(stocked_with.requests) == []
 
 
 def test_a_subject_that_is_not_there_is_an_error(

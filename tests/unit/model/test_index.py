@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from fixtures.parity import RecordedManifest, load_cases
 from oci_merge.model import media_types
 from oci_merge.model.digest import sha256_digest
-from oci_merge.model.index import IndexDocument, IndexEntry, encode_index, encode_platform
+from oci_merge.model.index import (
+    IndexDocument,
+    IndexEntry,
+    encode_index,
+    encode_platform,
+    subject_digest,
+)
 from oci_merge.model.manifest import Descriptor, ImageIndex, parse_manifest
 from oci_merge.model.platform import Platform
 
@@ -185,3 +191,21 @@ def test_no_byte_is_one_that_go_would_have_escaped(
     text = encode_index(entries, media_types.OCI_INDEX, annotations).content.decode()
     assert not set(text) & set("<>&\u2028\u2029")
     assert not [char for char in text if ord(char) < 0x20 and char != "\n"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "digest"),
+    [
+        ({"digest": _DIGEST}, _DIGEST),
+        ({"digest": "sha512:" + "0" * 128}, "sha512:" + "0" * 128),
+        (None, ""),
+        ([], ""),
+        ({}, ""),
+        ({"digest": 1}, ""),
+        ({"digest": "../../x:y"}, ""),
+        ({"digest": "sha256:AB"}, ""),
+    ],
+)
+def test_what_an_index_refers_to_is_a_digest_or_nothing(subject: object, digest: str) -> None:
+    assert subject_digest(json.dumps({"subject": subject}).encode()) == digest
+    assert subject_digest(b"{}") == ""

@@ -162,6 +162,11 @@ def test_an_untagged_template_is_warned_of_once(platforms: list[str]) -> None:
         ({"format": "OCI"}, UsageError, "'OCI' is not a format"),
         ({"platform_check": "strict"}, UsageError, "'strict' is not a platform check"),
         ({"format": "docker", "annotations": {"a": "b"}}, UsageError, "cannot carry annotations"),
+        (
+            {"append": True, "annotations_from_labels": True},
+            UsageError,
+            "the labels of the images that stay are not read",
+        ),
         ({"annotations": {"a": "\ud800"}}, UsageError, "the annotation 'a' is not text"),
         ({"annotations": {"a\ud800": "b"}}, UsageError, "is not text"),
         ({"annotations": {"a": 1}}, UsageError, "the annotation 'a' is not text"),
