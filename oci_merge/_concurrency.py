@@ -92,7 +92,8 @@ async def beside(
     task = asyncio.ensure_future(coroutine)
     try:
         yield
-        await asyncio.wait([task], timeout=patience)
+        if not task.done():
+            await asyncio.wait([task], timeout=patience)
     finally:
         is_done = task.done()
         await _ended(task)  # nothing may outlive the block

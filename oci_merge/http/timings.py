@@ -35,7 +35,7 @@ class Timings:
         settling: how long to wait until a registry sees what it has just taken.
         overtaking: how long to wait before a tag that was put is looked at again, as a multiple of
             the time that a look at it and its put took.
-        aside: how long an answer that nothing depends on may hold the tags up.
+        aside: how long an answer that nothing depends on may hold up the end of a run.
         closing: how long requests under way may take to end after a run was broken off.
         polling: the first wait between two looks for an image that is not there yet; each next one
             is half as long again.

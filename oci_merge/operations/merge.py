@@ -105,34 +105,54 @@ class Merge:
             referrers = await self._referrers(registries, read.listed) if job.referrers else ()
             self._brought = (*read.listed, *(referrer.component for referrer in referrers))
             self._linked = referrers
+            # A question that nothing depends on has as long as all of the rest takes.
             async with self._telling_of_referrers(registries, read.listed):
-                platforms, index = await self._prepare(registries, read, found, dry_run=dry_run)
-            images = platform_results(platforms)
-            plans: Sequence[Plan]
-            unchanged: Sequence[AbstractSet[str]]
-            if job.append:
-                from oci_merge.operations.append import Append, Steps  # most merges replace all
-
-                append = Append(job, registries, self._destinations, self._emit)
-                admit = partial(self._admit, registries, platforms, dry_run=dry_run)
-                steps = Steps(admit, self._link, self._publish)
-                plans, unchanged, images = await append.run(
-                    self._brought, images, index, steps, dry_run=dry_run
+                plans, unchanged, images = await self._carry_out(
+                    registries, read, found, dry_run=dry_run
                 )
-                # Every tag gets what the first one lists.
-                self._warn_of_losses(plans)
-            else:
-                plans = [one.plan(self._brought, index) for one in self._destinations]
-                self._warn_of_losses(plans)
-                unchanged = [plan.unchanged for plan in plans]
-                if not dry_run:
-                    await self._link(plans)
-                    unchanged = await self._publish(plans)
         finally:
             # Not side by side, since tasks take turns of the event loop even where nothing is open.
             for one in self._destinations:
                 await one.publisher.close()
         return self._result(plans, images, unchanged, dry_run)
+
+    async def _carry_out(
+        self,
+        registries: Registries,
+        read: Components,
+        found: Sequence[Candidate],
+        *,
+        dry_run: bool,
+    ) -> tuple[Sequence[Plan], Sequence[AbstractSet[str]], tuple[PlatformResult, ...]]:
+        """Make the index, bring what it lists, and move the tags.
+
+        Returns:
+            The plan of each target, the tags of each that were not moved, and the images.
+        """
+        job = self._job
+        platforms, index = await self._prepare(registries, read, found, dry_run=dry_run)
+        images = platform_results(platforms)
+        plans: Sequence[Plan]
+        unchanged: Sequence[AbstractSet[str]]
+        if job.append:
+            from oci_merge.operations.append import Append, Steps  # most merges replace all
+
+            append = Append(job, registries, self._destinations, self._emit)
+            admit = partial(self._admit, registries, platforms, dry_run=dry_run)
+            steps = Steps(admit, self._link, self._publish)
+            plans, unchanged, images = await append.run(
+                self._brought, images, index, steps, dry_run=dry_run
+            )
+            # Every tag gets what the first one lists.
+            self._warn_of_losses(plans)
+        else:
+            plans = [one.plan(self._brought, index) for one in self._destinations]
+            self._warn_of_losses(plans)
+            unchanged = [plan.unchanged for plan in plans]
+            if not dry_run:
+                await self._link(plans)
+                unchanged = await self._publish(plans)
+        return plans, unchanged, images
 
     async def _read(
         self, registries: Registries, *, dry_run: bool
@@ -188,8 +208,6 @@ class Merge:
         from oci_merge.operations.referrers import left_behind  # an unchanged rerun does without
 
         published = {component.digest for component in components}
-        # The transfers take as many steps or more. A registry that is slow to answer, or does not
-        # answer at all, must not hold the tags up.
         patience = registries[self._job.target.registry].timings.aside
         finding = left_behind(registries, images, published)
         async with beside(finding, self._warn_if, patience=patience):

@@ -6,15 +6,14 @@ OCI distribution spec 1.1, "Listing Referrers" and "Referrers Tag Schema".
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
-from oci_merge._concurrency import gather_settled
 from oci_merge._text import printable
 from oci_merge.auth.challenge import pull
-from oci_merge.errors import ManifestError, NotFoundError, OciMergeError, RegistryError
+from oci_merge.errors import ManifestError, NotFoundError, RegistryError
 from oci_merge.http.message import Request, Response
 from oci_merge.model import media_types
 from oci_merge.model.digest import sha256_digest
@@ -74,27 +73,10 @@ class ReferrersClient:
             ManifestError: the list cannot be read, or is too long.
             RegistryError, TransportError: the registry refused, or did not answer.
         """
-        if is_asked_once and self.registry.host.has_referrers is None:
-            return await self._in_passing(digest)
         listed = await self._by_api(digest, is_asked_once=is_asked_once)
         if listed is not None:
             return Referrers(listed, "api")
         return Referrers(_descriptors(await self._read_tag(digest)), "tag")
-
-    async def _in_passing(self, digest: str) -> Referrers:
-        """Ask for the API's list and the tag's at once, so that one does not wait for the other."""
-        asking: list[Coroutine[Any, Any, Any]] = [
-            self._by_api(digest, is_asked_once=True),
-            self._read_tag(digest),
-        ]
-        listed, tagged = await gather_settled(asking)
-        if isinstance(listed, OciMergeError):
-            raise listed
-        if listed is not None:
-            return Referrers(listed, "api")
-        if isinstance(tagged, OciMergeError):
-            raise tagged
-        return Referrers(_descriptors(tagged), "tag")
 
     async def has_api(self, digest: str) -> bool:
         """Say whether the registry lists the referrers of a manifest by itself.
