@@ -36,9 +36,7 @@ from oci_merge.planning.job import (
     Source,
     Target,
 )
-from oci_merge.planning.optional import mark_optional, with_optional
 from oci_merge.planning.spec import Spec, SpecImage
-from oci_merge.planning.subject import check_artifact_type, check_subject
 from oci_merge.planning.targets import moved_sources, parse_targets
 from oci_merge.planning.template import candidates, expand
 
@@ -85,8 +83,6 @@ def merge_job(
         attestations=asked["attestations"],
         referrers=asked["referrers"],
         annotations_from_labels=asked["annotations_from_labels"],
-        artifact_type=check_artifact_type(asked["artifact_type"], asked["format"]),
-        subject=check_subject(asked["subject"], targets[0].reference, asked["format"]),
         append=asked["append"],
         verify=asked["verify"] or asked["delete_sources"],
         delete_sources=asked["delete_sources"],
@@ -96,6 +92,14 @@ def merge_job(
         from oci_merge.planning.cleaning import check_deletable  # few runs need it
 
         check_deletable([target.reference for target in job.targets], job.references)
+    if asked["artifact_type"] is not None or asked["subject"] is not None:
+        from oci_merge.planning.subject import check_artifact_type, check_subject
+
+        job = replace(
+            job,
+            artifact_type=check_artifact_type(asked["artifact_type"], asked["format"]),
+            subject=check_subject(asked["subject"], targets[0].reference, asked["format"]),
+        )
     return _checked(job)
 
 
@@ -235,7 +239,7 @@ def _components(
         )
     repository = _source_repository(asked)
     optional = tuple(check_platform(platform) for platform in asked["optional"])
-    parsed = with_optional([check_platform(platform) for platform in platforms], optional)
+    parsed = _with_optional(tuple(check_platform(platform) for platform in platforms), optional)
     _check_distinct(parsed)
     if template is None:
         if aliases:
@@ -247,12 +251,32 @@ def _components(
         if built:
             targets = [each.reference for each in _targets(target, asked)]
             named += _built_sources(built, repository, targets, among=parsed)
-        return mark_optional(named, parsed, optional), ()
+        return _mark_optional(named, parsed, optional), ()
     if not parsed:
         _check_known_names(asked)
         return (), candidates(template, aliases)
     expanded = [Source(expand(template, platform, aliases), platform) for platform in parsed]
-    return mark_optional(expanded, (), optional), ()
+    return _mark_optional(expanded, (), optional), ()
+
+
+def _with_optional(
+    platforms: tuple[Platform, ...], optional: tuple[Platform, ...]
+) -> tuple[Platform, ...]:
+    if not optional:
+        return platforms
+    from oci_merge.planning.optional import with_optional  # not used by most merges
+
+    return with_optional(platforms, optional)
+
+
+def _mark_optional(
+    sources: Sequence[Source], among: tuple[Platform, ...], optional: tuple[Platform, ...]
+) -> tuple[Source, ...]:
+    if not optional:
+        return tuple(sources)
+    from oci_merge.planning.optional import mark_optional
+
+    return mark_optional(sources, among, optional)
 
 
 def _check_known_names(asked: MergeKeywords) -> None:

@@ -49,8 +49,10 @@ _UNUSED = {
     "oci_merge.operations.delete_sources",
     "oci_merge.operations.verify",
     "oci_merge.planning.cleaning",
+    "oci_merge.planning.optional",
     "oci_merge.planning.plan_file",
     "oci_merge.planning.spec_file",
+    "oci_merge.planning.subject",
     "oci_merge_cli.output.dotenv",
     "oci_merge_cli.output.files",
     "oci_merge_cli.output.github",
@@ -111,6 +113,8 @@ def test_help_imports_nothing_that_the_library_does_its_work_with() -> None:
         ["completion", "--help"],
         ["man", "--help"],
         ["apply", "--help"],
+        ["remove", "--help"],
+        ["annotate", "--help"],
         ["push", "--help"],
         ["push", "from-args", "--help"],
         ["push", "from-spec", "--help"],
@@ -146,6 +150,11 @@ def test_a_run_without_a_terminal_imports_no_rich(words: list[str], host: str) -
 
 def test_a_merge_imports_only_what_it_uses(merge_arguments: list[str]) -> None:
     assert imported(*merge_arguments) & {"httpx", *_UNUSED} == {"httpx"}
+
+
+def test_a_push_of_arguments_imports_nothing_that_reads_a_file(merge_arguments: list[str]) -> None:
+    found = imported("push", "from-args", *merge_arguments)
+    assert found & {"httpx", "oci_merge_cli.options.yaml_file", *_UNUSED} == {"httpx"}
 
 
 def test_a_batch_without_a_terminal_imports_no_rich(host: str, tmp_path: Path) -> None:

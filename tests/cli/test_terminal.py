@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -162,3 +163,40 @@ def test_the_bar_of_the_tags_of_two_targets_is_full_at_the_end(
     counts = re.findall(r"moving tags[^\n\r]*?(\d+/\d+)", outcome.stderr)
     assert outcome.status == 0
     assert counts[-1] == "2/2"
+
+
+def test_a_narrow_terminal_shows_the_plan_of_a_dry_run_by_lines(
+    merge_arguments: list[str],
+) -> None:
+    words = (*merge_arguments, "--dry-run")
+    narrow = {"COLUMNS": "40"}
+    piped = run_process(*words, environment=narrow).stdout
+    shown = run_on_terminal(*words, stdout_too=True, environment=narrow).stdout
+    assert set(piped.split()) == set(shown.split())
+    rows = [line for line in shown.splitlines() if not line.startswith(("Index of", "Digest:"))]
+    wide = [line for line in rows if len(line) > 40]
+    # A digest, or where an image came from, is longer than the terminal by itself.
+    assert all(line.startswith(("sha256:", "from ")) for line in wide)
+    assert run_on_terminal(*words, stdout_too=True, environment={"COLUMNS": "200"}).stdout == piped
+
+
+def test_a_narrow_terminal_shows_a_batch_as_a_block_for_each_image(
+    host: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "images.yml"
+    file.write_text(
+        f"images: [{{ name: app, target: '{host}/team/b:1', "
+        f"sources: ['{host}/team/img-amd64:1.0'] }}]"
+    )
+    narrow = {"COLUMNS": "40"}
+    piped = run_process("batch", str(file), "--dry-run", environment=narrow).stdout
+    shown = run_on_terminal(
+        "batch", str(file), "--dry-run", stdout_too=True, environment=narrow
+    ).stdout
+    heading, row, count = piped.splitlines()
+    assert heading.split() == ["IMAGE", "STATUS", "DIGEST", "TARGET"]
+    assert shown.splitlines()[0] == "app"
+    assert set(row.split()) <= set(shown.split())
+    assert [line for line in shown.splitlines() if len(line) > 40 and line != count] == [
+        next(word for word in row.split() if word.startswith("sha256:"))
+    ]

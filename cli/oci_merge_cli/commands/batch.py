@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from oci_merge_cli.options.shard import resolve_shard
 from oci_merge_cli.options.yaml_file import read_yaml
 from oci_merge_cli.output.batch import batch_document, batch_progress, batch_table
 from oci_merge_cli.output.stdout import say, say_json, write, write_json
+from oci_merge_cli.output.terminal import columns
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import error_document, reported
 from oci_merge_cli.runtime.logging import logged
@@ -187,4 +189,4 @@ class _Run:
                 )
             )
         else:
-            write(batch_table(result))
+            write(batch_table(result, columns(sys.stdout)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from oci_merge_cli.output.outputs import check_outputs, write_outputs
 from oci_merge_cli.output.progress import progress_on_stderr
 from oci_merge_cli.output.render import digest_line, plan_text
 from oci_merge_cli.output.stdout import write, write_json
+from oci_merge_cli.output.terminal import columns
 from oci_merge_cli.runtime import runner
 from oci_merge_cli.runtime.failures import reported
 from oci_merge_cli.runtime.logging import logged
@@ -111,4 +113,4 @@ def _write(result: MergeResult, options: MergeOptions) -> None:
     if options.output == "json":
         write_json(result.to_dict())
     else:
-        write(plan_text(result) if result.dry_run else digest_line(result))
+        write(plan_text(result, columns(sys.stdout)) if result.dry_run else digest_line(result))

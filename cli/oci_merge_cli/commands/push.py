@@ -11,7 +11,6 @@ from oci_merge import (
     Retrying,
     Spec,
     Warned,
-    parse_spec,
     push_async,
     spec_from_template,
 )
@@ -20,7 +19,6 @@ from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
-from oci_merge_cli.options.yaml_file import read_yaml
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.outputs import check_outputs, write_outputs
 from oci_merge_cli.output.render import digest_line
@@ -58,6 +56,10 @@ def read_spec(file: Path) -> Spec:
     Raises:
         SpecError: the file cannot be read, or is not a spec.
     """
+    # from-args reads no file, and so needs no YAML.
+    from oci_merge import parse_spec
+    from oci_merge_cli.options.yaml_file import read_yaml
+
     text = read_yaml(file, "spec", most=_MOST_BYTES)
     return parse_spec(text, name=str(file))
 

@@ -17,7 +17,7 @@ from oci_merge import (
 )
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.progress import check_form, is_terminal
-from oci_merge_cli.output.render import aligned
+from oci_merge_cli.output.render import table
 from oci_merge_cli.output.stdout import say
 from oci_merge_cli.output.terminal import ProgressForm
 
@@ -136,13 +136,18 @@ def batch_progress(
             yield shown
 
 
-def batch_table(result: BatchResult) -> str:
-    """Return a line for each image, and one that counts them."""
+def batch_table(result: BatchResult, width: int | None = None) -> str:
+    """Return a line for each image, or a block where the terminal is narrow, and their counts.
+
+    Args:
+        result: what became of the images.
+        width: the columns of the terminal; None for no limit.
+    """
     rows = [
         (image.name, _status(image, dry_run=result.dry_run), image.digest or "-", image.target)
         for image in result.images
     ]
-    lines = aligned([("IMAGE", "STATUS", "DIGEST", "TARGET"), *rows]) if rows else []
+    lines = table(("IMAGE", "STATUS", "DIGEST", "TARGET"), rows, width) if rows else []
     return "\n".join([*lines, f"{_counted(result)}\n"])
 
 

@@ -33,8 +33,13 @@ def digest_line(result: MergeResult) -> str:
     return f"Digest: {result.digest} {result.size}\n"
 
 
-def plan_text(result: MergeResult) -> str:
-    """Return the plan of a dry run; its last line is the digest line."""
+def plan_text(result: MergeResult, width: int | None = None) -> str:
+    """Return the plan of a dry run; its last line is the digest line.
+
+    Args:
+        result: the plan.
+        width: the columns of the terminal; None for no limit.
+    """
     images: list[tuple[str, ...]] = [
         (str(image.platform), image.digest, f"from {image.source}") for image in result.platforms
     ]
@@ -58,8 +63,28 @@ def plan_text(result: MergeResult) -> str:
         sections.append(("Tags to delete then", [(str(tag),) for tag in tags]))
     lines: list[str] = []
     for heading, rows in sections:
-        lines += [heading, *(f"  {line}" for line in aligned(rows) or ["none"]), ""]
+        lines += [heading, *_section_rows(rows, width), ""]
     return "\n".join(lines) + "\n" + digest_line(result)
+
+
+def _section_rows(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Return the rows of a section; where one is wider than the terminal, a line for each cell."""
+    lines = [f"  {line}" for line in aligned(rows) or ["none"]]
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    return [
+        line
+        for first, *others in rows
+        for line in (
+            _fitted(printable(first), 2, width),
+            *(_fitted(printable(cell), 4, width) for cell in others),
+        )
+    ]
+
+
+def _fitted(cell: str, indent: int, width: int) -> str:
+    """Return a cell as a line, indented as far as it fits: what is longer is whole to be copied."""
+    return " " * max(0, min(indent, width - len(cell))) + cell
 
 
 def _target_sections(target: TargetResult, into: str) -> list[_Section]:
