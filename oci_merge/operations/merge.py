@@ -39,6 +39,7 @@ from oci_merge.registry.manifests import ManifestClient
 
 if TYPE_CHECKING:
     from oci_merge.operations.referrers import Referrer
+    from oci_merge.planning.annotations import EntryAnnotation
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
@@ -166,7 +167,7 @@ class Merge:
                 self._components(registries), gather(self._target_reads(registries))
             )
         if self._has_waited:  # what was read of the targets is old by now
-            await gather(one.read() for one in self._destinations)
+            await gather(self._target_reads(registries))
         # Only now that the images are read is it known whether the login is accepted at all.
         for destination in self._destinations:
             unreadable = destination.check_readable()
@@ -357,12 +358,22 @@ class Merge:
             platforms,
             list_format=list_format,
             annotations=annotations,
-            entry_annotations=self._job.entry_annotations,
+            entry_annotations=self._entry_annotations(platforms),
             as_written=self._job.as_written,
             artifact_type=self._job.artifact_type,
             subject=self._subject,
         )
         return platforms, index
+
+    def _entry_annotations(self, platforms: _PlatformChoices) -> Sequence[EntryAnnotation]:
+        """Return the annotations of entries, but for those of platforms that were left out."""
+        job = self._job
+        if not job.optional:
+            return job.entry_annotations
+        from oci_merge.planning.optional import without_left_out  # most jobs have none
+
+        published = [platform for _, platform in platforms]
+        return without_left_out(job.entry_annotations, job.optional, published)
 
     def _add_labels(
         self, annotations: Mapping[str, str], platforms: _PlatformChoices

@@ -8,6 +8,7 @@ from dataclasses import replace
 from oci_merge._text import listed, printable
 from oci_merge.errors import UsageError
 from oci_merge.model.platform import Platform, agrees
+from oci_merge.planning.annotations import EntryAnnotation
 from oci_merge.planning.job import Source
 
 
@@ -60,6 +61,27 @@ def mark_optional(
             hint="name in --optional only what the result may lack",
         )
     return marked
+
+
+def without_left_out(
+    annotations: Sequence[EntryAnnotation],
+    optional: Sequence[Platform],
+    published: Sequence[Platform],
+) -> tuple[EntryAnnotation, ...]:
+    """Return the annotations of entries, but for those of optional platforms without an image.
+
+    Args:
+        annotations: the annotations.
+        optional: the platforms that may be missing.
+        published: the platforms of the index.
+    """
+    return tuple(
+        one
+        for one in annotations
+        if not one.platform
+        or not any(agrees(one.platform, other) for other in optional)
+        or any(agrees(one.platform, other) for other in published)
+    )
 
 
 def _is_optional(source: Source, optional: Sequence[Platform]) -> bool:

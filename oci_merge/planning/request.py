@@ -77,7 +77,7 @@ def merge_job(
         format=asked["format"],
         platform_check=asked["platform_check"],
         copy_layers=asked["copy_layers"],
-        warnings=_untagged(asked["template"], references),
+        warnings=(*_untagged(asked["template"], references), *_append_warnings(asked, targets)),
         optional=tuple(check_platform(platform) for platform in asked["optional"]),
         wait=asked["wait"] or 0,
         attestations=asked["attestations"],
@@ -440,6 +440,15 @@ def _untagged(template: str | None, references: Sequence[Reference]) -> tuple[st
     if untagged and template is not None:
         untagged = [template]  # once, and not for every image that may not even be there
     return tuple(f"{name} has no tag; latest is used" for name in untagged)
+
+
+def _append_warnings(asked: MergeKeywords, targets: Sequence[Target]) -> tuple[str, ...]:
+    if not (asked["append"] and asked["referrers"] and len(targets) > 1):
+        return ()
+    return (
+        "what refers to images that --append keeps is not brought to the other targets, "
+        "but only what refers to the images to join",
+    )
 
 
 def _with_default_tag(reference: Reference) -> Reference:

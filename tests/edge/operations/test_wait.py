@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_the_deadline_ends_the_wait(
     set_timings(polling=30)
     _without(registry)
     with pytest.raises(TransportError, match=f"still waited for .*{_LATE}"):
-        merge(server.host, wait=60, deadline=0.5)
+        merge(server.host, wait=60, deadline=3)
 
 
 def test_the_target_is_read_again_after_a_wait(
@@ -233,6 +234,21 @@ def test_a_source_with_an_optional_platform_may_be_missing(
     result = merge(server.host, sources=named, optional=["linux/riscv64"])
     assert len(result.platforms) == 3
     assert len(result.warnings) == 1
+
+
+def test_an_annotation_of_an_optional_image_that_is_left_out_is_left_out_with_it(
+    server: RunningServer, registry: EmbeddedRegistry
+) -> None:
+    result = _optional(
+        server.host,
+        optional=["linux/riscv64"],
+        annotations={
+            "manifest-descriptor[linux/riscv64]:key": "riscv64",
+            "manifest-descriptor[linux/arm64]:key": "arm64",
+        },
+    )
+    entries = json.loads(result.plan.index.content)["manifests"]
+    assert [entry.get("annotations") for entry in entries] == [None, {"key": "arm64"}]
 
 
 def _optional(host: str, **options: Any) -> Any:

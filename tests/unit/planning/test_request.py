@@ -547,3 +547,10 @@ def test_targets_may_be_in_other_registries_where_layers_are_copied() -> None:
     job = _check(targets=["other.example/app:1"], copy_layers=True)
     assert job.registries == ("reg.example", "other.example")
     assert (job.written_in("other.example"), job.read_in("other.example")) == (("app",), ())
+
+
+def test_an_append_to_several_targets_says_which_referrers_it_does_not_bring() -> None:
+    asked = {"append": True, "referrers": True}
+    job = _check(targets=["reg.example/mirror:1"], **asked)
+    assert [warning for warning in job.warnings if "--append keeps" in warning]
+    assert not _check(**asked).warnings
