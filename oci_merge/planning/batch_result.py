@@ -15,7 +15,7 @@ Status = Literal["published", "unchanged", "kept", "failed"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageResult:
-    """What became of one image of a batch. It keeps no plan object: a batch may have thousands.
+    """What became of one image of a batch. It keeps no plan: a batch may have thousands.
 
     Attributes:
         name: its name, or its target where it has none.
