@@ -7,7 +7,7 @@ import textwrap
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oci_merge._text import listed, printable, printable_json, shown_host
@@ -110,6 +110,8 @@ _PIECES = st.lists(
 
 
 @given(_PIECES, _PIECES)
+@example("^^^", "")
+@example("^^^", " +++")
 def test_no_mixture_of_markers_is_obeyed_nor_is_what_is_joined_of_two(one: str, two: str) -> None:
     assert not obeyed(printable(one + two))
     assert not obeyed(printable(printable(one) + printable(two)))
