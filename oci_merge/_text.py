@@ -22,7 +22,8 @@ _COMMANDS = re.compile(
     r"|(?<!\S):(?=:)"  # the same, with a name that stop-commands made up
     r"|(?<=section_start):|(?<=section_end):"  # GitLab
     r"|(?<=travis_fold):|(?<=travis_time):"
-    r"|(?<!\S)(?:-(?=--(?:\s|$))|\+(?=\+\+(?:\s|$))|~(?=~~(?:\s|$))|\^(?=\^\^(?:\s|$)))"  # Buildkite
+    r"|(?<!\S)(?:-(?=--(?:\s|$))|\+(?=\+\+(?:\s|$))"  # Buildkite, and the next line
+    r"|~(?=~~(?:\s|$))|\^(?=\^\^(?:\s|$)))"
 )
 
 
