@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
 from oci_merge._concurrency import gather, gather_settled, gather_two
 from oci_merge._text import listed
@@ -25,14 +25,26 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.verified_put import misses_content, put_manifest
 
-if TYPE_CHECKING:
-    from oci_merge.operations.guards import TagGuard
-
 #: Quay's error code where the same manifest is being pushed under another tag at the same time.
 _CLASH = "MANIFEST_INVALID"
 
 #: Errors by tag.
 _Failures = dict[str, OciMergeError]
+
+
+class Guard(Protocol):
+    """Looks at a tag again just before it is put, and after."""
+
+    async def put(self, tag: str, put: Callable[[], Awaitable[bool]]) -> tuple[bool, str]:
+        """Put the index under a tag, unless that may not move any more.
+
+        Args:
+            tag: the tag.
+            put: puts the index, and returns whether that moved the tag.
+
+        Returns:
+            Whether the tag moved, and why it stays where it is; that is empty if it moved.
+        """
 
 
 class Publisher:
@@ -63,7 +75,7 @@ class Publisher:
         self._emit = emit
         self._transfers = TransferRunner(registries, target, emit, copy_layers=copy_layers)
         self._unchanged: set[str] = set()
-        self.guard: TagGuard | None = None
+        self.guard: Guard | None = None
         self.kept: dict[str, str] = {}
 
     async def transfer(self, transfers: Transfers, expected: Transfers) -> frozenset[str]:

@@ -29,7 +29,8 @@ from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.shard import resolve_shard
 from oci_merge_cli.options.yaml_file import read_yaml
-from oci_merge_cli.output.batch import batch_document, batch_progress, batch_table
+from oci_merge_cli.output.batch import batch_document, batch_table
+from oci_merge_cli.output.batch_progress import batch_progress
 from oci_merge_cli.output.stdout import say, say_json, write, write_json
 from oci_merge_cli.output.terminal import columns
 from oci_merge_cli.runtime import runner

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from oci_merge import (
@@ -16,10 +14,8 @@ from oci_merge import (
     Warned,
 )
 from oci_merge_cli.output.lines import Lines
-from oci_merge_cli.output.progress import check_form, is_terminal
 from oci_merge_cli.output.render import table
 from oci_merge_cli.output.stdout import say
-from oci_merge_cli.output.terminal import ProgressForm
 
 _DRY = {"published": "to publish"}
 
@@ -102,38 +98,6 @@ class _ImageLines(Lines):
     def line(self, text: str) -> None:
         """Show a line."""
         self._batch.line(f"{self._name}: {text}")
-
-
-@contextmanager
-def batch_progress(
-    *, quiet: bool, plain: bool, form: ProgressForm = "auto"
-) -> Iterator[BatchErrors]:
-    """Show errors alone, warnings too, lines, JSON, or a bar where stderr is a terminal.
-
-    Args:
-        quiet: show errors alone.
-        plain: show lines even on a terminal, because --debug writes lines there, too.
-        form: how to show progress; ``auto`` is a bar or lines.
-
-    Raises:
-        UsageError: progress is asked for, and to be quiet.
-    """
-    check_form(quiet=quiet, form=form)
-    if quiet:
-        yield BatchErrors()
-    elif form == "none":
-        yield BatchWarnings()
-    elif form == "json":
-        from oci_merge_cli.output.batch_json import BatchJson
-
-        yield BatchJson()
-    elif form == "plain" or plain or not is_terminal():
-        yield BatchLines()
-    else:
-        from oci_merge_cli.output.batch_bar import batch_bar
-
-        with batch_bar() as shown:
-            yield shown
 
 
 def batch_table(result: BatchResult, width: int | None = None) -> str:
