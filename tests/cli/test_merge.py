@@ -312,7 +312,7 @@ def test_a_dry_run_as_json_is_the_result_with_the_plan_beside_it(
     }
     assert set(plan) == {
         *("version", "target", "index", "mounts", "copies", "children", "expected", "own", "tags"),
-        *("standing", "sources", "options"),
+        *("stays", "standing", "sources", "options"),
     }
     assert plan["index"]["digest"] == done["digest"]
     assert len(plan["children"]) == 3
