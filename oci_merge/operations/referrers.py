@@ -192,6 +192,16 @@ async def left_behind(
         images: the images that are brought into another repository.
         published: digests of what the index lists.
     """
+    # One image of a registry shows whether that has the API: the others then take one request each.
+    unknown = {
+        image.source.reference.registry: image
+        for image in images
+        if registries[image.source.reference.registry].host.has_referrers is None
+    }
+    await gather_settled(
+        _client(registries, image).has_api(image.digest, is_asked_once=True)
+        for image in unknown.values()
+    )
     # Nobody depends on the answers: what fails is not asked again, and says nothing.
     answers = await gather_settled(
         _client(registries, image).get(image.digest, is_asked_once=True) for image in images

@@ -78,11 +78,12 @@ class ReferrersClient:
             return Referrers(listed, "api")
         return Referrers(_descriptors(await self._read_tag(digest)), "tag")
 
-    async def has_api(self, digest: str) -> bool:
+    async def has_api(self, digest: str, *, is_asked_once: bool = False) -> bool:
         """Say whether the registry lists the referrers of a manifest by itself.
 
         Args:
             digest: the manifest's digest.
+            is_asked_once: do not send a request again that failed for now.
 
         Raises:
             RegistryError, TransportError: the registry refused, or did not answer.
@@ -91,7 +92,7 @@ class ReferrersClient:
         if host.has_referrers is False:
             return False
         path = f"/v2/{self.repository}/referrers/{digest}"
-        is_there = await self._page(path, digest, is_asked_once=False) is not None
+        is_there = await self._page(path, digest, is_asked_once=is_asked_once) is not None
         host.has_referrers = host.has_referrers or is_there
         return is_there
 

@@ -136,8 +136,9 @@ def test_a_run_takes_no_request_more_than_it_needs(
     server: RunningServer, registry: EmbeddedRegistry
 ) -> None:
     merge(server.host, tags=["1.0"])
-    # sources, the target, its other tag, configs; and whether anything refers to the images
-    reads = 3 + 1 + 1 + 3 + 3
+    # sources, the target, its other tag, configs; how the registry lists referrers, and whether
+    # the images have any
+    reads = 3 + 1 + 1 + 3 + 1 + 3
     assert len(registry.requests) == reads + len(_blobs()) + 3 + 2
     assert not paths(registry.requests, "GET", "/v2/?")
 
