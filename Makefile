@@ -12,6 +12,8 @@ FLOORS_VENV ?= .venv-floors
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN = $(VENV)/bin
+# These take the time of round trips, so nothing else may run beside them.
+TIMED = tests/registry/test_depth.py tests/registry/test_distribution.py
 
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -30,7 +32,8 @@ demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join th
 test: $(VENV)/test.stamp ## Run the tests, real registries included where they can be installed
 	@tools/real-registry.sh
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging \
-		--ignore=tests/contracts $(PYTEST_ARGS)
+		--ignore=tests/contracts $(if $(PYTEST_ARGS),$(PYTEST_ARGS),$(TIMED:%=--ignore=%))
+	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest $(TIMED))
 
 unit: $(VENV)/test.stamp ## Run the tests of pure code: a few seconds
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
