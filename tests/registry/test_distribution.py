@@ -228,7 +228,7 @@ def test_the_delay_proxy_adds_whole_round_trips(
 ) -> None:
     registry: Distribution = request.getfixturevalue(fixture)
 
-    expected = pytest.approx([first, 1, 1], abs=0.1)
+    expected = pytest.approx([first, 1, 1], abs=0.25)
     at_once = delayed = [float("inf")] * 3
     for times in range(1, MOST + 1):
         # A busy machine only adds time, so the least of all times is what the proxy adds.
