@@ -310,7 +310,7 @@ def test_a_byte_order_mark_is_read_over() -> None:
         ("---\n---\n# nothing", "is empty", ""),
         ("images: [{target: \ud800}]", "has half a surrogate pair", ""),
         ("a: \x07", "is not YAML", ""),
-        ("[" * 100_000, "is not YAML", ""),
+        ("[" * 100_000, "the batch file", ""),
     ],
 )
 def test_mistakes_are_named_with_their_lines(text: str, message: str, hint: str) -> None:
