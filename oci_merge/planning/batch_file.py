@@ -96,6 +96,10 @@ def _variables(name: str, value: object) -> dict[str, str]:
     return dict(value)
 
 
+#: How deep a batch file may be nested.
+_MOST_LEVELS = 200
+
+
 class _BatchReader(SpecReader):
     """Reads a batch file; texts are given with their variables substituted.
 
@@ -122,7 +126,16 @@ class _BatchReader(SpecReader):
 
     def _load(self, text: str) -> Any:
         # Ten times as fast, where PyYAML was built with libyaml; it takes tabs as libyaml does.
-        return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else super()._load(text)
+        if not yaml.__with_libyaml__:
+            return super()._load(text)
+        # libyaml bounds no nesting before 0.2.6, and the composer over it recurses in C.
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MOST_LEVELS:
+                raise RecursionError
+        return yaml.CSafeLoader(text)
 
     def roots(self) -> list[yaml.Node]:
         """Return the nodes of all documents that are not empty.
