@@ -5,19 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from oci_merge import Event, UsageError, apply_async
+from oci_merge import UsageError, apply_async
+from oci_merge_cli.commands.publishing import Start, publish
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import ApplyOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
-from oci_merge_cli.output.outputs import check_outputs, write_outputs
-from oci_merge_cli.output.progress import progress_on_stderr
-from oci_merge_cli.output.render import digest_line
-from oci_merge_cli.output.stdout import write, write_json
-from oci_merge_cli.runtime import runner
-from oci_merge_cli.runtime.failures import reported
-from oci_merge_cli.runtime.logging import logged
-from oci_merge_cli.runtime.tags import TagWatch, with_repository
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: More than the largest plan has; the library refuses what is larger.
@@ -36,43 +29,20 @@ def run(plan: str, options: ApplyOptions, files: FileOptions, access: SourcesAcc
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    tags = TagWatch()
-    as_json, json_lines = options.output == "json", options.progress == "json"
-    with (
-        reported(
-            usage_status=1, as_json=as_json, json_lines=json_lines, debug=access.debug, tags=tags
-        ),
-        logged(debug=access.debug, json_lines=json_lines),
-    ):
-        check_outputs(files)
+
+    def prepare() -> Start:
         given = _read_stdin(access) if plan == "-" else Path(plan)
         keywords = merge_keywords(access)
-        with progress_on_stderr(
-            quiet=options.quiet, plain=access.debug, form=options.progress
-        ) as progress:
-            access.warn(progress.warn)
+        return lambda on_event: apply_async(
+            given,
+            verify=options.verify,
+            delete_sources=options.delete_sources,
+            on_event=on_event,
+            **keywords,
+        )
 
-            def note(event: Event) -> None:
-                # A plan may have several targets, whose tags are told apart by their repositories.
-                named = with_repository(event)
-                tags.note(named)
-                progress.show(event if json_lines else named)
-
-            result = runner.run(
-                lambda: apply_async(
-                    given,
-                    verify=options.verify,
-                    delete_sources=options.delete_sources,
-                    on_event=note,
-                    **keywords,
-                )
-            )
-            progress.finish(result)
-            write_outputs(result, files, progress.warn)
-        if as_json:
-            write_json(result.to_dict())
-        else:
-            write(digest_line(result))
+    # Only the plan says how many targets it has.
+    publish(prepare, options, files, access, several_targets=True)
 
 
 def _read_stdin(access: SourcesAccess) -> str:

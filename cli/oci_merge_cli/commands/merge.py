@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from oci_merge import Event, MergeResult, merge_async
+from oci_merge import merge_async
+from oci_merge_cli.commands.publishing import Start, publish
 from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.safety import SafetyOptions
 from oci_merge_cli.options.values import parse_duration, parse_pairs, split_lines, split_list
-from oci_merge_cli.output.outputs import check_outputs, write_outputs
-from oci_merge_cli.output.progress import progress_on_stderr
-from oci_merge_cli.output.render import digest_line, plan_text
-from oci_merge_cli.output.stdout import write, write_json
-from oci_merge_cli.output.terminal import columns
-from oci_merge_cli.runtime import runner
-from oci_merge_cli.runtime.failures import reported
-from oci_merge_cli.runtime.logging import logged
-from oci_merge_cli.runtime.tags import TagWatch, with_repository
 
 
 def run(
@@ -38,29 +29,20 @@ def run(
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    tags = TagWatch()
-    as_json, json_lines = options.output == "json", options.progress == "json"
-    with (
-        reported(as_json=as_json, json_lines=json_lines, debug=access.debug, tags=tags),
-        logged(debug=access.debug, json_lines=json_lines),
-    ):
-        check_outputs(files, dry_run=options.dry_run)
+
+    def prepare() -> Start:
         keywords = {**_keywords(options, access), **_safety(safety), **merge_keywords(access)}
-        with progress_on_stderr(
-            quiet=options.quiet, plain=access.debug, form=options.progress
-        ) as progress:
-            access.warn(progress.warn)
+        return lambda on_event: merge_async(on_event=on_event, **keywords)
 
-            def note(event: Event) -> None:
-                named = with_repository(event) if len(options.target or ()) > 1 else event
-                tags.note(named)
-                # In JSON, the tag is the bare one always: its reference stands beside it.
-                progress.show(event if json_lines else named)
-
-            result = runner.run(lambda: merge_async(on_event=note, **keywords))
-            progress.finish(result)
-            write_outputs(result, files, progress.warn)
-        _write(result, options)
+    publish(
+        prepare,
+        options,
+        files,
+        access,
+        dry_run=options.dry_run,
+        usage_status=2,
+        several_targets=len(options.target or ()) > 1,
+    )
 
 
 #: Options whose values the library takes as they are.
@@ -107,10 +89,3 @@ def _safety(safety: SafetyOptions) -> dict[str, Any]:
         "only_newer": safety.only_newer,
         "force": safety.force,
     }
-
-
-def _write(result: MergeResult, options: MergeOptions) -> None:
-    if options.output == "json":
-        write_json(result.to_dict())
-    else:
-        write(plan_text(result, columns(sys.stdout)) if result.dry_run else digest_line(result))
