@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ForwardRef, TypeVar, Unpack, cast
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ForwardRef, TypeVar, Unpack, cast
 from oci_merge import _keywords as take
 from oci_merge._keywords import check_names, checked, divided, documented
 from oci_merge.credentials import given_credential
-from oci_merge.credentials.environment import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from oci_merge.events import OnEvent, ignore
 from oci_merge.http.deadline import Deadline
 from oci_merge.http.timings import Timings
@@ -43,8 +40,8 @@ from oci_merge.planning.job import Job
 from oci_merge.planning.request import merge_job, spec_job
 from oci_merge.planning.result import MergeResult, Verification
 from oci_merge.planning.spec import Spec
-from oci_merge.registry.client import Registries, RegistryClient
-from oci_merge.registry.host import RegistryHost
+from oci_merge.registry.client import RegistryClient
+from oci_merge.registry.hosts import Hosts, for_sources
 
 if TYPE_CHECKING:
     from oci_merge.operations.edit import Change
@@ -86,10 +83,10 @@ class AsyncClient:
         registry, others = divided(ClientKeywords, keywords)
         own = checked(OwnKeywords, others)
         self._options = RegistryOptions(**registry)
-        self._source_options = own["source_registry"] or _for_sources(self._options)
-        for options in (self._options, self._source_options):
+        source_options = own["source_registry"] or for_sources(self._options)
+        for options in (self._options, source_options):
             given_credential(options.username, options.password)
-        self._hosts: dict[tuple[str, bool, bool], RegistryHost] = {}
+        self._hosts = Hosts(self._options, source_options, self._timings)
         self._concurrency: int = own["concurrency"]
         self._operations = Operations(self._concurrency)
         self._closing: asyncio.Task[None] | None = None
@@ -120,12 +117,7 @@ class AsyncClient:
     async def _close(self) -> None:
         # Operations that end may still have requests to send, such as to cancel an upload.
         await self._operations.wait()
-        closed = await asyncio.gather(
-            *(host.aclose() for host in self._hosts.values()), return_exceptions=True
-        )
-        for error in closed:
-            if error is not None:
-                raise error
+        await self._hosts.aclose()
 
     @documented(MergeKeywords)
     async def merge(
@@ -145,9 +137,7 @@ class AsyncClient:
             RuntimeError: the client is closed.
             OciMergeError: as by ``oci_merge.merge``.
         """
-        asked = self._checked("merge", MergeKeywords, keywords)
-        job = merge_job(target, asked, await _built_images(asked))
-        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
+        return await self._join(target, self._checked("merge", MergeKeywords, keywords))
 
     @documented(PushKeywords)
     async def push(self, spec: Spec, **keywords: Unpack[PushKeywords]) -> MergeResult:
@@ -189,8 +179,7 @@ class AsyncClient:
         """
         asked = self._checked("append", MergeKeywords, keywords)
         asked["append"] = True
-        job = merge_job(target, asked, await _built_images(asked))
-        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
+        return await self._join(target, asked)
 
     @documented(RemoveKeywords)
     async def remove(
@@ -265,7 +254,7 @@ class AsyncClient:
         asked = self._checked("batch", BatchKeywords, keywords)
         # In a thread: ten thousand images take seconds, and files of builders may be pipes.
         jobs = await asyncio.to_thread(batch_jobs, images, asked["shard"], _read_built)
-        if self._options.username is not None or os.environ.get(USERNAME_VARIABLE):
+        if self._hosts.has_given_login:
             check_one_registry(jobs)
         deadline, dry_run = Deadline(self._options.deadline), asked["dry_run"]
 
@@ -299,7 +288,7 @@ class AsyncClient:
         parsed = check_inspected(text)
         async with self._operations.one():
             registry = RegistryClient(
-                self._host(parsed.registry),
+                self._hosts.get(parsed.registry),
                 reads=(parsed.repository,),
                 deadline=Deadline(self._options.deadline),
                 on_event=asked["on_event"] or ignore,
@@ -379,7 +368,8 @@ class AsyncClient:
             deadline = Deadline(self._options.deadline)
             on_event = asked["on_event"] or ignore
             repositories = {parsed.registry: (parsed.repository,)}
-            async with self._anew(parsed.registry, deadline, repositories, on_event) as registries:
+            anew = self._hosts.anew(parsed.registry, deadline, repositories, on_event)
+            async with anew as registries:
                 return await verify_reference(registries, parsed, required, deadline, on_event)
 
     def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
@@ -387,6 +377,10 @@ class AsyncClient:
         self._operations.check_open()
         check_names(f"{self._name}.{method}", kind, keywords)
         return checked(kind, keywords)
+
+    async def _join(self, target: str | Reference | None, asked: MergeKeywords) -> MergeResult:
+        job = merge_job(target, asked, await _built_images(asked))
+        return await self._run(job, asked["on_event"], dry_run=asked["dry_run"])
 
     async def _run(
         self,
@@ -421,7 +415,9 @@ class AsyncClient:
         """Return the registries of a job for one run, by ``host[:port]``."""
         return {
             name: RegistryClient(
-                self._host(name, is_other=name != job.target.registry, docker_first=docker_first),
+                self._hosts.get(
+                    name, is_other=name != job.target.registry, docker_first=docker_first
+                ),
                 reads=job.read_in(name),
                 writes=job.written_in(name),
                 deadline=deadline,
@@ -437,35 +433,8 @@ class AsyncClient:
         """Verify what was published and, if the job says so, delete tags of the images."""
         from oci_merge.operations.after import finish  # few runs need it
 
-        anew = partial(self._anew, job.target.registry, deadline)
+        anew = partial(self._hosts.anew, job.target.registry, deadline)
         return await finish(job, result, anew, deadline, on_event)
-
-    @asynccontextmanager
-    async def _anew(
-        self,
-        target: str,
-        deadline: Deadline,
-        repositories: Mapping[str, Sequence[str]],
-        on_event: OnEvent,
-    ) -> AsyncIterator[Registries]:
-        """Open registries by connections and logins of their own, to read repositories of them.
-
-        Args:
-            target: the registry that the client's own options are for.
-            deadline: when the run has to be over.
-            repositories: the repositories, by registry.
-            on_event: told of retries and warnings.
-        """
-        hosts = {name: self._new_host(name, is_other=name != target) for name in repositories}
-        try:
-            yield {
-                name: RegistryClient(
-                    host, reads=repositories[name], deadline=deadline, on_event=on_event
-                )
-                for name, host in hosts.items()
-            }
-        finally:
-            await asyncio.gather(*(host.aclose() for host in hosts.values()))
 
     async def _edit(
         self, reference: str | Reference, change: Change, asked: EditKeywords
@@ -479,38 +448,13 @@ class AsyncClient:
         async with self._operations.one():
             run = Edit(at, change, on_event)
             registry = RegistryClient(
-                self._host(at.registry),
+                self._hosts.get(at.registry),
                 writes=(at.repository,),
                 deadline=Deadline(self._options.deadline),
                 on_event=on_event,
                 on_warning=run.warn,
             )
             return await run.run(registry, dry_run=asked["dry_run"])
-
-    def _host(
-        self, name: str, *, is_other: bool = False, docker_first: bool = False
-    ) -> RegistryHost:
-        """Return the host of a registry; one with images only gets no secret of the target's.
-
-        A registry may be the target's in one merge and have images only in another, with other
-        options, and ``push`` may find another login there than ``merge``. So it has a host for each
-        of these.
-        """
-        key = name, is_other, docker_first
-        if key not in self._hosts:
-            self._hosts[key] = self._new_host(name, is_other=is_other, docker_first=docker_first)
-        return self._hosts[key]
-
-    def _new_host(
-        self, name: str, *, is_other: bool = False, docker_first: bool = False
-    ) -> RegistryHost:
-        return RegistryHost(
-            name,
-            self._source_options if is_other else self._options,
-            environ=_without_login(os.environ) if is_other else None,
-            docker_first=docker_first,
-            timings=self._timings,
-        )
 
 
 async def _built_images(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
@@ -527,22 +471,3 @@ def _read_built(asked: MergeKeywords) -> tuple[BuiltImage, ...]:
     from oci_merge.operations.source_files import read_source_files  # not used by most merges
 
     return read_source_files(files)
-
-
-def _for_sources(target: RegistryOptions) -> RegistryOptions:
-    """Return how to reach registries that have images but not the target, by default.
-
-    Another registry must not get the target's password or client certificate. Its scheme and its
-    certificate are its own matter, so ``plain_http`` and ``insecure`` are not copied either.
-    """
-    return RegistryOptions(
-        docker_config=target.docker_config,
-        retries=target.retries,
-        timeout=target.timeout,
-        rate=target.rate,
-    )
-
-
-def _without_login(environ: Mapping[str, str]) -> dict[str, str]:
-    own = (USERNAME_VARIABLE, PASSWORD_VARIABLE)
-    return {name: value for name, value in environ.items() if name not in own}
