@@ -23,9 +23,9 @@ from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import publish_all
 from oci_merge.operations.resolve import Components, fetch_components, probe
 from oci_merge.planning.component import Component
-from oci_merge.planning.index_annotations import keep_annotations
 from oci_merge.planning.job import Candidate, Job, Source
-from oci_merge.planning.plan import Manner, Plan, PlannedSource, plan_index
+from oci_merge.planning.make_index import make_index
+from oci_merge.planning.plan import Manner, Plan, PlannedSource
 from oci_merge.planning.result import (
     MergeResult,
     PlatformResult,
@@ -39,7 +39,6 @@ from oci_merge.registry.manifests import ManifestClient
 
 if TYPE_CHECKING:
     from oci_merge.operations.referrers import Referrer
-    from oci_merge.planning.annotations import EntryAnnotation
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
@@ -345,46 +344,8 @@ class Merge:
         if found:
             references = tuple(str(candidate.reference) for candidate in found)
             self._emit(ComponentsFound(references, pinning_platforms(found, platforms)))
-        annotations, warning = keep_annotations(self._job, components.annotations)
-        if warning:
-            self.warn(warning)
-        if self._job.annotations_from_labels:
-            annotations = self._add_labels(annotations, platforms)
-        list_format = self._job.format
-        # A source index that has annotations is an OCI index, whatever it lists.
-        if list_format == "auto" and annotations != self._job.annotations:
-            list_format = "oci"
-        index = plan_index(
-            platforms,
-            list_format=list_format,
-            annotations=annotations,
-            entry_annotations=self._entry_annotations(platforms),
-            as_written=self._job.as_written,
-            artifact_type=self._job.artifact_type,
-            subject=self._subject,
-        )
+        index = make_index(self._job, platforms, components.annotations, self._subject, self.warn)
         return platforms, index
-
-    def _entry_annotations(self, platforms: _PlatformChoices) -> Sequence[EntryAnnotation]:
-        """Return the annotations of entries, but for those of platforms that were left out."""
-        job = self._job
-        if not job.optional:
-            return job.entry_annotations
-        from oci_merge.planning.optional import without_left_out  # most jobs have none
-
-        published = [platform for _, platform in platforms]
-        return without_left_out(job.entry_annotations, job.optional, published)
-
-    def _add_labels(
-        self, annotations: Mapping[str, str], platforms: _PlatformChoices
-    ) -> Mapping[str, str]:
-        """Return annotations with the labels on which the images agree."""
-        from oci_merge.planning.label_annotations import add_labels  # most jobs add none
-
-        annotations, warning = add_labels(annotations, [component for component, _ in platforms])
-        if warning:
-            self.warn(warning)
-        return annotations
 
     def _result(
         self,
