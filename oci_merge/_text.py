@@ -1,4 +1,4 @@
-"""Makes text from registries and images safe to show.
+"""Reads text of files, and makes text from registries and images safe to show.
 
 Names, annotations and messages from outside are untrusted. Shown as escapes are the characters that
 a terminal would act on, and one character of each marker by which a line of output commands the CI
@@ -7,6 +7,7 @@ system that runs the program.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -25,6 +26,19 @@ _COMMANDS = re.compile(
     r"|(?<!\S)(?:-(?=--(?:\s|$))|\+(?=\+\+(?:\s|$))"  # Buildkite, and the next line
     r"|~(?=~~(?:\s|$))|\^(?=\^\^(?:\s|$)))"
 )
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def decode(content: bytes) -> str:
+    """Decode the text of a file: UTF-8, with or without a byte order mark, or UTF-16 with one.
+
+    PowerShell writes UTF-16 into pipes and where its output is redirected into a file.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
 
 
 def printable(text: str, *, limit: int = 500) -> str:

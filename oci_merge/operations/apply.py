@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from oci_merge._concurrency import gather, gather_two
-from oci_merge._text import listed, printable
+from oci_merge._text import decode, listed, printable
 from oci_merge.errors import NotFoundError, PlanChangedError, UsageError
 from oci_merge.events import Event, OnEvent, Warned
 from oci_merge.model.reference import Reference
@@ -22,7 +22,6 @@ from oci_merge.registry.manifests import ManifestClient
 
 #: How many changes a message names.
 _MOST_NAMED = 3
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_plan(plan: object) -> PlanFile:
@@ -77,8 +76,7 @@ def plan_text(content: bytes, name: str) -> str:
     if len(content) > MOST_BYTES:
         raise UsageError(f"the plan {name} has more than {MOST_BYTES} bytes")
     try:
-        # PowerShell writes UTF-16 where its output is redirected into a file.
-        return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
+        return decode(content)
     except UnicodeDecodeError:
         raise UsageError(f"the plan {name} is not UTF-8 text", hint="save it as UTF-8") from None
 

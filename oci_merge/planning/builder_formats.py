@@ -20,13 +20,12 @@ Files are known by their content, not by their names or by an option:
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from oci_merge._text import printable
+from oci_merge._text import decode, printable
 from oci_merge.errors import InvalidReferenceError, UsageError
 from oci_merge.model import media_types
 from oci_merge.model.digest import check_digest
@@ -44,7 +43,6 @@ _BARE_HEX = re.compile(_HEX)
 #: What oci-merge, manifest-tool and oras print of what they pushed; a size may follow.
 _PRINTED = re.compile(r"Digest:\s+(\S+)(?:\s+\d+)?")
 _ASSIGNED = re.compile(r"(?:image[_-])?digest=(\S+)", re.IGNORECASE)
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: Where JSON of which nothing else is known says how the image is called.
 _NAME_KEYS = ("reference", "name", "image")
 
@@ -136,8 +134,7 @@ class _Reader:
             UsageError: it is none.
         """
         try:
-            # PowerShell writes UTF-16 where its output is redirected into a file.
-            text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
+            text = decode(content)
         except UnicodeDecodeError:
             text = "\0"
         if "\0" in text:

@@ -11,8 +11,8 @@ from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import ApplyOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
+from oci_merge_cli.options.values import decode
 
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: More than the largest plan has; the library refuses what is larger.
 _MOST_BYTES = 128 << 20
 
@@ -58,8 +58,7 @@ def _read_stdin(access: SourcesAccess) -> str:
         )
     try:
         content = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_BYTES + 1)
-        # PowerShell writes UTF-16 into pipes, too.
-        text = content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
+        text = decode(content)
     except (OSError, UnicodeDecodeError):
         text = ""
     if not text.lstrip().startswith("{"):

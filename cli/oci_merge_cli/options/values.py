@@ -1,7 +1,8 @@
-"""Parses option values: lists with commas or by lines, and key=value pairs. Pure."""
+"""Decodes files and parses option values: lists and key=value pairs. Pure."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 
@@ -9,9 +10,21 @@ from oci_merge import UsageError
 from oci_merge import parse_duration as parse_duration
 from oci_merge_cli.output.escape import printable
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PAIR = re.compile(r"\s*[^\s=]+=")
 # What buildx puts before a key for several kinds at once.
 _PREFIX = re.compile(r"\s*(?:(?:index|manifest)(?:-descriptor)?(?:\[[^\]]*\])?,?)+\s*")
+
+
+def decode(content: bytes) -> str:
+    """Decode the text of a file: UTF-8, with or without a byte order mark, or UTF-16 with one.
+
+    PowerShell writes UTF-16 into pipes and where its output is redirected into a file.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8-sig")
 
 
 def split_list(values: Iterable[str] | None) -> list[str]:

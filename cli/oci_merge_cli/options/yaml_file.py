@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from oci_merge import SpecError
-
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+from oci_merge_cli.options.values import decode
 
 
 def read_yaml(file: Path, what: str, *, most: int, stdin: bool = False) -> str:
@@ -38,8 +36,7 @@ def read_yaml(file: Path, what: str, *, most: int, stdin: bool = False) -> str:
     if len(content) > most:
         raise SpecError(f"the {what} {file} has more than {most} bytes", hint=f"name a {what}")
     try:
-        # PowerShell writes UTF-16 where its output is redirected into a file.
-        return content.decode("utf-16" if content[:2] in _UTF_16 else "utf-8")
+        return decode(content)
     except UnicodeDecodeError:
         raise SpecError(
             f"the {what} {file} is not UTF-8 text", hint="name a YAML file, saved as UTF-8"
