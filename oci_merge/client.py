@@ -357,7 +357,7 @@ class AsyncClient:
             OciMergeError: as by ``oci_merge.verify``.
         """
         from oci_merge.operations.verify_reference import check_verified, verify_reference
-        from oci_merge.planning.request import check_platform
+        from oci_merge.planning.sources import check_platform
 
         asked = self._checked("verify", VerifyKeywords, keywords)
         wanted = None if digest is None else take.text("digest", digest)

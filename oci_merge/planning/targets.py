@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from oci_merge import _keywords as take
 from oci_merge._text import listed, printable
 from oci_merge.errors import InvalidReferenceError, UsageError
 from oci_merge.model.reference import Reference, check_tag, parse_reference
+from oci_merge.options import MergeKeywords
 from oci_merge.planning.job import Job, Target
+
+
+def asked_targets(target: str | Reference | None, asked: MergeKeywords) -> tuple[Target, ...]:
+    """Check the targets of a merge and their tags, as its keywords have them.
+
+    Args:
+        target: a target; None where the keyword ``targets`` has them all.
+        asked: the keywords of the merge, from ``checked``.
+
+    Raises:
+        UsageError: as by ``parse_targets``.
+    """
+    return parse_targets(
+        target, cast("tuple[str, ...]", asked["targets"]), [str(tag) for tag in asked["tags"]]
+    )
 
 
 def parse_targets(
