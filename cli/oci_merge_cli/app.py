@@ -14,6 +14,20 @@ from oci_merge_cli.options.edit import (
     RemovedPlatformsOption,
     SetAnnotationOption,
 )
+from oci_merge_cli.options.examples import (
+    ANNOTATE_EXAMPLES,
+    APPLY_EXAMPLES,
+    BATCH_EXAMPLES,
+    COMPLETION_EXAMPLES,
+    CREDENTIALS_EXAMPLES,
+    FROM_ARGS_EXAMPLES,
+    FROM_SPEC_EXAMPLES,
+    INSPECT_EXAMPLES,
+    MAN_EXAMPLES,
+    MERGE_EXAMPLES,
+    PUSH_STATUS,
+    REMOVE_EXAMPLES,
+)
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
     ApplyOptions,
@@ -52,151 +66,8 @@ app = typer.Typer(
 push = typer.Typer(cls=Group, subcommand_metavar="COMMAND")
 app.add_typer(push, name="push", short_help="Join images as manifest-tool does.")
 
-_MERGE_EXAMPLES = """
-\b
-Examples:
-  oci-merge --template reg.example/app-ARCH:1.0 --target reg.example/app:1.0
-  oci-merge --platforms linux/amd64,linux/arm/v7 \\
-      --template reg.example/app-ARCHVARIANT:1.0 \\
-      --target reg.example/app:1.0 --tags latest,1
-  oci-merge --source reg.example/app:x86 --source reg.example/app:arm \\
-      --target reg.example/app:1.0 --dry-run
 
-\b
-Exit status: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted.
-"""
-_INSPECT_EXAMPLES = """
-\b
-Examples:
-  oci-merge inspect reg.example/app:1.0
-  oci-merge inspect --output json reg.example/app@sha256:4355a46b...
-  oci-merge inspect --raw --expand-config reg.example/app-amd64:1.0
-
-\b
-Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
-"""
-_PUSH_STATUS = """
-\b
-Exit status: 0 done, 1 failed or wrong usage, 3 no such command, 130 or 143 interrupted.
-"""
-_FROM_ARGS_EXAMPLES = f"""
-\b
-Examples:
-  oci-merge push from-args --platforms linux/amd64,linux/arm/v7 \\
-      --template reg.example/app-ARCHVARIANT:1.0 \\
-      --target reg.example/app:1.0 --tags latest,1
-  oci-merge push --type oci from-args --platforms linux/amd64 \\
-      --template reg.example/app-ARCH:1.0 \\
-      --target reg.example/app:1.0 --annotations key=value
-{_PUSH_STATUS}"""
-_FROM_SPEC_EXAMPLES = f"""
-\b
-Example:
-  oci-merge push --type oci from-spec spec.yml
-
-\b
-A spec.yml:
-  image: reg.example/app:1.0
-  tags: [latest, "1"]
-  annotations: {{key: value}}
-  manifests:
-    - image: reg.example/app-amd64:1.0
-    - image: reg.example/app-armv7:1.0
-      platform: {{os: linux, architecture: arm, variant: v7}}
-
-\b
-Only image and manifests are required; annotations need --type oci. A platform may also have
-osversion and osfeatures.
-{_PUSH_STATUS}"""
-_BATCH_EXAMPLES = """
-\b
-Examples:
-  oci-merge batch images.yml
-  oci-merge batch images.yml --dry-run
-  oci-merge batch specs/*.yml
-  oci-merge batch images.yml --shard 3/10 --output json
-  oci-merge batch --schema > batch.schema.json
-
-\b
-An images.yml:
-  defaults:
-    template: ${REGISTRY}/${name}-ARCH:${VERSION:-edge}
-    target: ${REGISTRY}/${name}:${VERSION:-edge}
-  images:
-    - name: app
-      tags: [latest]
-    - name: web
-      platforms: [linux/amd64, linux/arm64]
-
-\b
-Exit status: 0 done, 1 an image failed or wrong usage, 130 or 143 interrupted.
-"""
-_REMOVE_EXAMPLES = """
-\b
-Examples:
-  oci-merge remove reg.example/app:1.0 --platform linux/s390x
-  oci-merge remove reg.example/app:1.0 --platform linux/arm/v6,linux/arm/v7 --dry-run
-
-\b
-Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
-"""
-_ANNOTATE_EXAMPLES = """
-\b
-Examples:
-  oci-merge annotate reg.example/app:1.0 \\
-      --annotation org.opencontainers.image.description="An example"
-  oci-merge annotate reg.example/app:1.0 --remove-annotation com.example.draft \\
-      --annotation "manifest-descriptor[linux/arm64]:com.example.tested=yes"
-
-\b
-Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
-"""
-_CREDENTIALS_EXAMPLES = """
-\b
-Examples:
-  oci-merge credentials reg.example/app:1.0
-  oci-merge credentials ghcr.io
-  oci-merge credentials --output json reg.example/app:1.0
-
-\b
-Exit status: 0 done, 1 unreadable source or wrong usage, 130 or 143 interrupted.
-"""
-_COMPLETION_EXAMPLES = """
-\b
-Examples:
-  oci-merge completion bash \\
-      > ~/.local/share/bash-completion/completions/oci-merge
-  oci-merge completion zsh > ~/.zfunc/_oci-merge
-  oci-merge completion fish > ~/.config/fish/completions/oci-merge.fish
-
-\b
-Exit status: 0 done, 1 failed or wrong usage.
-"""
-_MAN_EXAMPLES = """
-\b
-Examples:
-  oci-merge man | man -l -
-  oci-merge man > /usr/local/share/man/man1/oci-merge.1
-
-\b
-Exit status: 0 done, 1 failed or wrong usage.
-"""
-
-
-_APPLY_EXAMPLES = """
-\b
-Examples:
-  oci-merge --template reg.example/app-ARCH:1.0 --target reg.example/app:1.0 \\
-      --dry-run --output json > plan.json
-  oci-merge apply plan.json
-  oci-merge apply --verify --output json - < plan.json
-
-\b
-Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
-"""
-
-
-@app.callback(invoke_without_command=True, epilog=_MERGE_EXAMPLES)
+@app.callback(invoke_without_command=True, epilog=MERGE_EXAMPLES)
 @expand_options
 def merge(
     ctx: typer.Context,
@@ -223,7 +94,7 @@ def merge(
         run(options, safety, files, access)
 
 
-@app.command(cls=Command, epilog=_INSPECT_EXAMPLES)
+@app.command(cls=Command, epilog=INSPECT_EXAMPLES)
 @expand_options
 def inspect(
     ctx: typer.Context,
@@ -237,7 +108,7 @@ def inspect(
     run(reference, options, access.after(ctx.obj))
 
 
-@app.command(cls=Command, epilog=_REMOVE_EXAMPLES)
+@app.command(cls=Command, epilog=REMOVE_EXAMPLES)
 @expand_options
 def remove(
     ctx: typer.Context,
@@ -258,7 +129,7 @@ def remove(
     run(reference, platform, options, files, access.after(ctx.obj))
 
 
-@app.command(cls=Command, epilog=_ANNOTATE_EXAMPLES)
+@app.command(cls=Command, epilog=ANNOTATE_EXAMPLES)
 @expand_options
 def annotate(
     ctx: typer.Context,
@@ -279,7 +150,7 @@ def annotate(
     run(reference, annotation, remove_annotation, options, files, access.after(ctx.obj))
 
 
-@app.command(cls=Command, epilog=_CREDENTIALS_EXAMPLES)
+@app.command(cls=Command, epilog=CREDENTIALS_EXAMPLES)
 @expand_options
 def credentials(
     ctx: typer.Context,
@@ -294,7 +165,7 @@ def credentials(
     run(reference, output, access.after(ctx.obj))
 
 
-@app.command(cls=Command, epilog=_COMPLETION_EXAMPLES)
+@app.command(cls=Command, epilog=COMPLETION_EXAMPLES)
 def completion(ctx: typer.Context, shell: ShellArgument) -> None:
     """Print a script that lets a shell complete commands and options."""
     from oci_merge_cli.commands.completion import run
@@ -302,7 +173,7 @@ def completion(ctx: typer.Context, shell: ShellArgument) -> None:
     run(shell, ctx.find_root(), SHARED_OPTIONS)
 
 
-@app.command(cls=Command, epilog=_MAN_EXAMPLES)
+@app.command(cls=Command, epilog=MAN_EXAMPLES)
 def man(ctx: typer.Context) -> None:
     """Print the man page."""
     from oci_merge_cli.commands.man import run
@@ -310,7 +181,7 @@ def man(ctx: typer.Context) -> None:
     run(ctx.find_root(), SHARED_OPTIONS)
 
 
-@app.command(cls=Command, epilog=_BATCH_EXAMPLES)
+@app.command(cls=Command, epilog=BATCH_EXAMPLES)
 @expand_options
 def batch(
     ctx: typer.Context,
@@ -329,7 +200,7 @@ def batch(
     run(files or [], options, access.after(ctx.obj))
 
 
-@app.command(cls=Command, epilog=_APPLY_EXAMPLES)
+@app.command(cls=Command, epilog=APPLY_EXAMPLES)
 @expand_options
 def apply(
     ctx: typer.Context,
@@ -348,7 +219,7 @@ def apply(
     run(plan, options, files, access.after(ctx.obj))
 
 
-@push.callback(invoke_without_command=True, epilog=_PUSH_STATUS)
+@push.callback(invoke_without_command=True, epilog=PUSH_STATUS)
 def show_push(ctx: typer.Context, type: TypeOption = "docker") -> None:
     """Join images as manifest-tool does, into the same index, byte for byte.
 
@@ -360,7 +231,7 @@ def show_push(ctx: typer.Context, type: TypeOption = "docker") -> None:
         write(f"{ctx.get_help()}\n")
 
 
-@push.command("from-args", cls=Command, epilog=_FROM_ARGS_EXAMPLES)
+@push.command("from-args", cls=Command, epilog=FROM_ARGS_EXAMPLES)
 @expand_options
 def from_args(
     ctx: typer.Context,
@@ -379,7 +250,7 @@ def from_args(
     run(lambda: make_spec(arguments), _list_type(ctx), options, files, access.after(ctx.obj))
 
 
-@push.command("from-spec", cls=Command, epilog=_FROM_SPEC_EXAMPLES)
+@push.command("from-spec", cls=Command, epilog=FROM_SPEC_EXAMPLES)
 @expand_options
 def from_spec(
     ctx: typer.Context,
