@@ -277,7 +277,9 @@ async def until(happened: Callable[[], bool], seconds: float = 5) -> bool:
 
 
 @asynccontextmanager
-async def speaking(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def speaking(
+    handler: Handler, context: ssl.SSLContext | None = None, *, port: int = 0
+) -> AsyncIterator[str]:
     """Run a TCP server on this event loop and give its HOST:PORT; it closes each connection."""
     running: set[asyncio.Task[Any]] = set()
 
@@ -293,7 +295,7 @@ async def speaking(handler: Handler, context: ssl.SSLContext | None = None) -> A
                 await writer.wait_closed()
         running.discard(task)
 
-    server = await asyncio.start_server(handled, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(handled, "127.0.0.1", port, ssl=context)
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -443,12 +443,10 @@ async def test_a_failure_of_long_ago_is_nobody_s() -> None:
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    server = await asyncio.start_server(silent, "127.0.0.1", port)
-    stream = await dialer.connect_tcp("127.0.0.1", port)
-    await stream.aclose()
-    server.close()
+    async with speaking(silent, port=port):
+        stream = await dialer.connect_tcp("127.0.0.1", port)
+        await stream.aclose()
     await dialer.aclose()
 
 
