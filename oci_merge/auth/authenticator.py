@@ -17,10 +17,10 @@ from oci_merge._concurrency import background
 from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Challenge, Scope, choose_challenge, parse_challenges
 from oci_merge.auth.credential_check import CredentialCheck
-from oci_merge.auth.logins import Login, Logins
+from oci_merge.auth.logins import Login, Logins, Sent
 from oci_merge.auth.token_cache import TokenCache
 from oci_merge.auth.users import Users, repository_of
-from oci_merge.errors import RegistryError
+from oci_merge.errors import OciMergeError, RegistryError
 from oci_merge.http.deadline import DeadlineReachedError
 from oci_merge.http.message import Request, Response
 from oci_merge.http.retry import is_busy
@@ -87,12 +87,12 @@ class Authenticator:
         old = self.users.held(scopes)
         outcome: Response | RegistryError | None
         try:
-            outcome = await self._go_ahead(request, scopes)
-            authorization = None if outcome else old or await self._authorize(scopes)
+            ahead = await self._go_ahead(request, scopes)
+            outcome, authorization = ahead or (None, old or await self._authorize(scopes))
             is_asked_ahead = may_be_missing and authorization is None
             async with self._asked_ahead(scopes) if is_asked_ahead else nullcontext():
-                for _ in range(_MAX_ANSWERS + 1):
-                    if authorization is not None:
+                for turn in range(_MAX_ANSWERS + 1):
+                    if authorization is not None and (turn or not ahead):
                         async with authorization.check.attempt() as refusal:
                             outcome = refusal or await self._session.send(
                                 replace(request, authorization=authorization.value)
@@ -158,11 +158,12 @@ class Authenticator:
         held = self.users.held(scopes)
         return held is not None and bool(held.scopes)
 
-    async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Response | None:
+    async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Sent | None:
         """Let one request go ahead to a registry that has not answered yet.
 
         Returns:
-            The response, if it was this request, else None once the other one is answered.
+            The response and what was sent for it, if it was this request, else None once the other
+            one is answered.
         """
         # Each of the others would be challenged too. Where plain HTTP was asked for, all go at
         # once, since a round trip costs more there than a few more requests. Elsewhere the
@@ -172,29 +173,56 @@ class Authenticator:
         ahead = partial(self._send_ahead, request, scopes)
         try:
             async with self._session.deadline.kept(self._first_answer):
-                first, response = await self._logins.first_request.run("", ahead)
+                first, sent = await self._logins.first_request.run("", ahead)
         except DeadlineReachedError:
             # The request that went ahead may be another run's, whose deadline is not ours.
             if not self._session.deadline.allows(0):
                 raise
             return await self._go_ahead(request, scopes)
-        return response if first is request else None
+        return sent if first is request else None
 
     def _first_answer(self) -> str:
         what = "a login for" if self._logins.has_answered else "the first answer of"
         return f"{what} {self._session.registry}"
 
-    async def _send_ahead(
-        self, request: Request, scopes: Sequence[Scope]
-    ) -> tuple[Request, Response]:
+    async def _send_ahead(self, request: Request, scopes: Sequence[Scope]) -> tuple[Request, Sent]:
         """Send the registry's first request, and answer its challenge for those that wait."""
-        response = await self._session.send(request)
+        authorization = await self._presume(scopes) if self._logins.is_presuming else None
+        if authorization is None:
+            response = await self._session.send(request)
+        else:
+            async with authorization.check.attempt():  # the first one, which nothing refuses
+                response = await self._session.send(
+                    replace(request, authorization=authorization.value)
+                )
+                _judge(authorization.check, response)
+            challenges = _challenges(response) if _is_challenge(response) else ()
+            if not self._logins.confirm(challenges):
+                self.users.forget_tokens()
+                authorization = None
         self._logins.has_answered = True
         # A refusal is about this request's scopes. It is remembered, so that it is raised where
         # the request itself is answered, and not for those that wait.
         with suppress(RegistryError):
-            await self._answer(response, scopes)
-        return request, response
+            await self._answer(response, scopes, authorization)
+        return request, (response, authorization)
+
+    async def _presume(self, scopes: Sequence[Scope]) -> Authorization | None:
+        """Return what to send with the first request to a registry that is known to ask for it.
+
+        The registry's connection is opened meanwhile. Whatever fails here, the registry is asked
+        then, as any other one: it may have changed its ways, or let in everybody.
+        """
+        self._session.open_tls()
+        challenge = choose_challenge(self._logins.challenges)
+        with suppress(OciMergeError):
+            cache = await self.users.find(scopes)
+            if value := _header(cache.login, self._logins.challenges, challenge):
+                return cache.login.authorize(value)
+            if challenge is not None and challenge.scheme == "bearer":
+                return await cache.presume(challenge, scopes)
+        self._logins.presume_nothing()
+        return None
 
     async def _authorize(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a first try, or None to let the registry ask.

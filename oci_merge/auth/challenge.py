@@ -42,6 +42,13 @@ class Challenge:
     scheme: str
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
 
+    def asks_like(self, other: Challenge) -> bool:
+        """Say whether it asks for the same as another one: Basic, or a token of one server."""
+        if self.scheme != other.scheme:
+            return False
+        names = ("realm", "service") if self.scheme == "bearer" else ()
+        return all(self.parameters.get(name) == other.parameters.get(name) for name in names)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

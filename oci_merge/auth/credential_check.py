@@ -22,16 +22,18 @@ class CredentialCheck(Generic[_Refusal]):
 
     Args:
         is_accepted: whether the credential needs no check.
+        refusals: how often another server has refused it, which might have been about it.
 
     Attributes:
         is_accepted: whether the server has accepted the credential; that is never taken back, as
             later refusals are about what the user may do.
+        refusals: how often it was refused before that.
     """
 
-    def __init__(self, *, is_accepted: bool = False) -> None:
+    def __init__(self, *, is_accepted: bool = False, refusals: int = 0) -> None:
         self.is_accepted = is_accepted
+        self.refusals = refusals
         self._refusal: _Refusal | None = None
-        self._refusals = 0
         self._one_at_a_time = asyncio.Lock()
 
     def accepted(self) -> None:
@@ -46,7 +48,7 @@ class CredentialCheck(Generic[_Refusal]):
         """
         if not self.is_accepted:
             self._refusal = refusal
-            self._refusals += 1
+            self.refusals += 1
 
     @asynccontextmanager
     async def attempt(self, *, narrowest: bool = True) -> AsyncIterator[_Refusal | None]:
@@ -68,6 +70,6 @@ class CredentialCheck(Generic[_Refusal]):
         yield self._verdict(narrowest)
 
     def _verdict(self, narrowest: bool) -> _Refusal | None:
-        if self.is_accepted or (narrowest and self._refusals < MAX_REFUSALS):
+        if self.is_accepted or (narrowest and self.refusals < MAX_REFUSALS):
             return None
         return self._refusal

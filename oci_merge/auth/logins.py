@@ -23,6 +23,9 @@ _OF_ONE_REQUEST = frozenset({"scope", "error", "error_description", "error_uri"}
 #: How long a search that is given up may take to end, in seconds.
 _THREAD_ENDS = 1.0
 
+#: A response, and what was sent for it.
+Sent = tuple[Response, Authorization | None]
+
 
 @dataclass(slots=True, eq=False)
 class Login:
@@ -59,8 +62,15 @@ class Login:
     def authorize(self, value: str) -> Authorization:
         """Return the authorization for a header value that needs no token server."""
         if self.authorization is None:
-            self.authorization = Authorization(value, check=CredentialCheck())
+            check = CredentialCheck[Response](refusals=self.token_check.refusals)
+            self.authorization = Authorization(value, check=check)
         return self.authorization
+
+    def start_over(self) -> None:
+        """Forget what was sent, which the registry did not want; refusals still count."""
+        if self.authorization is not None:
+            self.token_check.refusals += self.authorization.check.refusals
+        self.authorization = None
 
 
 class Logins:
@@ -68,19 +78,22 @@ class Logins:
 
     Args:
         search: where to look for credentials, once the registry asks for one.
+        presumed: the challenges that the registry is known to send.
 
     Attributes:
-        challenges: the registry's challenges, without what they say about single requests; empty
-            until it has sent one.
+        challenges: the registry's challenges, without what they say about single requests; what is
+            presumed until it has sent one.
+        is_presuming: whether what is presumed is still to be shown right by an answer.
         has_answered: whether the registry has answered any request.
-        first_request: the request that goes ahead until then, with its response; whoever waits
-            for it shares its failure.
+        first_request: the request that goes ahead until then, with its response and what was sent
+            for it; whoever waits for it shares its failure.
     """
 
-    def __init__(self, search: CredentialSearch) -> None:
-        self.challenges: tuple[Challenge, ...] = ()
+    def __init__(self, search: CredentialSearch, presumed: Sequence[Challenge] = ()) -> None:
+        self.challenges = tuple(presumed)
+        self.is_presuming = bool(presumed)
         self.has_answered = False
-        self.first_request: SingleFlight[str, tuple[Request, Response]] = SingleFlight()
+        self.first_request: SingleFlight[str, tuple[Request, Sent]] = SingleFlight()
         self._search = search
         self._found: dict[str, Login] = {}
         self._logins: dict[Credential | None, Login] = {}
@@ -94,6 +107,25 @@ class Logins:
     def note(self, challenges: Iterable[Challenge]) -> None:
         """Remember how the registry asks."""
         self.challenges = tuple(map(_without_request, challenges))
+        self.is_presuming = False
+
+    def presume_nothing(self) -> None:
+        """Let the registry say how it asks: what was presumed comes to nothing."""
+        self.challenges = ()
+        self.is_presuming = False
+
+    def confirm(self, challenges: Sequence[Challenge]) -> bool:
+        """Compare what was presumed with an answer to a request that carried what comes of it.
+
+        Args:
+            challenges: the answer's; none where the registry let the request in.
+
+        Returns:
+            Whether the presumption holds. If not, the registry asks otherwise.
+        """
+        self.is_presuming = False
+        found, presumed = choose_challenge(challenges), choose_challenge(self.challenges)
+        return found is None or presumed is None or found.asks_like(presumed)
 
     async def find(self, repositories: Iterable[str]) -> dict[str, Login]:
         """Return the login for each repository; unknown ones are looked for, in a thread.

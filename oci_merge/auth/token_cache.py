@@ -57,6 +57,29 @@ class TokenCache:
         tokens = (token for token in self._tokens.values() if not token.is_spent)
         return next((token for token in tokens if token.covers(scopes)), None)
 
+    async def presume(self, challenge: Challenge, scopes: Sequence[Scope]) -> Authorization:
+        """Get a token for the whole run before the registry has named its token server.
+
+        It is asked for once. What it refuses, the registry shall be asked for first.
+
+        Args:
+            challenge: the Bearer challenge that the registry is likely to send.
+            scopes: the scopes of the request, of its own repository first.
+
+        Raises:
+            RegistryError: the token server refused.
+            TransportError: it did not answer soon, or credentials may not go there.
+        """
+        wide = merge_scopes([*self._run, *scopes])
+        return await self._token(challenge, wide, None, narrowest=False, is_presumed=True)
+
+    def forget(self) -> None:
+        """Forget tokens and refusals: another server than the registry's has given them."""
+        self.login.start_over()
+        self._tokens.clear()
+        self._last.clear()
+        self._refusals.clear()
+
     async def renew(
         self,
         challenge: Challenge,
@@ -147,6 +170,7 @@ class TokenCache:
         refused: Authorization | None,
         *,
         narrowest: bool,
+        is_presumed: bool = False,
     ) -> Authorization:
         """Return a token other than ``refused``; all who need the same share one request."""
         key = frozenset(scopes)
@@ -156,18 +180,20 @@ class TokenCache:
             return held
         if refusal := self._refusals.get(key):
             raise refusal.with_traceback(None)
-        request = partial(self._request, challenge, scopes, narrowest)
+        request = partial(self._request, challenge, scopes, narrowest, is_presumed)
         return await self._requests.run(key, request)
 
     async def _request(
-        self, challenge: Challenge, scopes: tuple[Scope, ...], narrowest: bool
+        self, challenge: Challenge, scopes: tuple[Scope, ...], narrowest: bool, is_presumed: bool
     ) -> Authorization:
         key, credential = frozenset(scopes), self.login.credential
         async with self.login.token_check.attempt(narrowest=narrowest) as refusal:
             try:
                 if refusal is not None:
                     raise refusal.with_traceback(None)
-                token = await self._client.request(challenge, scopes, credential)
+                token = await self._client.request(
+                    challenge, scopes, credential, is_presumed=is_presumed
+                )
             except RegistryError as error:
                 # A refusal of these scopes holds for the run. An outage concerns other scopes and
                 # other users too, so the token client remembers it.

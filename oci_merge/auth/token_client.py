@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
@@ -51,7 +52,12 @@ class TokenClient:
         return self._session.registry
 
     async def request(
-        self, challenge: Challenge, scopes: Sequence[Scope], credential: Credential | None
+        self,
+        challenge: Challenge,
+        scopes: Sequence[Scope],
+        credential: Credential | None,
+        *,
+        is_presumed: bool = False,
     ) -> Token:
         """Ask for one token for all the scopes; a server may silently grant fewer.
 
@@ -59,6 +65,8 @@ class TokenClient:
             challenge: the Bearer challenge.
             scopes: the scopes, of the repository that is pushed to first.
             credential: the user; None for an anonymous one.
+            is_presumed: whether the challenge is still to come. The server is asked once then, with
+                little patience, and no failure is remembered.
 
         Raises:
             RegistryError: the token server refused.
@@ -73,8 +81,8 @@ class TokenClient:
             # user and scope list.
             async with self._going_ahead[server]:
                 if server not in self._granting:
-                    return await self._request(realm, challenge, scopes, credential)
-        return await self._request(realm, challenge, scopes, credential)
+                    return await self._request(realm, challenge, scopes, credential, is_presumed)
+        return await self._request(realm, challenge, scopes, credential, is_presumed)
 
     async def check(self, challenge: Challenge, credential: Credential | None) -> bool:
         """Send a credential without a scope, as ``docker login`` does.
@@ -98,21 +106,25 @@ class TokenClient:
         challenge: Challenge,
         scopes: Sequence[Scope],
         credential: Credential | None,
+        is_presumed: bool,
     ) -> Token:
         """Ask a server, unless it has failed in this run: the retries were made by then."""
         server = urlsplit(realm).netloc
         if outage := self._outages.get(server):
             raise outage.with_traceback(None)
         try:
-            method, response = await self._ask(realm, challenge, scopes, credential)
+            method, response = await self._ask(
+                realm, challenge, scopes, credential, is_presumed=is_presumed
+            )
             if response.status == 200:
                 token = parse_token(response.content, f"{_ROLE} {shown_host(realm)}")
         except OciMergeError as error:
-            self._outages[server] = error
+            if not is_presumed:
+                self._outages[server] = error
             raise
         if response.status != 200:
             refusal = error_from(response, self._attempt(realm, method, scopes, credential))
-            if is_busy(response.status):
+            if is_busy(response.status) and not is_presumed:
                 self._outages[server] = refusal
             raise refusal
         self._granting.add(server)
@@ -124,21 +136,29 @@ class TokenClient:
         challenge: Challenge,
         scopes: Sequence[Scope],
         credential: Credential | None,
+        *,
+        is_presumed: bool = False,
     ) -> tuple[str, Response]:
         """Return the method that was used last and the response to it."""
+        send = self._send_once if is_presumed else self._session.send
+        get = self._get(realm, challenge, scopes, credential)
         if not credential or not credential.identity_token or credential in self._without_post:
-            return "GET", await self._get(realm, challenge, scopes, credential)
-        response = await self._post(realm, challenge, scopes, credential)
+            return "GET", await send(get)
+        response = await send(self._post(realm, challenge, scopes, credential))
         if response.status not in _TAKES_NO_POST or not credential.password:
             return "POST", response
-        response = await self._get(realm, challenge, scopes, credential)
+        response = await send(get)
         if response.status == 200:
             self._without_post.add(credential)
         return "GET", response
 
-    async def _post(
+    async def _send_once(self, request: Request) -> Response:
+        patience = self._session.timings.brief
+        return await self._session.send(replace(request, repeatable=False, patience=patience))
+
+    def _post(
         self, realm: str, challenge: Challenge, scopes: Sequence[Scope], credential: Credential
-    ) -> Response:
+    ) -> Request:
         """Exchange the identity token for a token; a redirect is not followed."""
         form = [
             ("grant_type", "refresh_token"),
@@ -148,16 +168,15 @@ class TokenClient:
             ("refresh_token", credential.identity_token),
         ]
         content = urlencode(form).encode()
-        request = Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True, role=_ROLE)
-        return await self._session.send(request)
+        return Request("POST", realm, _FORM, content, _MAX_TOKEN, no_redirect=True, role=_ROLE)
 
-    async def _get(
+    def _get(
         self,
         realm: str,
         challenge: Challenge,
         scopes: Sequence[Scope],
         credential: Credential | None,
-    ) -> Response:
+    ) -> Request:
         """Ask with the password, or anonymously; a redirect is checked like the realm."""
         login = credential if credential and credential.has_password else None
         query = [
@@ -167,15 +186,13 @@ class TokenClient:
         ]
         if login and login.username:
             query.append(("account", login.username))
-        return await self._session.send(
-            Request(
-                "GET",
-                _with_query(realm, urlencode(query)),
-                limit=_MAX_TOKEN,
-                authorization=login.basic() if login else None,
-                check_redirect=self._resolve,
-                role=_ROLE,
-            )
+        return Request(
+            "GET",
+            _with_query(realm, urlencode(query)),
+            limit=_MAX_TOKEN,
+            authorization=login.basic() if login else None,
+            check_redirect=self._resolve,
+            role=_ROLE,
         )
 
     def _resolve(self, realm: str) -> str:

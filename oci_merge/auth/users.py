@@ -81,6 +81,11 @@ class Users:
                     self._warn(login.credential.warning)
             self._caches.setdefault(name, known[login])
 
+    def forget_tokens(self) -> None:
+        """Forget every token and password that the registry has been sent."""
+        for cache in {*self._caches.values(), self._anonymous}:
+            cache.forget()
+
     def held(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what is there to send with a request for these scopes."""
         cache = self.known(scopes)

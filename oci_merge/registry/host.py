@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
+from oci_merge.auth.known_servers import known_challenges
 from oci_merge.auth.logins import Logins
 from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
 from oci_merge.events import OnEvent, ignore
@@ -51,6 +52,8 @@ class RegistryHost:
         self.timings = timings or Timings()
         self._options = options = options or RegistryOptions()
         self._transport = Transport(name, options, self.timings)
+        # What is not verified may be another registry, and what has no TLS is none of them.
+        is_sure = not (options.plain_http or options.insecure)
         self.logins = Logins(
             CredentialSearch(
                 name,
@@ -60,7 +63,8 @@ class RegistryHost:
                 if options.docker_config
                 else None,
                 docker_first=docker_first,
-            )
+            ),
+            known_challenges(name) if is_sure else (),
         )
         self.has_put_tags = False
         self.takes_tags: bool | None = None
