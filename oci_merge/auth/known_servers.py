@@ -29,7 +29,7 @@ _BY_FORM: Mapping[re.Pattern[str], str] = {
     re.compile(r"[a-z0-9-]+\.azurecr\.io"): "/oauth2/token",
 }
 #: Amazon's private registries take a password, in its partition for China, too.
-_BASIC = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+_BASIC = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 
 def known_challenges(registry: str) -> tuple[Challenge, ...]:

@@ -28,6 +28,7 @@ from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
 from oci_merge.http.tls import find_trust, public_context
+from oci_merge.http.tunnel import Tunnel
 from oci_merge.http.vicinity import Vicinity
 from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
 from oci_merge.options import RegistryOptions
@@ -102,7 +103,8 @@ class Connections(httpx.AsyncBaseTransport):
         # What was found for an origin before, as the rules of NO_PROXY take time.
         self._by_origin: dict[tuple[Kind, str, bytes], Pool] = {}
         self._dialers: list[Dialer] = []
-        self._direct: dict[Kind, Dialer] = {}
+        # Those that open connections ahead, to the registry.
+        self._ahead: dict[tuple[Kind, str | None], Dialer] = {}
         self._vicinity = Vicinity(registry)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -167,7 +169,7 @@ class Connections(httpx.AsyncBaseTransport):
         return login[1].decode(), base64.b64encode(b":".join(login)).decode()
 
     async def connected(self, kind: Kind) -> None:
-        """Wait until a request has a connection to the registry, where no proxy leads there.
+        """Wait until a request has a connection to the registry, if some can be opened ahead.
 
         Raises:
             TransportError, UsageError: a file of certificates cannot be used.
@@ -178,7 +180,7 @@ class Connections(httpx.AsyncBaseTransport):
     def open_ahead(self, kind: Kind, count: int) -> None:
         """Begin to open connections to the registry for the next requests.
 
-        Where a proxy leads there, nothing is done.
+        Nothing is done where a proxy leads there that knows SOCKS, or forwards plain HTTP.
 
         Args:
             kind: their kind.
@@ -197,10 +199,8 @@ class Connections(httpx.AsyncBaseTransport):
 
     def _dialer(self, kind: Kind) -> Dialer | None:
         url = f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
-        if self._proxies.url_for(url):
-            return None
         self._pool(kind, url)
-        return self._direct[kind]
+        return self._ahead.get((kind, self._proxies.url_for(url)))
 
     def _pool(self, kind: Kind, url: str) -> Pool:
         proxy = self._proxies.url_for(url)
@@ -211,42 +211,48 @@ class Connections(httpx.AsyncBaseTransport):
 
     def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
         scheme = "http" if kind == "plain" else "https"
-        self._direct[kind] = self._new_dialer(scheme, self._vicinity)
+        dialer = self._ahead[kind, None] = self._new_dialer(scheme, self._vicinity)
+        return self._dialed(kind, dialer)
+
+    def _dialed(
+        self, kind: Kind, dialer: Dialer
+    ) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
             http2=kind in _HTTP2,
             keepalive_expiry=self._timings.keep_alive,
-            network_backend=self._direct[kind],
+            network_backend=dialer,
         )
 
     def _proxied(
         self, kind: Kind, url: str
     ) -> Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]:
-        """Return the function of httpcore that makes connections through a proxy."""
-        options: dict[str, Any] = {
-            "ssl_context": self._tls(kind),
-            "http2": kind in _HTTP2,
-            "keepalive_expiry": self._timings.keep_alive,
-            "network_backend": self._new_dialer("http"),
-        }
+        """Return the function that makes connections through a proxy."""
         try:
             proxy = httpx.Proxy(url)
+            proxy_tls = self._public if proxy.url.scheme == "https" else None
+            if kind != "plain" and not proxy.url.scheme.startswith("socks5"):
+                dialer = self._new_dialer("https", tunnel=Tunnel(proxy, proxy_tls))
+                self._ahead[kind, url] = dialer
+                return self._dialed(kind, dialer)
             at = httpcore.URL(
                 scheme=proxy.url.raw_scheme,
                 host=proxy.url.raw_host,
                 port=proxy.url.port,
                 target=proxy.url.raw_path,
             )
+            options: dict[str, Any] = {
+                "proxy_auth": proxy.raw_auth,
+                "ssl_context": self._tls(kind),
+                "http2": kind in _HTTP2,
+                "keepalive_expiry": self._timings.keep_alive,
+                "network_backend": self._new_dialer("http"),
+            }
             if proxy.url.scheme.startswith("socks5"):
-                return httpcore.AsyncSOCKSProxy(
-                    at, proxy_auth=proxy.raw_auth, **options
-                ).create_connection
+                return httpcore.AsyncSOCKSProxy(at, **options).create_connection
             return httpcore.AsyncHTTPProxy(
-                at,
-                proxy_auth=proxy.raw_auth,
-                proxy_ssl_context=self._public if proxy.url.scheme == "https" else None,
-                **options,
+                at, proxy_ssl_context=proxy_tls, **options
             ).create_connection
         except (ValueError, RuntimeError, httpx.InvalidURL):  # RuntimeError: no SOCKS here
             # The reason is not repeated: a proxy's URL may hold a password.
@@ -256,10 +262,12 @@ class Connections(httpx.AsyncBaseTransport):
                 "or unset them",
             ) from None
 
-    def _new_dialer(self, scheme: str, vicinity: Vicinity | None = None) -> Dialer:
+    def _new_dialer(
+        self, scheme: str, vicinity: Vicinity | None = None, tunnel: Tunnel | None = None
+    ) -> Dialer:
         parts = urlsplit(f"{scheme}://{self._authority}")
         port = parts.port or DEFAULT_PORTS[scheme]
-        self._dialers.append(Dialer(parts.hostname or "", port, self._timings, vicinity))
+        self._dialers.append(Dialer(parts.hostname or "", port, self._timings, vicinity, tunnel))
         return self._dialers[-1]
 
     def _tls(self, kind: Kind) -> ssl.SSLContext:

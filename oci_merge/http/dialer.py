@@ -26,6 +26,7 @@ import httpcore
 from oci_merge.errors import TransportError
 from oci_merge.http.pace import Overhead
 from oci_merge.http.timings import Timings
+from oci_merge.http.tunnel import Tunnel
 from oci_merge.http.vicinity import Vicinity
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -40,16 +41,23 @@ class Dialer(httpcore.AsyncNetworkBackend):
         timings: how old such a connection may get, and when another address is tried.
         vicinity: judges where other hosts are; None where the only host is a proxy, which looks
             names up itself.
+        tunnel: the proxy that leads there; None where there is none, or httpcore uses it.
 
     Attributes:
         connected: set when a request has got a connection.
     """
 
     def __init__(
-        self, host: str, port: int, timings: Timings, vicinity: Vicinity | None = None
+        self,
+        host: str,
+        port: int,
+        timings: Timings,
+        vicinity: Vicinity | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
         self.connected = asyncio.Event()
         self._vicinity = vicinity
+        self._tunnel = tunnel
         self._address = host, port
         self._timings = timings
         self._ahead: deque[tuple[float, asyncio.Task[Stream]]] = deque()
@@ -122,6 +130,17 @@ class Dialer(httpcore.AsyncNetworkBackend):
             await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
     async def _connect(self, host: str, port: int, timeout: float | None) -> Stream:
+        if self._tunnel is None:
+            return await self._connect_directly(host, port, timeout)
+        stream = await self._connect_directly(*self._tunnel.address, timeout)
+        try:
+            await self._tunnel.extend(stream, host, port, timeout)
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
+    async def _connect_directly(self, host: str, port: int, timeout: float | None) -> Stream:
         # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment, so an
         # address, which has no other, does without.
         delay = None if _is_address(host) else self._timings.next_address

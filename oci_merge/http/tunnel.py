@@ -1,0 +1,86 @@
+"""Leads a connection through an HTTP proxy (CONNECT, RFC 9110, section 9.3.6).
+
+httpcore does this too, but only when a request needs the connection. ``Dialer`` opens some earlier.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from typing import Any
+
+import httpcore
+import httpx
+
+
+class Tunnel:
+    """An HTTP proxy that leads connections to other hosts.
+
+    Args:
+        proxy: the proxy, with its user and password if it wants them.
+        tls: the TLS settings of the proxy itself, None where it is spoken to over plain TCP.
+
+    Attributes:
+        address: the proxy's host and port.
+    """
+
+    def __init__(self, proxy: httpx.Proxy, tls: ssl.SSLContext | None) -> None:
+        at = httpcore.URL(
+            scheme=proxy.url.raw_scheme,
+            host=proxy.url.raw_host,
+            port=proxy.url.port,
+            target=proxy.url.raw_path,
+        )
+        self._origin = at.origin
+        self._tls = tls
+        self._login: list[tuple[bytes, bytes]] = []
+        if proxy.raw_auth:
+            word = base64.b64encode(b":".join(proxy.raw_auth))
+            self._login = [(b"Proxy-Authorization", b"Basic " + word)]
+        self.address = self._origin.host.decode("ascii"), self._origin.port
+
+    async def extend(
+        self, stream: httpcore.AsyncNetworkStream, host: str, port: int, seconds: float | None
+    ) -> None:
+        """Let the proxy lead a connection on; what is sent then goes to the host.
+
+        Args:
+            stream: a connection to the proxy, on which nothing was sent yet.
+            host: where to.
+            port: its port.
+            seconds: how long the proxy may take for each part of its answer.
+
+        Raises:
+            httpcore.ProxyError: the proxy refused.
+            httpcore's errors: it did not answer.
+        """
+        name = f"[{host}]" if ":" in host else host
+        target = f"{name}:{port}".encode("ascii")
+        request = httpcore.Request(
+            "CONNECT",
+            httpcore.URL(
+                scheme=self._origin.scheme,
+                host=self._origin.host,
+                port=self._origin.port,
+                target=target,
+            ),
+            headers=[(b"Host", target), (b"Accept", b"*/*"), *self._login],
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write"), seconds)},
+        )
+        connection = httpcore.AsyncHTTPConnection(
+            self._origin, ssl_context=self._tls, network_backend=_Opened(stream)
+        )
+        response = await connection.handle_async_request(request)
+        if not 200 <= response.status <= 299:
+            reason: bytes = response.extensions.get("reason_phrase", b"")
+            raise httpcore.ProxyError(f"{response.status} {reason.decode('ascii', 'ignore')}")
+
+
+class _Opened(httpcore.AsyncNetworkBackend):
+    """Gives httpcore a connection that is open already."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def connect_tcp(self, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return self._stream
