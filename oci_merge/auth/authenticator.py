@@ -187,7 +187,8 @@ class Authenticator:
 
     async def _send_ahead(self, request: Request, scopes: Sequence[Scope]) -> tuple[Request, Sent]:
         """Send the registry's first request, and answer its challenge for those that wait."""
-        authorization = await self._presume(scopes) if self._logins.is_presuming else None
+        presumed = self._logins.presumed
+        authorization = await self._presume(presumed, scopes) if presumed else None
         if authorization is None:
             response = await self._session.send(request)
         else:
@@ -196,31 +197,29 @@ class Authenticator:
                     replace(request, authorization=authorization.value)
                 )
                 _judge(authorization.check, response)
-            challenges = _challenges(response) if _is_challenge(response) else ()
-            if not self._logins.confirm(challenges):
-                self.users.forget_tokens()
-                authorization = None
         self._logins.has_answered = True
+        if presumed is not None and not _agrees(response, presumed):
+            self.users.forget_tokens()
+            authorization = None
         # A refusal is about this request's scopes. It is remembered, so that it is raised where
         # the request itself is answered, and not for those that wait.
         with suppress(RegistryError):
             await self._answer(response, scopes, authorization)
         return request, (response, authorization)
 
-    async def _presume(self, scopes: Sequence[Scope]) -> Authorization | None:
+    async def _presume(self, presumed: Challenge, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with the first request to a registry that is known to ask for it.
 
         The registry's connection is opened meanwhile. Whatever fails here, the registry is asked
         then, as any other one: it may have changed its ways, or let in everybody.
         """
         self._session.open_tls()
-        challenge = choose_challenge(self._logins.challenges)
         with suppress(OciMergeError):
             cache = await self.users.find(scopes)
-            if value := _header(cache.login, self._logins.challenges, challenge):
+            if value := _header(cache.login, (presumed,), presumed):
                 return cache.login.authorize(value)
-            if challenge is not None and challenge.scheme == "bearer":
-                return await cache.presume(challenge, scopes)
+            if presumed.scheme == "bearer":
+                return await cache.presume(presumed, scopes)
         self._logins.presume_nothing()
         return None
 
@@ -297,6 +296,12 @@ def _judge(check: CredentialCheck[Response], response: Response) -> None:
 def _is_challenge(response: Response) -> bool:
     """Say whether the registry wants to know who asks; another host's 401 is no challenge."""
     return response.status == HTTPStatus.UNAUTHORIZED and not response.cross_origin
+
+
+def _agrees(response: Response, presumed: Challenge) -> bool:
+    """Say whether a response does not ask otherwise than it was presumed to."""
+    found = choose_challenge(_challenges(response)) if _is_challenge(response) else None
+    return found is None or found.asks_like(presumed)
 
 
 def _may_hide_challenge(request: Request, response: Response) -> bool:

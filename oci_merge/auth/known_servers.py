@@ -13,13 +13,18 @@ from collections.abc import Mapping
 from oci_merge.auth.challenge import Challenge
 from oci_merge.model.host import DOCKER_HUB
 
-#: Realm and service by registry.
-_BY_NAME: Mapping[str, tuple[str, str]] = {
-    DOCKER_HUB: ("https://auth.docker.io/token", "registry.docker.io"),
-    "ghcr.io": ("https://ghcr.io/token", "ghcr.io"),
-    "quay.io": ("https://quay.io/v2/auth", "quay.io"),
-    "registry.gitlab.com": ("https://gitlab.com/jwt/auth", "container_registry"),
-    "public.ecr.aws": ("https://public.ecr.aws/token/", "public.ecr.aws"),
+
+def _bearer(realm: str, service: str) -> Challenge:
+    return Challenge("bearer", {"realm": realm, "service": service})
+
+
+#: Docker Hub's API, which is at another host than its name says.
+_HUB = _bearer("https://auth.docker.io/token", "registry.docker.io")
+_BY_NAME: Mapping[str, Challenge] = {
+    "ghcr.io": _bearer("https://ghcr.io/token", "ghcr.io"),
+    "quay.io": _bearer("https://quay.io/v2/auth", "quay.io"),
+    "registry.gitlab.com": _bearer("https://gitlab.com/jwt/auth", "container_registry"),
+    "public.ecr.aws": _bearer("https://public.ecr.aws/token/", "public.ecr.aws"),
 }
 #: The path of the realm, on the registry's own host, by the form of the registry's name. The
 #: service is called as the host is.
@@ -32,25 +37,19 @@ _BY_FORM: Mapping[re.Pattern[str], str] = {
 _BASIC = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 
-def known_challenges(registry: str) -> tuple[Challenge, ...]:
-    """Return the challenges that a registry is known to send; empty for any other registry.
+def known_challenge(registry: str) -> Challenge | None:
+    """Return the challenge that a registry is known to send, None for any other registry.
 
     Args:
         registry: its ``host[:port]``, or ``docker.io``. On another port than that of https, there
             is another registry.
     """
-    if registry != DOCKER_HUB:
-        registry = registry.removesuffix(":443").lower()
-        # Only the registry's endpoint is asked, and only docker.io stands for it.
-        if registry == DOCKER_HUB:
-            return ()
-    if named := _BY_NAME.get(registry):
-        return (_bearer(*named),)
+    if registry == DOCKER_HUB:
+        return _HUB
+    host = registry.removesuffix(":443").lower()
+    if (named := _BY_NAME.get(host)) is not None:
+        return named
     for form, path in _BY_FORM.items():
-        if form.fullmatch(registry):
-            return (_bearer(f"https://{registry}{path}", registry),)
-    return (Challenge("basic"),) if _BASIC.fullmatch(registry) else ()
-
-
-def _bearer(realm: str, service: str) -> Challenge:
-    return Challenge("bearer", {"realm": realm, "service": service})
+        if form.fullmatch(host):
+            return _bearer(f"https://{host}{path}", host)
+    return Challenge("basic") if _BASIC.fullmatch(host) else None

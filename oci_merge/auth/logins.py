@@ -67,10 +67,12 @@ class Login:
         return self.authorization
 
     def start_over(self) -> None:
-        """Forget what was sent, which the registry did not want; refusals still count."""
+        """Forget what another server said than the registry asks for; refusals still count."""
+        refusals = self.token_check.refusals
         if self.authorization is not None:
-            self.token_check.refusals += self.authorization.check.refusals
+            refusals += self.authorization.check.refusals
         self.authorization = None
+        self.token_check = CredentialCheck(is_accepted=self.credential is None, refusals=refusals)
 
 
 class Logins:
@@ -78,20 +80,19 @@ class Logins:
 
     Args:
         search: where to look for credentials, once the registry asks for one.
-        presumed: the challenges that the registry is known to send.
+        presumed: the challenge that the registry is known to send, None where none is known.
 
     Attributes:
         challenges: the registry's challenges, without what they say about single requests; what is
             presumed until it has sent one.
-        is_presuming: whether what is presumed is still to be shown right by an answer.
         has_answered: whether the registry has answered any request.
         first_request: the request that goes ahead until then, with its response and what was sent
             for it; whoever waits for it shares its failure.
     """
 
-    def __init__(self, search: CredentialSearch, presumed: Sequence[Challenge] = ()) -> None:
-        self.challenges = tuple(presumed)
-        self.is_presuming = bool(presumed)
+    def __init__(self, search: CredentialSearch, presumed: Challenge | None = None) -> None:
+        self.challenges: tuple[Challenge, ...] = () if presumed is None else (presumed,)
+        self._presumed = presumed
         self.has_answered = False
         self.first_request: SingleFlight[str, tuple[Request, Sent]] = SingleFlight()
         self._search = search
@@ -107,25 +108,16 @@ class Logins:
     def note(self, challenges: Iterable[Challenge]) -> None:
         """Remember how the registry asks."""
         self.challenges = tuple(map(_without_request, challenges))
-        self.is_presuming = False
+
+    @property
+    def presumed(self) -> Challenge | None:
+        """The challenge that the registry is known to send, until it has answered a request."""
+        return None if self.has_answered else self._presumed
 
     def presume_nothing(self) -> None:
         """Let the registry say how it asks: what was presumed comes to nothing."""
         self.challenges = ()
-        self.is_presuming = False
-
-    def confirm(self, challenges: Sequence[Challenge]) -> bool:
-        """Compare what was presumed with an answer to a request that carried what comes of it.
-
-        Args:
-            challenges: the answer's; none where the registry let the request in.
-
-        Returns:
-            Whether the presumption holds. If not, the registry asks otherwise.
-        """
-        self.is_presuming = False
-        found, presumed = choose_challenge(challenges), choose_challenge(self.challenges)
-        return found is None or presumed is None or found.asks_like(presumed)
+        self._presumed = None
 
     async def find(self, repositories: Iterable[str]) -> dict[str, Login]:
         """Return the login for each repository; unknown ones are looked for, in a thread.

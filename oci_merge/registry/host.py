@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
-from oci_merge.auth.known_servers import known_challenges
+from oci_merge.auth.known_servers import known_challenge
 from oci_merge.auth.logins import Logins
 from oci_merge.credentials import CredentialSearch, docker_config_file, given_credential
 from oci_merge.events import OnEvent, ignore
@@ -64,7 +64,7 @@ class RegistryHost:
                 else None,
                 docker_first=docker_first,
             ),
-            known_challenges(name) if is_sure else (),
+            known_challenge(name) if is_sure else None,
         )
         self.has_put_tags = False
         self.takes_tags: bool | None = None

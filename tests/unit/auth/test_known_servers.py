@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from oci_merge.auth.known_servers import known_challenges
+from oci_merge.auth.challenge import Challenge
+from oci_merge.auth.known_servers import known_challenge
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,8 @@ from oci_merge.auth.known_servers import known_challenges
     ],
 )
 def test_a_known_registry_has_its_token_server(registry: str, realm: str, service: str) -> None:
-    (challenge,) = known_challenges(registry)
+    challenge = known_challenge(registry)
+    assert challenge is not None
     assert challenge.scheme == "bearer"
     assert challenge.parameters == {"realm": realm, "service": service}
 
@@ -43,7 +45,7 @@ def test_a_known_registry_has_its_token_server(registry: str, realm: str, servic
     ],
 )
 def test_amazon_s_private_registries_take_passwords(registry: str) -> None:
-    assert [challenge.scheme for challenge in known_challenges(registry)] == ["basic"]
+    assert known_challenge(registry) == Challenge("basic")
 
 
 @pytest.mark.parametrize(
@@ -95,4 +97,4 @@ def test_amazon_s_private_registries_take_passwords(registry: str) -> None:
     ],
 )
 def test_any_other_name_is_asked_first(registry: str) -> None:
-    assert known_challenges(registry) == ()
+    assert known_challenge(registry) is None
