@@ -206,17 +206,24 @@ class Connections(httpx.AsyncBaseTransport):
         proxy = self._proxies.url_for(url)
         if (kind, proxy) not in self._pools:
             connect = self._proxied(kind, proxy) if proxy else self._directly(kind)
-            self._pools[kind, proxy] = Pool(connect)
+            pool = self._pools.get(("h2", proxy)) if kind == "http/1.1" else None
+            if pool is None:
+                pool = Pool(connect)
+            else:  # the first request has found out what is spoken, and its connection serves on
+                pool.create = connect
+            self._pools[kind, proxy] = pool
         return self._pools[kind, proxy]
 
     def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
         scheme = "http" if kind == "plain" else "https"
-        dialer = self._ahead[kind, None] = self._new_dialer(scheme, self._vicinity)
-        return self._dialed(kind, dialer)
+        return self._dialed(kind, None, lambda: self._new_dialer(scheme, self._vicinity))
 
     def _dialed(
-        self, kind: Kind, dialer: Dialer
+        self, kind: Kind, proxy: str | None, make: Callable[[], Dialer]
     ) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
+        # The connections that were opened for the first request count for those after it, too.
+        dialer = self._ahead.get(("h2", proxy)) if kind == "http/1.1" else None
+        dialer = self._ahead[kind, proxy] = dialer or make()
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
@@ -233,9 +240,8 @@ class Connections(httpx.AsyncBaseTransport):
             proxy = httpx.Proxy(url)
             proxy_tls = self._public if proxy.url.scheme == "https" else None
             if kind != "plain" and not proxy.url.scheme.startswith("socks5"):
-                dialer = self._new_dialer("https", tunnel=Tunnel(proxy, proxy_tls))
-                self._ahead[kind, url] = dialer
-                return self._dialed(kind, dialer)
+                tunnel = Tunnel(proxy, proxy_tls)
+                return self._dialed(kind, url, lambda: self._new_dialer("https", tunnel=tunnel))
             at = httpcore.URL(
                 scheme=proxy.url.raw_scheme,
                 host=proxy.url.raw_host,

@@ -38,10 +38,13 @@ class Pool:
 
     Args:
         create: makes a connection to an origin, which connects when it is first used.
+
+    Attributes:
+        create: as given; it may be changed.
     """
 
     def __init__(self, create: Callable[[httpcore.Origin], _Connection]) -> None:
-        self._create = create
+        self.create = create
         self._free: defaultdict[_Key, deque[_Connection]] = defaultdict(deque)
         self._shared: defaultdict[_Key, list[_Connection]] = defaultdict(list)
         self._all: set[_Connection] = set()
@@ -108,7 +111,7 @@ class Pool:
                 await self._close(connection)
             elif connection.is_available():
                 return connection
-        connection = self._create(origin)
+        connection = self.create(origin)
         self._all.add(connection)
         if connection.is_available():  # not connected yet, so it may become HTTP/2
             shared.append(connection)

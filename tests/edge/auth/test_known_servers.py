@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -83,6 +84,36 @@ def test_each_host_is_reached_by_one_connection_over_http2(
         stand.merge()
         reached = sorted({known.host, known.token_host})
         assert sorted(stand.proxy.asked) == [f"CONNECT {host}:443 HTTP/1.1" for host in reached]
+
+
+@pytest.mark.parametrize("http2", [True, False])
+def test_the_registry_s_own_token_server_is_asked_on_its_connection(
+    http2: bool, serves: Serves, home: Path
+) -> None:
+    with serves(GHCR, http2=http2) as stand:
+        log_in(stand, home)
+        oci_merge.inspect(stand.sources[0], shallow=True)
+        assert [each.path for each in stand.asked] == [
+            "/token",
+            "/v2/team/app/manifests/1.0-amd64",
+        ]
+        assert stand.proxy.asked == ["CONNECT ghcr.io:443 HTTP/1.1"]
+
+
+@pytest.mark.parametrize("http2", [True, False])
+def test_a_token_server_that_a_challenge_names_on_the_registry_is_asked_on_its_connection(
+    http2: bool, serves: Serves, home: Path
+) -> None:
+    unknown = replace(GHCR, name="reg.example", realm="https://reg.example/token")
+    with serves(unknown, http2=http2) as stand:
+        log_in(stand, home)
+        oci_merge.inspect(stand.sources[0], shallow=True)
+        assert [(each.scheme, each.path) for each in stand.asked] == [
+            ("", "/v2/team/app/manifests/1.0-amd64"),
+            ("Basic", "/token"),
+            ("Bearer", "/v2/team/app/manifests/1.0-amd64"),
+        ]
+        assert stand.proxy.asked == ["CONNECT reg.example:443 HTTP/1.1"]
 
 
 def test_azure_is_sent_an_identity_token_at_once(serves: Serves, home: Path) -> None:
