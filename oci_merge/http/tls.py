@@ -15,6 +15,7 @@ from pathlib import Path
 
 from oci_merge._text import printable
 from oci_merge.errors import OciMergeError, TransportError, UsageError
+from oci_merge.http.resumption import resume_sessions
 from oci_merge.options import RegistryOptions
 
 _HOME_FOLDER = Path(".config/containers/certs.d")
@@ -145,7 +146,7 @@ def public_context() -> ssl.SSLContext:
     # Python 3.13 sets both by default, and earlier ones neither.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
+    return resume_sessions(context)
 
 
 def missing_authorities() -> str:
