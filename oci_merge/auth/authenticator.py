@@ -13,11 +13,11 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
-from oci_merge._concurrency import background
+from oci_merge._concurrency import SingleFlight, background, gather_two
 from oci_merge.auth.authorization import Authorization
 from oci_merge.auth.challenge import Challenge, Scope, choose_challenge, parse_challenges
 from oci_merge.auth.credential_check import CredentialCheck
-from oci_merge.auth.logins import Login, Logins, Sent
+from oci_merge.auth.logins import Login, Logins
 from oci_merge.auth.token_cache import TokenCache
 from oci_merge.auth.users import Users, repository_of
 from oci_merge.errors import OciMergeError, RegistryError
@@ -60,6 +60,9 @@ class Authenticator:
         self._logins = logins
         self.users = Users(session, scopes, logins, warn)
         self._lets_registry_ask = False
+        # The challenge that this run has answered before the registry has sent one.
+        self._presumed: Challenge | None = None
+        self._presumption: SingleFlight[str, bool] = SingleFlight()
 
     async def send(
         self, request: Request, scopes: Sequence[Scope], *, may_be_missing: bool = False
@@ -87,12 +90,12 @@ class Authenticator:
         old = self.users.held(scopes)
         outcome: Response | RegistryError | None
         try:
-            ahead = await self._go_ahead(request, scopes)
-            outcome, authorization = ahead or (None, old or await self._authorize(scopes))
+            outcome = await self._go_ahead(request, scopes)
+            authorization = None if outcome else old or await self._authorize(scopes)
             is_asked_ahead = may_be_missing and authorization is None
             async with self._asked_ahead(scopes) if is_asked_ahead else nullcontext():
-                for turn in range(_MAX_ANSWERS + 1):
-                    if authorization is not None and (turn or not ahead):
+                for _ in range(_MAX_ANSWERS + 1):
+                    if authorization is not None:
                         async with authorization.check.attempt() as refusal:
                             outcome = refusal or await self._session.send(
                                 replace(request, authorization=authorization.value)
@@ -158,70 +161,77 @@ class Authenticator:
         held = self.users.held(scopes)
         return held is not None and bool(held.scopes)
 
-    async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Sent | None:
+    async def _go_ahead(self, request: Request, scopes: Sequence[Scope]) -> Response | None:
         """Let one request go ahead to a registry that has not answered yet.
 
         Returns:
-            The response and what was sent for it, if it was this request, else None once the other
-            one is answered.
+            The response, if it was this request, else None once the other one is answered.
         """
         # Each of the others would be challenged too. Where plain HTTP was asked for, all go at
         # once, since a round trip costs more there than a few more requests. Elsewhere the
         # transport lets one go first anyway, as its response tells the protocol.
         if self._logins.has_answered or self._session.origin.url.startswith("http:"):
             return None
+        if self.users.held(scopes) is not None:
+            return None  # it answers what is presumed, and so do the others: none is challenged
+        if (presumed := self._logins.presumed) is not None:
+            presume = partial(self._presume, presumed, scopes)
+            async with self._session.deadline.kept(self._first_answer):
+                if await self._presumption.run("", presume):
+                    return None
         ahead = partial(self._send_ahead, request, scopes)
         try:
             async with self._session.deadline.kept(self._first_answer):
-                first, sent = await self._logins.first_request.run("", ahead)
+                first, response = await self._logins.first_request.run("", ahead)
         except DeadlineReachedError:
             # The request that went ahead may be another run's, whose deadline is not ours.
             if not self._session.deadline.allows(0):
                 raise
             return await self._go_ahead(request, scopes)
-        return sent if first is request else None
+        return response if first is request else None
 
     def _first_answer(self) -> str:
         what = "a login for" if self._logins.has_answered else "the first answer of"
         return f"{what} {self._session.registry}"
 
-    async def _send_ahead(self, request: Request, scopes: Sequence[Scope]) -> tuple[Request, Sent]:
+    async def _send_ahead(
+        self, request: Request, scopes: Sequence[Scope]
+    ) -> tuple[Request, Response]:
         """Send the registry's first request, and answer its challenge for those that wait."""
-        presumed = self._logins.presumed
-        authorization = await self._presume(presumed, scopes) if presumed else None
-        if authorization is None:
-            response = await self._session.send(request)
-        else:
-            async with authorization.check.attempt():  # the first one, which nothing refuses
-                response = await self._session.send(
-                    replace(request, authorization=authorization.value)
-                )
-                _judge(authorization.check, response)
+        response = await self._session.send(request)
         self._logins.has_answered = True
-        if presumed is not None and not _agrees(response, presumed):
-            self.users.forget_tokens()
-            authorization = None
         # A refusal is about this request's scopes. It is remembered, so that it is raised where
         # the request itself is answered, and not for those that wait.
         with suppress(RegistryError):
-            await self._answer(response, scopes, authorization)
-        return request, (response, authorization)
+            await self._answer(response, scopes)
+        return request, response
 
-    async def _presume(self, presumed: Challenge, scopes: Sequence[Scope]) -> Authorization | None:
-        """Return what to send with the first request to a registry that is known to ask for it.
+    async def _presume(self, presumed: Challenge, scopes: Sequence[Scope]) -> bool:
+        """Answer the challenge that a registry is known to send, while a connection to it opens.
 
-        The registry's connection is opened meanwhile. Whatever fails here, the registry is asked
-        then, as any other one: it may have changed its ways, or let in everybody.
+        Whatever fails here, the registry is asked then, as any other one: it may have changed its
+        ways, or let in everybody.
+
+        Returns:
+            Whether there is something to send.
         """
-        self._session.open_tls()
+        self._presumed = presumed
+        opening, getting = self._session.open_tls(), self._get_presumed(presumed, scopes)
+        _, is_there = await gather_two(opening, getting)
+        if not is_there:
+            self._logins.presume_nothing()
+        return is_there
+
+    async def _get_presumed(self, presumed: Challenge, scopes: Sequence[Scope]) -> bool:
         with suppress(OciMergeError):
             cache = await self.users.find(scopes)
             if value := _header(cache.login, (presumed,), presumed):
-                return cache.login.authorize(value)
+                cache.login.authorize(value)
+                return True
             if presumed.scheme == "bearer":
-                return await cache.presume(presumed, scopes)
-        self._logins.presume_nothing()
-        return None
+                await cache.presume(presumed, scopes)
+                return True
+        return False
 
     async def _authorize(self, scopes: Sequence[Scope]) -> Authorization | None:
         """Return what to send with a first try, or None to let the registry ask.
@@ -247,10 +257,16 @@ class Authenticator:
         old: Authorization | None = None,
     ) -> Authorization | None:
         """Return what to send after a 401, or None where there is none, or it is a denial."""
+        self._logins.has_answered = True
         challenges = _challenges(response) if _is_challenge(response) else ()
         if _SCHEMES.isdisjoint(challenge.scheme for challenge in challenges):
             return None
         self._logins.note(challenges)
+        chosen = choose_challenge(challenges)
+        if self._presumed and chosen and not chosen.asks_like(self._presumed):
+            # What was got of another server is no answer to this one.
+            self._presumed = None
+            self.users.forget_tokens()
         cache = await self.users.find(scopes)
         is_fresh = refused is not old
         return await _authorization(cache, challenges, scopes, refused, is_fresh=is_fresh)
@@ -296,12 +312,6 @@ def _judge(check: CredentialCheck[Response], response: Response) -> None:
 def _is_challenge(response: Response) -> bool:
     """Say whether the registry wants to know who asks; another host's 401 is no challenge."""
     return response.status == HTTPStatus.UNAUTHORIZED and not response.cross_origin
-
-
-def _agrees(response: Response, presumed: Challenge) -> bool:
-    """Say whether a response does not ask otherwise than it was presumed to."""
-    found = choose_challenge(_challenges(response)) if _is_challenge(response) else None
-    return found is None or found.asks_like(presumed)
 
 
 def _may_hide_challenge(request: Request, response: Response) -> bool:

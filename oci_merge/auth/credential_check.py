@@ -50,6 +50,11 @@ class CredentialCheck(Generic[_Refusal]):
             self._refusal = refusal
             self.refusals += 1
 
+    def give_up(self) -> None:
+        """Let nobody attempt any more; a refusal has to be there."""
+        if not self.is_accepted:
+            self.refusals = MAX_REFUSALS
+
     @asynccontextmanager
     async def attempt(self, *, narrowest: bool = True) -> AsyncIterator[_Refusal | None]:
         """Send the credential in the block and note there what came of it.

@@ -23,9 +23,6 @@ _OF_ONE_REQUEST = frozenset({"scope", "error", "error_description", "error_uri"}
 #: How long a search that is given up may take to end, in seconds.
 _THREAD_ENDS = 1.0
 
-#: A response, and what was sent for it.
-Sent = tuple[Response, Authorization | None]
-
 
 @dataclass(slots=True, eq=False)
 class Login:
@@ -71,6 +68,7 @@ class Login:
         refusals = self.token_check.refusals
         if self.authorization is not None:
             refusals += self.authorization.check.refusals
+            self.authorization.check.give_up()
         self.authorization = None
         self.token_check = CredentialCheck(is_accepted=self.credential is None, refusals=refusals)
 
@@ -86,15 +84,15 @@ class Logins:
         challenges: the registry's challenges, without what they say about single requests; what is
             presumed until it has sent one.
         has_answered: whether the registry has answered any request.
-        first_request: the request that goes ahead until then, with its response and what was sent
-            for it; whoever waits for it shares its failure.
+        first_request: the request that goes ahead until then, with its response; whoever waits
+            for it shares its failure.
     """
 
     def __init__(self, search: CredentialSearch, presumed: Challenge | None = None) -> None:
         self.challenges: tuple[Challenge, ...] = () if presumed is None else (presumed,)
         self._presumed = presumed
         self.has_answered = False
-        self.first_request: SingleFlight[str, tuple[Request, Sent]] = SingleFlight()
+        self.first_request: SingleFlight[str, tuple[Request, Response]] = SingleFlight()
         self._search = search
         self._found: dict[str, Login] = {}
         self._logins: dict[Credential | None, Login] = {}

@@ -37,6 +37,7 @@ class TokenCache:
         self._tokens: dict[_Key, Authorization] = {}
         self._last: dict[_Key, Authorization] = {}
         self._refusals: dict[_Key, RegistryError] = {}
+        self._forgotten: set[Authorization | None] = set()
         self._requests: SingleFlight[_Key, Authorization] = SingleFlight()
         self._checks: SingleFlight[str, None] = SingleFlight()
 
@@ -75,6 +76,7 @@ class TokenCache:
 
     def forget(self) -> None:
         """Forget tokens and refusals: another server than the registry's has given them."""
+        self._forgotten.update((*self._tokens.values(), self.login.authorization))
         self.login.start_over()
         self._tokens.clear()
         self._last.clear()
@@ -104,6 +106,8 @@ class TokenCache:
             RegistryError: the token server refused.
             TransportError: it did not answer, or credentials may not go there.
         """
+        if refused in self._forgotten:
+            refused = None  # the registry did not want what another server gave
         said = parse_scopes(challenge.parameters.get("scope", ""))
         asked = own_scopes(said, [*self._run, *scopes], self._client.registry)
         narrow = merge_scopes([*scopes, *asked])

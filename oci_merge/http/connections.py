@@ -197,6 +197,15 @@ class Connections(httpx.AsyncBaseTransport):
                 timeout=self._seconds or self._timings.connect,
             )
 
+    async def opened_ahead(self, kind: Kind) -> Literal["h2", "http/1.1"] | None:
+        """Wait for the first connection that ``open_ahead`` opens, if there is one.
+
+        Returns:
+            The protocol that was chosen on it; None if there is no connection, or it failed.
+        """
+        dialer = self._dialer(kind)
+        return await dialer.opened_ahead() if dialer is not None else None
+
     def _dialer(self, kind: Kind) -> Dialer | None:
         url = f"{'http' if kind == 'plain' else 'https'}://{self._authority}"
         self._pool(kind, url)

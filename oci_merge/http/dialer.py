@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakSet
 
 import httpcore
@@ -83,6 +83,18 @@ class Dialer(httpcore.AsyncNetworkBackend):
             task = asyncio.ensure_future(self._dial(tls, protocols, timeout))
             task.add_done_callback(_seen)
             self._ahead.append((time.monotonic(), task))
+
+    async def opened_ahead(self) -> Literal["h2", "http/1.1"] | None:
+        """Wait for the first connection that is opened ahead; it stays for the next request.
+
+        Returns:
+            The protocol that was chosen on it; None if there is no connection, or it failed.
+        """
+        if not self._ahead:
+            return None
+        _, task = self._ahead[0]
+        await asyncio.wait([task])
+        return None if _has_failed(task) else task.result().protocol
 
     async def connect_tcp(
         self,
@@ -213,6 +225,11 @@ class Stream(httpcore.AsyncNetworkStream):
     def is_fresh(self) -> bool:
         """Whether it is usable and the server has sent nothing but HTTP/2's greeting."""
         return self.is_usable and (not self._has_unread or self._is_http2)
+
+    @property
+    def protocol(self) -> Literal["h2", "http/1.1"]:
+        """What is spoken on it."""
+        return "h2" if self._is_http2 else "http/1.1"
 
     @property
     def _has_unread(self) -> bool:

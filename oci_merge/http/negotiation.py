@@ -65,7 +65,7 @@ class Negotiation:
         self._tried: Request | None = None
         self._flight: SingleFlight[str, tuple[object, Response]] = SingleFlight()
         if plain_http:
-            self._settle("plain")
+            self.settle("plain")
 
     @property
     def may_be_plain(self) -> bool:
@@ -120,7 +120,7 @@ class Negotiation:
                     left.extend(self._schemes if is_retry else ())
                 continue
             if scheme == "h2" or not response.wants_tls:
-                self._settle("plain" if scheme == "plain" else _protocol(response))
+                self.settle("plain" if scheme == "plain" else _protocol(response))
                 return me, response
             self._schemes = ("h2",)
             left = deque(self._schemes)
@@ -142,7 +142,8 @@ class Negotiation:
         finally:
             later.cancel()
 
-    def _settle(self, protocol: Protocol) -> None:
+    def settle(self, protocol: Protocol) -> None:
+        """Note what is spoken, for every request from here on."""
         self.protocol = protocol
         self.known.set()
         self._tried = None

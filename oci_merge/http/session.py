@@ -47,7 +47,7 @@ class Sender(Protocol):
     def rate_limiter(self) -> RateLimiter: ...
     async def send(self, request: Request) -> Response: ...
     async def pause(self, seconds: float) -> None: ...
-    def open_tls(self) -> None: ...
+    async def open_tls(self) -> None: ...
     async def open_ahead(self, count: int) -> None: ...
 
 
@@ -120,9 +120,9 @@ class Session:
         """How long to wait for what."""
         return self._transport.timings
 
-    def open_tls(self) -> None:
-        """Begin to open a TLS connection to the registry (``Transport.open_tls``)."""
-        self._transport.open_tls()
+    async def open_tls(self) -> None:
+        """Open a TLS connection for the first request (``Transport.open_tls``)."""
+        await self._transport.open_tls()
 
     async def open_ahead(self, count: int) -> None:
         """Open connections for requests that will go side by side (``Transport.open_ahead``)."""

@@ -76,7 +76,7 @@ class Transport:
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._negotiation = Negotiation(
             self._send_once,
-            self.open_tls,
+            self._begin_tls,
             plain_http=options.plain_http,
             is_loopback=is_loopback(registry),
             timings=timings,
@@ -140,10 +140,17 @@ class Transport:
         with self._lifetime.use():
             await self.timings.sleep(seconds)
 
-    def open_tls(self) -> None:
-        """Begin to open a TLS connection for the first request, while something else is awaited."""
-        with suppress(OciMergeError):  # raised again where the connection is needed
-            self._connections.open_ahead("h2", 1)
+    async def open_tls(self) -> None:
+        """Open a TLS connection for the first request, and find out what is spoken on it.
+
+        Requests can go side by side then, as soon as what they carry is there. Where no connection
+        comes of it soon, they find out for themselves.
+        """
+        with self._lifetime.use(), suppress(TimeoutError):
+            async with asyncio.timeout(self.timings.brief):
+                self._begin_tls()
+                if protocol := await self._connections.opened_ahead("h2"):
+                    self._negotiation.settle(protocol)
 
     async def open_ahead(self, count: int) -> None:
         """Open connections for requests that will go side by side, while others are waited for.
@@ -196,6 +203,11 @@ class Transport:
                     built = self._build(request, url, kind, pace, scope, is_own=True)
                     received = await self._client.send(built, stream=True)
                 return await self._read(received, request, url, pace, is_own=True)
+
+    def _begin_tls(self) -> None:
+        """Begin to open a TLS connection, for a registry that may turn out to want one."""
+        with suppress(OciMergeError):  # raised again where the connection is needed
+            self._connections.open_ahead("h2", 1)
 
     def _kind(self, url: str, request: Request) -> Kind:
         """Choose over which kind of connection a URL is asked."""

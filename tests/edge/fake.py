@@ -49,7 +49,7 @@ class FakeSession(Session):
         url = urljoin(self._url_of_registry, request.url)
         return Response(made.status_code, made.headers, made.content, url, False, "HTTP/1.1")
 
-    def open_tls(self) -> None:
+    async def open_tls(self) -> None:
         pass
 
     async def open_ahead(self, count: int) -> None:

@@ -223,10 +223,12 @@ def test_a_challenge_that_names_another_token_server_is_followed(
         stand.apps[ELSEWHERE] = token_app(other, realm)
         stand.merge()
         hosts = [each.host for each in stand.asked]
-        assert hosts[:3] == ["auth.docker.io", HUB.host, ELSEWHERE]
-        # The token that was not wanted is sent once, and its server is not asked again.
-        assert hosts.count("auth.docker.io") == 1
-        assert [record.status for record in stand.kind.registry.requests].count(401) == 1
+        assert hosts[:2] == ["auth.docker.io", HUB.host]
+        assert (hosts.count("auth.docker.io"), hosts.count(ELSEWHERE)) == (1, 1)
+        # What was under way with the token that was not wanted is refused, each request once.
+        statuses = [record.status for record in stand.kind.registry.requests]
+        assert 401 not in statuses[statuses.index(200) :]
+        assert 1 <= statuses.count(401) <= 3
 
 
 @pytest.mark.parametrize("refuses", [True, False])
@@ -259,8 +261,9 @@ def test_a_registry_that_wants_the_password_itself_gets_it(
         stand.kind.registry.settings.auth = BasicAuth([Account(*stand.kind.login, _EVERYTHING)])
         if is_right:
             stand.merge()
-            assert [each.scheme for each in stand.at_registry][:2] == ["Bearer", "Basic"]
-            assert {each.scheme for each in stand.at_registry[1:]} == {"Basic"}
+            schemes = [each.scheme for each in stand.at_registry]
+            assert set(schemes[schemes.index("Basic") :]) == {"Basic"}
+            assert 1 <= schemes.count("Bearer") <= 3
         else:
             with pytest.raises(AuthenticationError):
                 stand.merge()

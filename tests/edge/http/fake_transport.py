@@ -40,7 +40,7 @@ class FakeTransport:
         self.waits.append(seconds)
         await asyncio.sleep(0)
 
-    def open_tls(self) -> None:
+    async def open_tls(self) -> None:
         pass
 
     async def open_ahead(self, count: int) -> None:
