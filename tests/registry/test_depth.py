@@ -175,16 +175,19 @@ class _Runs(Protocol):
     def seconds(self, count: int, number: int) -> float: ...
 
 
-def _trips(near: _Runs, far: _Runs, count: int, most: int) -> float:
-    """Return how many round trips a run waits for, as ``round_trips`` does."""
+def _trips(near: _Runs, far: _Runs, count: int, most: int) -> int:
+    """Return how many round trips a run waits for, as ``round_trips`` does.
+
+    The number is whole: what is less than a half of one is what the machine adds.
+    """
     trip = trip_seconds(LONG_RTT)
     at_once = delayed = float("inf")
     for number in range(5):
         at_once = min(at_once, near.seconds(count, 10 * count + number))
         delayed = min(delayed, far.seconds(count, 10 * count + number))
-        if (delayed - at_once) / trip <= most:
+        if round((delayed - at_once) / trip) <= most:
             break
-    return (delayed - at_once) / trip
+    return round((delayed - at_once) / trip)
 
 
 class _Named(Context):
