@@ -43,6 +43,7 @@ class Case:
         tags: how many tags the index gets, 1 at least.
         one_repository: images and target are in one repository; else each is in its own.
         unchanged: the target is there already and stays what it is.
+        known: the registry is Docker Hub by its names, with its token server; only with TLS.
     """
 
     tls: bool
@@ -51,11 +52,14 @@ class Case:
     tags: int = 2
     one_repository: bool = False
     unchanged: bool = False
+    known: bool = False
 
     @property
     def wire(self) -> str:
         """How the registry is spoken to, in words."""
-        return "TLS and tokens" if self.tls else "plain HTTP"
+        if not self.tls:
+            return "plain HTTP"
+        return "TLS and tokens, as Docker Hub" if self.known else "TLS and tokens"
 
     @property
     def title(self) -> str:
@@ -120,6 +124,8 @@ def variations(rtt: int = VARIED_RTT) -> list[Case]:
     ]
     tls = [
         Case(True, rtt, platforms=8),
+        Case(True, rtt, known=True),
+        Case(True, rtt, platforms=8, known=True),
         Case(True, rtt, one_repository=True),
         Case(True, rtt, unchanged=True),
     ]

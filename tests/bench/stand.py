@@ -3,7 +3,8 @@
 Over plain HTTP the registry is `127.0.0.1:PORT`. With TLS it has a name, `registry.test`, and so
 has its token server, since tools treat registries on loopback addresses in ways of their own: they
 try plain HTTP first, or refuse TLS. The names are known to a forward proxy on this machine that the
-tools are told of. It stands before the delay, so that asking it takes no time on the slow wire.
+tools are told of. It stands before the delay, so that asking it takes no time on the slow wire. The
+same proxy may lead Docker Hub's names there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from tests.bench.timing import BenchError, Launcher, Sample
 
 _REGISTRY = "registry.test"
 _TOKENS = "tokens.test"
+_HUB = "registry-1.docker.io"
+_HUB_TOKENS = "auth.docker.io"
+_HUB_SERVICE = "registry.docker.io"
+_HUB_LOGIN = "https://index.docker.io/v1/"
 _ACCOUNT = Account("ci", "registry-password", {"*": frozenset({"pull", "push"})})
 
 
@@ -46,7 +51,8 @@ class Stand:
         distribution: the registry itself.
         tokens: the service whose tokens it takes, None if it is open.
         delays: the proxies that slow the registry and its token server down, if there are any.
-        proxy: the URL of the proxy that knows their names, None if they need none.
+        proxy: the URL of a proxy that knows their names and leads past the delay, None if they need
+            none.
         trust: the TLS trust, None for plain HTTP.
     """
 
@@ -125,12 +131,13 @@ class Stand:
 
 
 @contextmanager
-def open_stand(tls: bool, rtt: int) -> Iterator[Stand]:
+def open_stand(tls: bool, rtt: int, *, known: bool = False) -> Iterator[Stand]:
     """Run a registry with all that belongs to it.
 
     Args:
         tls: TLS, HTTP/2 and tokens; else plain HTTP, open to everybody.
         rtt: the round trip time in milliseconds; at 0 there is no proxy that delays.
+        known: the registry is Docker Hub by its names.
 
     Yields:
         The stand, empty.
@@ -140,7 +147,7 @@ def open_stand(tls: bool, rtt: int) -> Iterator[Stand]:
     """
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="oci-merge-bench-")))
-        yield _secure(stack, work, rtt) if tls else _plain(stack, work, rtt)
+        yield _secure(stack, work, rtt, known) if tls else _plain(stack, work, rtt)
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -178,29 +185,33 @@ def _plain(stack: ExitStack, work: Path, rtt: int) -> Stand:
     )
 
 
-def _secure(stack: ExitStack, work: Path, rtt: int) -> Stand:
+def _secure(stack: ExitStack, work: Path, rtt: int, known: bool) -> Stand:
+    registry, token_host = (_HUB, _HUB_TOKENS) if known else (_REGISTRY, _TOKENS)
     authority = trustme.CA()
-    leaf = authority.issue_cert(_TOKENS)
+    leaf = authority.issue_cert(token_host)
     chain = b"".join(part.bytes() for part in leaf.cert_chain_pems)
     shown = ServerTLS(chain, leaf.private_key_pem.bytes())
-    tokens = TokenService(accounts=[_ACCOUNT])
+    tokens = TokenService(service=_HUB_SERVICE if known else _REGISTRY, accounts=[_ACCOUNT])
     server = stack.enter_context(serve(tokens.app(), tls=shown))
     token_port, token_delays = _slowed(stack, server.port, rtt)
     auth = TokenAuth(
-        realm=f"https://{_TOKENS}:{token_port}/token",
+        realm=f"https://{token_host}{'' if known else f':{token_port}'}/token",
         service=tokens.service,
         issuer=tokens.issuer,
         certificates=tokens.certificate_pem,
     )
-    distribution = stack.enter_context(Distribution(tls=True, auth=auth, name=_REGISTRY))
+    distribution = stack.enter_context(Distribution(tls=True, auth=auth, name=registry))
     assert distribution.ca_pem is not None
     port, delays = _slowed(stack, distribution.port, rtt)
-    host = f"{_REGISTRY}:{port}"
-    proxy = stack.enter_context(ForwardProxy()).url
+    host = "docker.io" if known else f"{registry}:{port}"
+    names = {registry: port, token_host: token_port} if known else {}
+    proxy = stack.enter_context(ForwardProxy(names=names)).url
+    past = {registry: distribution.port, token_host: server.port} if known else {}
+    proxy_past = stack.enter_context(ForwardProxy(names=past)).url
     authorities = work / "authorities.pem"
     authorities.write_bytes(authority.cert_pem.bytes() + distribution.ca_pem.read_bytes())
     login = base64.b64encode(f"{_ACCOUNT.username}:{_ACCOUNT.password}".encode()).decode()
-    environment = _home(work, {"auths": {host: {"auth": login}}})
+    environment = _home(work, {"auths": {_HUB_LOGIN if known else host: {"auth": login}}})
     environment |= {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(authorities)}
     return Stand(
         host=host,
@@ -209,7 +220,7 @@ def _secure(stack: ExitStack, work: Path, rtt: int) -> Stand:
         distribution=distribution,
         tokens=tokens,
         delays=[*delays, *token_delays],
-        proxy=proxy,
+        proxy=proxy_past,
         trust=ssl.create_default_context(cafile=authorities),
     )
 
