@@ -113,8 +113,9 @@ class Logins:
         return None if self.has_answered else self._presumed
 
     def presume_nothing(self) -> None:
-        """Let the registry say how it asks: what was presumed comes to nothing."""
-        self.challenges = ()
+        """Let the registry say how it asks, unless it has: what was presumed comes to nothing."""
+        if not self.has_answered:
+            self.challenges = ()
         self._presumed = None
 
     async def find(self, repositories: Iterable[str]) -> dict[str, Login]:
