@@ -76,6 +76,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         Waiting as Waiting,
         Warned as Warned,
     )
+    from oci_merge.http.early import connect_early as connect_early
     from oci_merge.model.platform import Platform as Platform
     from oci_merge.model.reference import (
         Reference as Reference,
@@ -176,6 +177,7 @@ else:
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
             "StageStarted TagDeleted TagKept TagMoved Waiting Warned"
         ),
+        "http.early": "connect_early",
         "model.platform": "Platform",
         "model.reference": "Reference parse_reference",
         "operations.inspect": "InspectedImage InspectedLayer Inspection",

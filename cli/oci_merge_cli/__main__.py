@@ -84,6 +84,9 @@ def _answer(name: str, arguments: list[str]) -> int:
     from oci_merge_cli.runtime.signals import interruptible
 
     with interruptible():
+        from oci_merge_cli.runtime.early import connect_to_registries
+
+        connect_to_registries(arguments)
         from oci_merge_cli import program
 
         return program.run(arguments, name=name)

@@ -13,6 +13,7 @@ import asyncio
 import ipaddress
 import os
 import re
+import socket
 import ssl
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from weakref import WeakSet
 import httpcore
 
 from oci_merge.errors import TransportError
+from oci_merge.http.early import is_usable, take_early
 from oci_merge.http.pace import Overhead
 from oci_merge.http.timings import Timings
 from oci_merge.http.tunnel import Tunnel
@@ -158,8 +160,29 @@ class Dialer(httpcore.AsyncNetworkBackend):
         delay = None if _is_address(host) else self._timings.next_address
         with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
             async with asyncio.timeout(timeout):
+                if early := await self._take_early(host, port):
+                    return Stream(*await asyncio.open_connection(sock=early))
                 streams = await asyncio.open_connection(host, port, happy_eyeballs_delay=delay)
                 return Stream(*streams)
+
+    async def _take_early(self, host: str, port: int) -> socket.socket | None:
+        """Return the socket that was opened before the client was there, if it is good."""
+        early = take_early(host, port)
+        if early is None:
+            return None
+        try:
+            # Another address of the name may answer where the first one does not.
+            async with asyncio.timeout(self._timings.next_address):
+                opened = await asyncio.shield(asyncio.wrap_future(early.opened))
+            if time.monotonic() - early.begun < self._timings.ahead and is_usable(opened):
+                return opened
+        except OSError:  # TimeoutError is one; what is wrong shows again
+            pass
+        except BaseException:
+            early.give_up()
+            raise
+        early.give_up()
+        return None
 
     async def _connect_elsewhere(self, host: str, port: int, timeout: float | None) -> Stream:
         stream = await self._connect(host, port, timeout)
