@@ -121,7 +121,7 @@ class Connections(httpx.AsyncBaseTransport):
         except httpx.ConnectError as error:
             await self._read_refused(error, request)
             raise
-        return _Response(
+        return httpx.Response(
             response.status,
             headers=response.headers,
             stream=_Body(response),
@@ -279,18 +279,6 @@ class Connections(httpx.AsyncBaseTransport):
     @cached_property
     def _public(self) -> ssl.SSLContext:
         return public_context()
-
-
-class _Response(httpx.Response):
-    """A response whose redirect the transport follows.
-
-    httpx builds the next request even where it does not follow, and fails over a ``Location`` that
-    it cannot read.
-    """
-
-    @property
-    def has_redirect_location(self) -> bool:
-        return False
 
 
 class _Body(httpx.AsyncByteStream):
