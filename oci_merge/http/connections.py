@@ -10,8 +10,8 @@ import asyncio
 import base64
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -67,6 +67,7 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
 }
 
 
+_RAISED = tuple(_HTTPX_ERRORS)
 #: The packages that raise these over what a server does. Others raise them over a bug of ours.
 _RAISED_BY = {
     OSError: frozenset({"anyio", "asyncio", "httpcore", "selectors", "socket", "ssl"}),
@@ -116,7 +117,7 @@ class Connections(httpx.AsyncBaseTransport):
         if (pool := self._by_origin.get(key)) is None:
             pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         try:
-            with _raised_as_httpx():
+            with _AS_HTTPX:
                 response = await pool.handle_async_request(_for_httpcore(request))
         except httpx.ConnectError as error:
             await self._read_refused(error, request)
@@ -290,14 +291,14 @@ class _Body(httpx.AsyncByteStream):
         self._note_use()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _raised_as_httpx():
+        with _AS_HTTPX:
             async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
                 if part:
                     self._note_use()
-                yield part
+                    yield part
 
     async def aclose(self) -> None:
-        with _raised_as_httpx():
+        with _AS_HTTPX:
             await self._response.aclose()
 
 
@@ -313,7 +314,8 @@ def _ignore() -> None:
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
     extensions = request.extensions
-    if request.headers.get("content-length") == "0":
+    # Over HTTP/1.1 it does nothing, and httpcore traces ten steps of a request.
+    if request.extensions[KIND] in _HTTP2 and request.headers.get("content-length") == "0":
         extensions = extensions | {"trace": _end_stream_with_headers}
     return httpcore.Request(
         request.method,
@@ -342,15 +344,22 @@ async def _end_stream_with_headers(event: str, info: dict[str, Any]) -> None:
         request.headers = [pair for pair in request.headers if pair[0].lower() != b"content-length"]
 
 
-@contextmanager
-def _raised_as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except tuple(_HTTPX_ERRORS) as error:
-        kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
-        if kind in _RAISED_BY and not _is_theirs(error, _RAISED_BY[kind]):
-            raise
-        raise _HTTPX_ERRORS[kind](str(error)) from error
+class _AsHttpx:
+    """Raises what httpcore raises as httpx's. It is written out since every request passes it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or not isinstance(error, _RAISED):
+            return
+        found = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
+        if found in _RAISED_BY and not _is_theirs(error, _RAISED_BY[found]):
+            return
+        raise _HTTPX_ERRORS[found](str(error)) from error
+
+
+_AS_HTTPX = _AsHttpx()
 
 
 def _is_theirs(error: Exception, packages: frozenset[str]) -> bool:

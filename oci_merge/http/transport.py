@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
@@ -120,7 +121,9 @@ class Transport:
                             async with pace.scope(len(request.content)) as scope:
                                 built = self._build(request, url, kind, pace, scope, is_own=is_own)
                                 received = await self._connections.handle_async_request(built)
-                            response = await self._read(received, request, url, pace, is_own=is_own)
+                                response = await self._read(
+                                    received, request, url, pace, scope, is_own=is_own
+                                )
                         except _NO_RESPONSE as error:
                             cause = _as_httpx(error)
                             raise self._outage(cause, request, url) from cause
@@ -197,7 +200,7 @@ class Transport:
                 async with pace.scope(len(request.content)) as scope:
                     built = self._build(request, url, kind, pace, scope, is_own=True)
                     received = await self._connections.handle_async_request(built)
-                return await self._read(received, request, url, pace, is_own=True)
+                    return await self._read(received, request, url, pace, scope, is_own=True)
             except _NO_RESPONSE as error:
                 cause = _as_httpx(error)
                 raise self._outage(cause, request, url, is_first=kind == "h2") from cause
@@ -285,11 +288,20 @@ class Transport:
         return "" if is_registry else request.role or "the object store"
 
     async def _read(
-        self, received: httpx.Response, request: Request, url: str, pace: Pace, *, is_own: bool
+        self,
+        received: httpx.Response,
+        request: Request,
+        url: str,
+        pace: Pace,
+        scope: asyncio.Timeout,
+        *,
+        is_own: bool,
     ) -> Response:
         """Read a response, and give its connection back."""
+        assert isinstance(received.stream, httpx.AsyncByteStream)
+        pieces = pace.received(received.stream, scope)
         try:
-            content = await _read_body(received, request, url, pace)
+            content = await _read_body(received.status_code, pieces, request, url)
         finally:
             await received.aclose()
         if _logger.isEnabledFor(logging.DEBUG):  # to make the words takes longer than to ask
@@ -347,13 +359,14 @@ def _headers(
     return headers
 
 
-async def _read_body(received: httpx.Response, request: Request, url: str, pace: Pace) -> bytes:
+async def _read_body(
+    status: int, pieces: AsyncIterator[bytes], request: Request, url: str
+) -> bytes:
     """Read a body, no more of it than the request allows, or give it to ``write_to``."""
-    pieces = pace.received(received.aiter_raw())
-    if request.write_to is not None and received.status_code == HTTPStatus.OK:
+    if request.write_to is not None and status == HTTPStatus.OK:
         await request.write_to(pieces)
         return b""
-    is_error = received.status_code >= 400
+    is_error = status >= 400
     limit = MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
     async for chunk in pieces:
