@@ -24,6 +24,7 @@ import httpx
 from oci_merge.errors import TransportError
 from oci_merge.http.certificates import CertificateRefused, read_certificate, refusal_of
 from oci_merge.http.dialer import Dialer, Stream
+from oci_merge.http.http1 import Http1Connection
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
@@ -210,15 +211,24 @@ class Connections(httpx.AsyncBaseTransport):
             self._pools[kind, proxy] = Pool(connect)
         return self._pools[kind, proxy]
 
-    def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
+    def _directly(
+        self, kind: Kind
+    ) -> Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]:
         scheme = "http" if kind == "plain" else "https"
-        self._direct[kind] = self._new_dialer(scheme, self._vicinity)
+        dialer = self._direct[kind] = self._new_dialer(scheme, self._vicinity)
+        if kind not in _HTTP2:
+            return partial(
+                Http1Connection,
+                backend=dialer,
+                tls=self._tls(kind),
+                expiry=self._timings.keep_alive,
+            )
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
-            http2=kind in _HTTP2,
+            http2=True,
             keepalive_expiry=self._timings.keep_alive,
-            network_backend=self._direct[kind],
+            network_backend=dialer,
         )
 
     def _proxied(
