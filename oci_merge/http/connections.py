@@ -323,17 +323,19 @@ def _ignore() -> None:
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
-    extensions = request.extensions
+    extensions = dict(request.extensions)
+    # Not as an extension: httpcore would put it into a request to a proxy, too.
+    target = extensions.pop("target", None) or request.url.raw_path
     # Over HTTP/1.1 it does nothing, and httpcore traces ten steps of a request.
-    if request.extensions[KIND] in _HTTP2 and request.headers.get("content-length") == "0":
-        extensions = extensions | {"trace": _end_stream_with_headers}
+    if extensions[KIND] in _HTTP2 and request.headers.get("content-length") == "0":
+        extensions["trace"] = _end_stream_with_headers
     return httpcore.Request(
         request.method,
         httpcore.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
-            target=request.url.raw_path,
+            target=target,
         ),
         headers=request.headers.raw,
         content=request.stream,

@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
@@ -28,7 +29,7 @@ from oci_merge.http.pace import Pace
 from oci_merge.http.quiet import unlogged
 from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.http.timings import Timings
-from oci_merge.http.url_policy import Origin, check_redirect, same_origin
+from oci_merge.http.url_policy import Origin, check_redirect, cut_plain, same_origin
 from oci_merge.model.host import is_loopback, registry_endpoint
 from oci_merge.options import RegistryOptions
 
@@ -76,7 +77,9 @@ class Transport:
         self.timings = timings = timings or Timings()
         self.rate_limiter = RateLimiter(options.rate)
         self._authority = registry_endpoint(registry)
-        self._insecure, self._plain_http = options.insecure, options.plain_http
+        self._plain = Origin(f"http://{self._authority}", is_insecure=True)
+        self._encrypted = Origin(f"https://{self._authority}", is_insecure=options.insecure)
+        self._plain_http = options.plain_http
         self._seconds = options.timeout
         self._connections = Connections(registry, options, timings)
         self._negotiation = Negotiation(
@@ -92,9 +95,7 @@ class Transport:
     @property
     def origin(self) -> Origin:
         """The registry's origin; its scheme is known once a first response has come."""
-        is_plain = self._negotiation.protocol == "plain"
-        url = f"{'http' if is_plain else 'https'}://{self._authority}"
-        return Origin(url, is_insecure=is_plain or self._insecure)
+        return self._plain if self._negotiation.protocol == "plain" else self._encrypted
 
     async def send(self, request: Request) -> Response:
         """Send a request and follow redirects (``Request.is_followed``).
@@ -108,7 +109,7 @@ class Transport:
             response = None
             if self._negotiation.protocol is None and self.origin.owns(request.url):
                 response = await self._negotiation.first(request)
-            first = url = urljoin(self.origin.url, request.url)
+            first = url = self.origin.at(request.url)
             kind = self._kind(url, request)
             # Redirects are followed by hand, so that credentials stay at their origin.
             for _ in range(_MAX_REDIRECTS + 1):
@@ -192,8 +193,7 @@ class Transport:
 
     async def _send_once(self, request: Request, kind: Kind) -> Response:
         """Send a first request to the registry over plain HTTP or TLS, and follow nothing."""
-        scheme = "http" if kind == "plain" else "https"
-        url = urljoin(f"{scheme}://{self._authority}", request.url)
+        url = (self._plain if kind == "plain" else self._encrypted).at(request.url)
         async with self._slots:
             pace = self._pace(request)
             try:
@@ -237,7 +237,8 @@ class Transport:
         timeout = {"connect": connect, "read": wait, "write": wait, "pool": None}
         pieces = pace.sent(request.body_stream(), scope) if request.body_stream else None
         try:
-            at = httpx.URL(url)
+            origin, target = cut_plain(url) or (url, "")
+            at = _parsed(origin) if target else httpx.URL(url)
             _ = at.host  # says whether it is a name
             return httpx.Request(
                 request.method,
@@ -245,7 +246,7 @@ class Transport:
                 headers=_headers(request, at, with_authorization=is_own),
                 content=pieces,
                 stream=None if pieces else httpx.ByteStream(request.content),
-                extensions={KIND: kind, "timeout": timeout},
+                extensions={KIND: kind, "timeout": timeout, **_target(target)},
             )
         except UnicodeError:  # of a name in Punycode that says nothing
             raise TransportError(
@@ -332,6 +333,17 @@ def _as_httpx(error: Exception) -> Exception:
 def _avoids_http2(request: Request) -> bool:
     is_long = len(request.content) > _MOST_OVER_HTTP2
     return request.is_streamed or request.avoids_http2 or is_long
+
+
+@lru_cache(maxsize=64)
+def _parsed(origin: str) -> httpx.URL:
+    """Return the URL of an origin: httpx looks at each character of one, which takes long."""
+    return httpx.URL(origin)
+
+
+def _target(target: str) -> dict[str, bytes]:
+    """Return the extension of a request that names its target, where the URL does not."""
+    return {"target": target.encode("ascii")} if target else {}
 
 
 def _headers(
