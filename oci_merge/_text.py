@@ -54,13 +54,14 @@ def printable(text: str, *, limit: int = 500) -> str:
         ``\x23#vso[``.
     """
     # Cut first: escaping makes it longer, and the text may be megabytes.
-    kept = text[:limit]
-    shown = "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in _ESCAPED
-        else char
-        for char in kept
-    )
+    shown = text[:limit]
+    if not (shown.isascii() and shown.isprintable()):  # most texts are, and need no closer look
+        shown = "".join(
+            char.encode("unicode_escape").decode("ascii")
+            if unicodedata.category(char) in _ESCAPED
+            else char
+            for char in shown
+        )
     shown = _COMMANDS.sub(lambda marker: f"\\x{ord(marker[0]):02x}", shown)
     return shown + "…" if len(text) > limit else shown
 

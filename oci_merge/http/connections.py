@@ -10,8 +10,8 @@ import asyncio
 import base64
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ import httpx
 from oci_merge.errors import TransportError
 from oci_merge.http.certificates import CertificateRefused, read_certificate, refusal_of
 from oci_merge.http.dialer import Dialer, Stream
+from oci_merge.http.http1 import Http1Connection
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
@@ -68,6 +69,7 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
 }
 
 
+_RAISED = tuple(_HTTPX_ERRORS)
 #: The packages that raise these over what a server does. Others raise them over a bug of ours.
 _RAISED_BY = {
     OSError: frozenset({"anyio", "asyncio", "httpcore", "selectors", "socket", "ssl"}),
@@ -118,12 +120,12 @@ class Connections(httpx.AsyncBaseTransport):
         if (pool := self._by_origin.get(key)) is None:
             pool = self._by_origin[key] = self._pool(request.extensions[KIND], str(request.url))
         try:
-            with _raised_as_httpx():
+            with _AS_HTTPX:
                 response = await pool.handle_async_request(_for_httpcore(request))
         except httpx.ConnectError as error:
             await self._read_refused(error, request)
             raise
-        return _Response(
+        return httpx.Response(
             response.status,
             headers=response.headers,
             stream=_Body(response),
@@ -223,20 +225,29 @@ class Connections(httpx.AsyncBaseTransport):
             self._pools[kind, proxy] = pool
         return self._pools[kind, proxy]
 
-    def _directly(self, kind: Kind) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
+    def _directly(
+        self, kind: Kind
+    ) -> Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]:
         scheme = "http" if kind == "plain" else "https"
         return self._dialed(kind, None, lambda: self._new_dialer(scheme, self._vicinity))
 
     def _dialed(
         self, kind: Kind, proxy: str | None, make: Callable[[], Dialer]
-    ) -> Callable[[httpcore.Origin], httpcore.AsyncHTTPConnection]:
+    ) -> Callable[[httpcore.Origin], httpcore.AsyncConnectionInterface]:
         # The connections that were opened for the first request count for those after it, too.
         dialer = self._ahead.get(("h2", proxy)) if kind == "http/1.1" else None
         dialer = self._ahead[kind, proxy] = dialer or make()
+        if kind not in _HTTP2:
+            return partial(
+                Http1Connection,
+                backend=dialer,
+                tls=self._tls(kind),
+                expiry=self._timings.keep_alive,
+            )
         return partial(
             httpcore.AsyncHTTPConnection,
             ssl_context=self._tls(kind),
-            http2=kind in _HTTP2,
+            http2=True,
             keepalive_expiry=self._timings.keep_alive,
             network_backend=dialer,
         )
@@ -304,18 +315,6 @@ class Connections(httpx.AsyncBaseTransport):
         return public_context()
 
 
-class _Response(httpx.Response):
-    """A response whose redirect the transport follows.
-
-    httpx builds the next request even where it does not follow, and fails over a ``Location`` that
-    it cannot read.
-    """
-
-    @property
-    def has_redirect_location(self) -> bool:
-        return False
-
-
 class _Body(httpx.AsyncByteStream):
     """The body of a response; closing it gives the connection back."""
 
@@ -325,14 +324,14 @@ class _Body(httpx.AsyncByteStream):
         self._note_use()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _raised_as_httpx():
+        with _AS_HTTPX:
             async for part in self._response.stream:  # type: ignore[union-attr]  # an async one
                 if part:
                     self._note_use()
-                yield part
+                    yield part
 
     async def aclose(self) -> None:
-        with _raised_as_httpx():
+        with _AS_HTTPX:
             await self._response.aclose()
 
 
@@ -347,16 +346,19 @@ def _ignore() -> None:
 
 
 def _for_httpcore(request: httpx.Request) -> httpcore.Request:
-    extensions = request.extensions
-    if request.headers.get("content-length") == "0":
-        extensions = extensions | {"trace": _end_stream_with_headers}
+    extensions = dict(request.extensions)
+    # Not as an extension: httpcore would put it into a request to a proxy, too.
+    target = extensions.pop("target", None) or request.url.raw_path
+    # Over HTTP/1.1 it does nothing, and httpcore traces ten steps of a request.
+    if extensions[KIND] in _HTTP2 and request.headers.get("content-length") == "0":
+        extensions["trace"] = _end_stream_with_headers
     return httpcore.Request(
         request.method,
         httpcore.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
-            target=request.url.raw_path,
+            target=target,
         ),
         headers=request.headers.raw,
         content=request.stream,
@@ -377,15 +379,22 @@ async def _end_stream_with_headers(event: str, info: dict[str, Any]) -> None:
         request.headers = [pair for pair in request.headers if pair[0].lower() != b"content-length"]
 
 
-@contextmanager
-def _raised_as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except tuple(_HTTPX_ERRORS) as error:
-        kind = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
-        if kind in _RAISED_BY and not _is_theirs(error, _RAISED_BY[kind]):
-            raise
-        raise _HTTPX_ERRORS[kind](str(error)) from error
+class _AsHttpx:
+    """Raises what httpcore raises as httpx's. It is written out since every request passes it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or not isinstance(error, _RAISED):
+            return
+        found = next(kind for kind in _HTTPX_ERRORS if isinstance(error, kind))
+        if found in _RAISED_BY and not _is_theirs(error, _RAISED_BY[found]):
+            return
+        raise _HTTPX_ERRORS[found](str(error)) from error
+
+
+_AS_HTTPX = _AsHttpx()
 
 
 def _is_theirs(error: Exception, packages: frozenset[str]) -> bool:

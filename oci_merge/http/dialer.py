@@ -17,8 +17,6 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 from weakref import WeakSet
 
@@ -119,7 +117,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
             begun, task = self._ahead.popleft()
             if _has_failed(task):
                 continue  # the reason may be past
-            with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+            with _RaisedAs(httpcore.ConnectError, httpcore.ConnectTimeout):
                 async with asyncio.timeout(timeout):  # less than the dialing's own, perhaps
                     stream = await self._wait_for(begun, task)
             if stream.is_fresh and time.monotonic() - begun < self._timings.ahead:
@@ -158,7 +156,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
         # asyncio's race of addresses loses a socket if it is cancelled in the wrong moment, so an
         # address, which has no other, does without.
         delay = None if _is_address(host) else self._timings.next_address
-        with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+        with _RaisedAs(httpcore.ConnectError, httpcore.ConnectTimeout):
             async with asyncio.timeout(timeout):
                 if early := await self._take_early(host, port):
                     return Stream(*await asyncio.open_connection(sock=early))
@@ -265,7 +263,7 @@ class Stream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the bytes that have come, at most ``max_bytes``; none at the end."""
-        with _raised_as(httpcore.ReadError, httpcore.ReadTimeout):
+        with _RaisedAs(httpcore.ReadError, httpcore.ReadTimeout):
             async with asyncio.timeout(timeout):
                 content = await self._reader.read(max_bytes)
         self._overhead = self._overhead or Overhead(is_http2=self._is_http2)
@@ -282,9 +280,12 @@ class Stream(httpcore.AsyncNetworkStream):
         """Send bytes, as fast as the server takes them."""
         if not buffer:
             return
-        with _raised_as(httpcore.WriteError, httpcore.WriteTimeout):
+        with _RaisedAs(httpcore.WriteError, httpcore.WriteTimeout):
+            self._writer.write(buffer)
+            if not self._writer.transport.get_write_buffer_size():
+                await self._writer.drain()  # it waits for nothing: the system has taken all
+                return
             async with asyncio.timeout(timeout):
-                self._writer.write(buffer)
                 await self._writer.drain()
 
     async def aclose(self) -> None:
@@ -310,7 +311,7 @@ class Stream(httpcore.AsyncNetworkStream):
         if begun is ssl_context:  # once only: a tunnel through a TLS proxy is TLS within TLS
             return self
         try:
-            with _raised_as(httpcore.ConnectError, httpcore.ConnectTimeout):
+            with _RaisedAs(httpcore.ConnectError, httpcore.ConnectTimeout):
                 async with asyncio.timeout(timeout):
                     await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
         except BaseException:
@@ -343,21 +344,28 @@ def _is_address(host: str) -> bool:
         return False
 
 
-@contextmanager
-def _raised_as(broken: type[Exception], late: type[Exception]) -> Iterator[None]:
-    """Raise asyncio's errors as those that httpcore expects from a network backend.
+class _RaisedAs:
+    """Raises asyncio's errors in its block as those that httpcore expects from a network backend.
 
-    A host name that is none is a ValueError to asyncio and to ssl.
+    A host name that is none is a ValueError to asyncio and to ssl. It is written out since every
+    request passes it several times.
     """
-    try:
-        yield
-    except TimeoutError as error:
-        raise late(str(error)) from error
-    except ValueError as error:
-        raise broken(str(error)) from error
-    except OSError as error:
-        reason = _one_of_many(error) or error
-        raise broken(str(reason)) from reason
+
+    def __init__(self, broken: type[Exception], late: type[Exception]) -> None:
+        self._broken = broken
+        self._late = late
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, TimeoutError):
+            raise self._late(str(error)) from error
+        if isinstance(error, ValueError):
+            raise self._broken(str(error)) from error
+        if isinstance(error, OSError):
+            reason = _one_of_many(error) or error
+            raise self._broken(str(reason)) from reason
 
 
 def _one_of_many(error: OSError) -> OSError | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 
 from oci_merge.http.timings import Timings
 
@@ -80,9 +80,10 @@ class Pace:
         self._moved = 0
 
     def scope(self, length: int) -> asyncio.Timeout:
-        """Return a context manager whose block sends a request and reads the response's head.
+        """Return a context manager whose block sends a request and reads the response.
 
-        Its block ends with a TimeoutError where that takes too long.
+        Its block ends with a TimeoutError where that takes too long. The time is that of the
+        response's head, until ``received`` begins with its body: one timer serves a request.
 
         Args:
             length: how many bytes of a body are sent, but for a body in pieces (``sent``).
@@ -109,21 +110,26 @@ class Pace:
             self._note(began, len(piece))
         scope.reschedule(now() + self._head)
 
-    async def received(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def received(
+        self, pieces: AsyncIterable[bytes], scope: asyncio.Timeout
+    ) -> AsyncIterator[bytes]:
         """Yield the pieces of a response's body; what is done with them does not count.
 
-        Raises:
-            TimeoutError: they come too slowly.
+        Args:
+            pieces: the pieces.
+            scope: the request's (``scope``), whose block reads the body, too. It ends where they
+                come too slowly.
         """
         self._waited, self._moved = 0.0, 0
-        while True:
-            began = time.monotonic()
-            async with asyncio.timeout(self._left):
-                piece = await anext(pieces, None)
-            if piece is None:
-                return
+        now = asyncio.get_running_loop().time
+        began = time.monotonic()
+        scope.reschedule(now() + self._left)
+        async for piece in pieces:
+            scope.reschedule(None)
             self._note(began, len(piece))
             yield piece
+            began = time.monotonic()
+            scope.reschedule(now() + self._left)
 
     @property
     def _left(self) -> float:

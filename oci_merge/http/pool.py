@@ -147,9 +147,8 @@ class _Body:
         self._stream = stream
         self._ended: Callable[[], Awaitable[None]] | None = ended
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
 
     async def aclose(self) -> None:
         try:

@@ -8,9 +8,7 @@ libraries is still logged, and our own logger has a line for each request, witho
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 #: A filter holds for the records of its own logger, and not for those of loggers below.
 LOGGERS = (
@@ -23,14 +21,19 @@ LOGGERS = (
 _is_ours: ContextVar[bool] = ContextVar("oci_merge_is_sending", default=False)
 
 
-@contextmanager
-def unlogged() -> Iterator[None]:
+class _Unlogged:
+    """One block. It is written out since every request passes it."""
+
+    def __enter__(self) -> None:
+        self._token: Token[bool] = _is_ours.set(True)
+
+    def __exit__(self, *error: object) -> None:
+        _is_ours.reset(self._token)
+
+
+def unlogged() -> _Unlogged:
     """Let the HTTP library log nothing of what the block, and tasks that it starts, do."""
-    token = _is_ours.set(True)
-    try:
-        yield
-    finally:
-        _is_ours.reset(token)
+    return _Unlogged()
 
 
 def _is_to_be_logged(record: logging.LogRecord) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from oci_merge._concurrency import SingleFlight
 from oci_merge._text import shown_host, shown_path
@@ -269,7 +269,7 @@ class Session:
             await self._transport.pause(held * random.uniform(1, 1.25))  # noqa: S311
 
     def _answer_to(self, request: Request) -> str:
-        url = urljoin(self.origin.url, request.url)
+        url = self.origin.at(request.url)
         return f"the answer of {shown_host(url)} to {request.method} {shown_path(url)}"
 
     def _origin_of(self, request: Request) -> str:

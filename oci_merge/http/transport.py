@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import lru_cache
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -29,7 +29,7 @@ from oci_merge.http.pace import Pace
 from oci_merge.http.quiet import unlogged
 from oci_merge.http.rate_limit import RateLimiter
 from oci_merge.http.timings import Timings
-from oci_merge.http.url_policy import Origin, check_redirect, same_origin
+from oci_merge.http.url_policy import Origin, check_redirect, cut_plain, same_origin
 from oci_merge.model.host import is_loopback, registry_endpoint
 from oci_merge.options import RegistryOptions
 
@@ -39,7 +39,17 @@ _MAX_REDIRECTS = 5
 #: The bytes that HTTP/2 sends without the server's leave (RFC 9113, section 6.9.2). While a longer
 #: body waits for leave, httpcore does not see that the server has answered and closed the stream.
 _MOST_OVER_HTTP2 = 65_535
-_HEADERS = {"User-Agent": f"oci-merge/{__version__}", "Accept-Encoding": "identity"}
+#: What is raised where no usable response comes; a TimeoutError ends a block of ``Pace``.
+_NO_RESPONSE = (TimeoutError, *LIBRARY_ERRORS)
+#: The headers of every request, by lower-case name. A request's own take the place of these.
+_HEADERS = {
+    "accept": ("Accept", "*/*"),
+    "connection": ("Connection", "keep-alive"),
+    "user-agent": ("User-Agent", f"oci-merge/{__version__}"),
+    "accept-encoding": ("Accept-Encoding", "identity"),
+}
+#: Methods whose requests say that they have no body (RFC 9110, section 8.6).
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Transport:
@@ -67,13 +77,11 @@ class Transport:
         self.timings = timings = timings or Timings()
         self.rate_limiter = RateLimiter(options.rate)
         self._authority = registry_endpoint(registry)
-        self._insecure, self._plain_http = options.insecure, options.plain_http
+        self._plain = Origin(f"http://{self._authority}", is_insecure=True)
+        self._encrypted = Origin(f"https://{self._authority}", is_insecure=options.insecure)
+        self._plain_http = options.plain_http
         self._seconds = options.timeout
         self._connections = Connections(registry, options, timings)
-        self._client = httpx.AsyncClient(
-            transport=self._connections, headers=_HEADERS, follow_redirects=False, trust_env=False
-        )
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._negotiation = Negotiation(
             self._send_once,
             self._begin_tls,
@@ -87,9 +95,7 @@ class Transport:
     @property
     def origin(self) -> Origin:
         """The registry's origin; its scheme is known once a first response has come."""
-        is_plain = self._negotiation.protocol == "plain"
-        url = f"{'http' if is_plain else 'https'}://{self._authority}"
-        return Origin(url, is_insecure=is_plain or self._insecure)
+        return self._plain if self._negotiation.protocol == "plain" else self._encrypted
 
     async def send(self, request: Request) -> Response:
         """Send a request and follow redirects (``Request.is_followed``).
@@ -103,20 +109,25 @@ class Transport:
             response = None
             if self._negotiation.protocol is None and self.origin.owns(request.url):
                 response = await self._negotiation.first(request)
-            first = url = urljoin(self.origin.url, request.url)
+            first = url = self.origin.at(request.url)
             kind = self._kind(url, request)
             # Redirects are followed by hand, so that credentials stay at their origin.
             for _ in range(_MAX_REDIRECTS + 1):
                 if response is None:
                     # In line, as in _send_once: a request passes few frames of ours.
                     async with self._slots:
-                        with self._explained(request, url):
-                            is_own = url == first or same_origin(url, first)
-                            pace = self._pace(request)
+                        is_own = url == first or same_origin(url, first)
+                        pace = self._pace(request)
+                        try:
                             async with pace.scope(len(request.content)) as scope:
                                 built = self._build(request, url, kind, pace, scope, is_own=is_own)
-                                received = await self._client.send(built, stream=True)
-                            response = await self._read(received, request, url, pace, is_own=is_own)
+                                received = await self._connections.handle_async_request(built)
+                                response = await self._read(
+                                    received, request, url, pace, scope, is_own=is_own
+                                )
+                        except _NO_RESPONSE as error:
+                            cause = _as_httpx(error)
+                            raise self._outage(cause, request, url) from cause
                 location = response.headers.get("location")
                 if not request.is_followed(response.status) or not location:
                     return response
@@ -172,7 +183,7 @@ class Transport:
         """Close every connection; requests under way end with a RuntimeError."""
         self._lifetime.end()
         with unlogged():
-            await self._client.aclose()
+            await self._connections.aclose()
 
     async def _is_far(self) -> bool:
         """Wait a moment, and say whether plain HTTP is spoken to a registry that is not near.
@@ -194,15 +205,17 @@ class Transport:
 
     async def _send_once(self, request: Request, kind: Kind) -> Response:
         """Send a first request to the registry over plain HTTP or TLS, and follow nothing."""
-        scheme = "http" if kind == "plain" else "https"
-        url = urljoin(f"{scheme}://{self._authority}", request.url)
+        url = (self._plain if kind == "plain" else self._encrypted).at(request.url)
         async with self._slots:
-            with self._explained(request, url, is_first=kind == "h2"):
-                pace = self._pace(request)
+            pace = self._pace(request)
+            try:
                 async with pace.scope(len(request.content)) as scope:
                     built = self._build(request, url, kind, pace, scope, is_own=True)
-                    received = await self._client.send(built, stream=True)
-                return await self._read(received, request, url, pace, is_own=True)
+                    received = await self._connections.handle_async_request(built)
+                    return await self._read(received, request, url, pace, scope, is_own=True)
+            except _NO_RESPONSE as error:
+                cause = _as_httpx(error)
+                raise self._outage(cause, request, url, is_first=kind == "h2") from cause
 
     def _begin_tls(self) -> None:
         """Begin to open a TLS connection, for a registry that may turn out to want one."""
@@ -227,29 +240,31 @@ class Transport:
         *,
         is_own: bool,
     ) -> httpx.Request:
-        headers = dict(request.headers)
-        if request.authorization and is_own:
-            headers["Authorization"] = request.authorization
+        """Make the request that the connections take.
+
+        httpx's client would add cookies, redirects and logins of its own, all of which would have
+        to be switched off, and takes as long as the rest of a request's way through httpx.
+        """
+        wait, connect = self._waits(request)
+        timeout = {"connect": connect, "read": wait, "write": wait, "pool": None}
+        pieces = pace.sent(request.body_stream(), scope) if request.body_stream else None
         try:
-            return self._client.build_request(
+            origin, target = cut_plain(url) or (url, "")
+            at = _parsed(origin) if target else httpx.URL(url)
+            _ = at.host  # says whether it is a name
+            return httpx.Request(
                 request.method,
-                url,
-                headers=headers,
-                content=pace.sent(request.body_stream(), scope)
-                if request.body_stream
-                else request.content,
-                timeout=self._timeout(request),
-                extensions={KIND: kind},
+                at,
+                headers=_headers(request, at, with_authorization=is_own),
+                content=pieces,
+                stream=None if pieces else httpx.ByteStream(request.content),
+                extensions={KIND: kind, "timeout": timeout, **_target(target)},
             )
         except UnicodeError:  # of a name in Punycode that says nothing
             raise TransportError(
                 f"{shown_host(url)} is no host name",
                 hint="check the registry's name, or what the registry redirects to",
             ) from None
-
-    def _timeout(self, request: Request) -> httpx.Timeout:
-        wait, connect = self._waits(request)
-        return httpx.Timeout(wait, connect=connect, pool=None)
 
     def _pace(self, request: Request) -> Pace:
         return Pace(self.timings, *self._waits(request))
@@ -263,28 +278,22 @@ class Transport:
             min(self._seconds or self.timings.connect, patience),
         )
 
-    @contextmanager
-    def _explained(self, request: Request, url: str, *, is_first: bool = False) -> Iterator[None]:
-        """Raise what httpx raises as a TransportError."""
-        try:
-            try:
-                yield
-            except TimeoutError as error:  # it broke off the block, as ``Pace`` says
-                raise httpx.ReadTimeout("") from error
-        except LIBRARY_ERRORS as error:
-            what, host = f"{request.method} {shown_path(url)}", shown_host(url)
-            proxy = self._connections.proxy_of(url)
-            secrets = (*secrets_of(request), *self._connections.proxy_secrets(url))
-            mask_causes(error, secrets)
-            raise outage(
-                what,
-                host,
-                proxy,
-                error,
-                is_first=is_first,
-                role=self._role(request, url),
-                is_plain=self._plain_http and url.startswith("http:"),
-            ) from error
+    def _outage(
+        self, error: Exception, request: Request, url: str, *, is_first: bool = False
+    ) -> TransportError:
+        """Return the error for what httpx raised."""
+        what, host = f"{request.method} {shown_path(url)}", shown_host(url)
+        secrets = (*secrets_of(request), *self._connections.proxy_secrets(url))
+        mask_causes(error, secrets)
+        return outage(
+            what,
+            host,
+            self._connections.proxy_of(url),
+            error,
+            is_first=is_first,
+            role=self._role(request, url),
+            is_plain=self._plain_http and url.startswith("http:"),
+        )
 
     def _role(self, request: Request, url: str) -> str:
         """Say what the server of a URL is, where it is not the registry."""
@@ -292,14 +301,24 @@ class Transport:
         return "" if is_registry else request.role or "the object store"
 
     async def _read(
-        self, received: httpx.Response, request: Request, url: str, pace: Pace, *, is_own: bool
+        self,
+        received: httpx.Response,
+        request: Request,
+        url: str,
+        pace: Pace,
+        scope: asyncio.Timeout,
+        *,
+        is_own: bool,
     ) -> Response:
         """Read a response, and give its connection back."""
+        assert isinstance(received.stream, httpx.AsyncByteStream)
+        pieces = pace.received(received.stream, scope)
         try:
-            content = await _read_body(received, request, pace)
+            content = await _read_body(received.status_code, pieces, request, url)
         finally:
             await received.aclose()
-        _logger.debug("%s %s: %d", request.method, shown_path(url), received.status_code)
+        if _logger.isEnabledFor(logging.DEBUG):  # to make the words takes longer than to ask
+            _logger.debug("%s %s: %d", request.method, shown_path(url), received.status_code)
         wants_login = received.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
         if wants_login and self._connections.proxy_of(url):
             # A plain HTTP request gets a proxy's own answer as if it were the registry's.
@@ -314,18 +333,64 @@ class Transport:
         )
 
 
+def _as_httpx(error: Exception) -> Exception:
+    """Return httpx's exception for a response that does not come in time (``Pace``)."""
+    if not isinstance(error, TimeoutError):
+        return error
+    late = httpx.ReadTimeout("")
+    late.__cause__ = error
+    return late
+
+
 def _avoids_http2(request: Request) -> bool:
     is_long = len(request.content) > _MOST_OVER_HTTP2
     return request.is_streamed or request.avoids_http2 or is_long
 
 
-async def _read_body(received: httpx.Response, request: Request, pace: Pace) -> bytes:
+@lru_cache(maxsize=64)
+def _parsed(origin: str) -> httpx.URL:
+    """Return the URL of an origin: httpx looks at each character of one, which takes long."""
+    return httpx.URL(origin)
+
+
+def _target(target: str) -> dict[str, bytes]:
+    """Return the extension of a request that names its target, where the URL does not."""
+    return {"target": target.encode("ascii")} if target else {}
+
+
+def _headers(
+    request: Request, url: httpx.URL, *, with_authorization: bool
+) -> list[tuple[str, str]]:
+    """Return the headers of a request, in the order in which httpx's client sends them.
+
+    Args:
+        request: the request.
+        url: where it goes.
+        with_authorization: whether it goes to the origin that its credentials are for.
+    """
+    own = list(request.headers.items())
+    if request.authorization and with_authorization:
+        own.append(("Authorization", request.authorization))
+    names = {name.lower() for name, _ in own}
+    headers = [("Host", url.netloc.decode("ascii"))]
+    is_empty = not request.content and request.body_stream is None
+    if is_empty and request.method in _WITH_BODY:
+        headers.append(("Content-Length", "0"))
+    headers += (header for name, header in _HEADERS.items() if name not in names)
+    headers += own
+    if request.content:
+        headers.append(("Content-Length", str(len(request.content))))
+    return headers
+
+
+async def _read_body(
+    status: int, pieces: AsyncIterator[bytes], request: Request, url: str
+) -> bytes:
     """Read a body, no more of it than the request allows, or give it to ``write_to``."""
-    pieces = pace.received(received.aiter_raw())
-    if request.write_to is not None and received.status_code == HTTPStatus.OK:
+    if request.write_to is not None and status == HTTPStatus.OK:
         await request.write_to(pieces)
         return b""
-    is_error = received.status_code >= 400
+    is_error = status >= 400
     limit = MAX_ERROR_BODY if is_error else request.limit
     content = bytearray()
     async for chunk in pieces:
@@ -333,7 +398,7 @@ async def _read_body(received: httpx.Response, request: Request, pace: Pace) -> 
         if len(content) > limit:
             if is_error:
                 return bytes(content[:limit])
-            host, what = shown_host(str(received.url)), shown_path(request.url)
+            host, what = shown_host(url), shown_path(request.url)
             raise ManifestError(
                 f"{host} sends more than {limit} bytes for {what}",
                 hint="no manifest, config or token is that large; nothing more of it was read",

@@ -21,6 +21,11 @@ _IS_PLAIN = "does not use https"
 _IS_PRIVATE = "is a private address"
 #: A path that no parser takes for the name of a host.
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+#: A path, perhaps with a query, that stays as it is when it is joined, cut and quoted, unless it
+#: has dot segments. Those of manifests and blobs are such.
+_PLAIN = r"/(?!/)(?:[\w.~/:@=&+,-]|%[0-9A-Fa-f]{2})*(?:\?(?:[\w.~/:@=&+,-]|%[0-9A-Fa-f]{2})+)?"
+_PLAIN_PATH = re.compile(_PLAIN, re.ASCII)
+_PLAIN_URL = re.compile(rf"(https?://[\w.-]+(?::[0-9]+)?)({_PLAIN})", re.ASCII)
 #: Parsers drop these or take them for the end of a part, each in its own way.
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{0,5})?")
@@ -41,17 +46,34 @@ class Origin:
 
     def owns(self, url: str) -> bool:
         """Say whether a path or URL is this origin's own, so that its credentials may go there."""
-        if _OWN_PATH.fullmatch(url):
+        if _OWN_PATH.fullmatch(url.removeprefix(self.url)):  # most are, and need no cutting
             return True
         try:
             return _origin(_cut(url, self.url)) == _origin(urlsplit(self.url))
         except ValueError:
             return False
 
+    def at(self, url: str) -> str:
+        """Return a whole URL for a path of this origin, or for a URL relative to it."""
+        if _PLAIN_PATH.fullmatch(url) and "/." not in url:
+            return self.url + url
+        return urljoin(self.url, url)
+
     @property
     def reach(self) -> Reach | None:
         """From where the registry can be reached; None where it is given by a name."""
         return reach_of_host(urlsplit(self.url).hostname or "")
+
+
+def cut_plain(url: str) -> tuple[str, str] | None:
+    """Cut a URL into its origin and the rest, where that is sent exactly as it is written.
+
+    Returns:
+        For example ``https://reg.example`` and ``/v2/team/app/manifests/1.0``; None where only a
+        parser can say.
+    """
+    found = _PLAIN_URL.fullmatch(url)
+    return (found[1], found[2]) if found and "/." not in found[2] else None
 
 
 def same_origin(one: str, other: str) -> bool:

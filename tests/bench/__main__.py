@@ -22,7 +22,7 @@ from tests.bench.sections import Field
 from tests.bench.stand import clean_environment
 from tests.bench.timing import ROOT, BenchError
 
-_SECTIONS = ("headline", "variations", "round-trips", "bulk", "start-up")
+_SECTIONS = ("headline", "variations", "round-trips", "bulk", "thousand", "start-up")
 _QUICK_RTTS = (0, 10)
 _FEW_RUNS = 3  # where a run is long, or there are many cases
 
@@ -73,6 +73,7 @@ def _measure(field: Field, chosen: Sequence[str], rtts: Sequence[int]) -> Result
         variations=sections.run_variations(field) if "variations" in chosen else (),
         round_trips=sections.run_round_trips(field) if "round-trips" in chosen else (),
         bulk=sections.run_bulk(field) if "bulk" in chosen else (),
+        many=sections.run_many(field) if "thousand" in chosen else (),
         start_up=sections.run_start_up(field) if "start-up" in chosen else {},
     )
 

@@ -17,8 +17,14 @@ from tests.bench.timing import Contestant, take_turns
 IMAGES = 50
 """How many images are merged, each of two platforms."""
 
-RTT = 20
-"""The round trip time, in milliseconds."""
+RTTS = (0, 10, 50)
+"""The round trip times, in milliseconds."""
+
+LOOP_RTT = 10
+"""The one of them at which shell loops are run, which take long."""
+
+MANY = 1000
+"""How many images oci-merge merges alone."""
 
 _PLATFORMS = 2
 _FEW = 4  # as many images as are merged to warm up, and looked at after it
@@ -38,12 +44,13 @@ def xargs_name(tool: str) -> str:
 
 
 def measure_bulk(
-    tls: bool, python: str, peers: Sequence[Tool], *, runs: int, patience: float
+    tls: bool, rtt: int, python: str, peers: Sequence[Tool], *, runs: int, patience: float
 ) -> BulkResult:
     """Merge many images in every way, in turns.
 
     Args:
         tls: whether the registry has TLS and tokens.
+        rtt: the round trip time, in milliseconds.
         python: the interpreter that oci-merge runs on.
         peers: the other tools.
         runs: how many turns are counted.
@@ -53,20 +60,15 @@ def measure_bulk(
     Raises:
         BenchError: a command failed, or left something wrong.
     """
-    with open_stand(tls, RTT) as stand:
-        stand.push(
-            {
-                (f"bulk/app{number}-{suffix}", "1.0"): image
-                for number in range(IMAGES)
-                for suffix, image in images(_PLATFORMS, text=f"app{number}").items()
-            }
-        )
+    loops = rtt == LOOP_RTT
+    with open_stand(tls, rtt) as stand:
+        _push(stand)
         expected = {}
-        for few in _contestants(stand, python, peers, _FEW):
+        for few in _contestants(stand, python, peers, _FEW, loops=loops):
             expected[few.name] = stand.run(few.commands(0)).seconds * IMAGES / _FEW
             few.check()
         left_out = {name: wait for name, wait in expected.items() if wait > patience}
-        every = _contestants(stand, python, peers, IMAGES)
+        every = _contestants(stand, python, peers, IMAGES, loops=loops)
         samples = take_turns(
             [contestant for contestant in every if contestant.name not in left_out],
             stand.run,
@@ -74,7 +76,39 @@ def measure_bulk(
             patience=patience,
             warm=False,
         )
-    return BulkResult(tls, RTT, IMAGES, samples, left_out)
+    return BulkResult(tls, rtt, IMAGES, samples, left_out)
+
+
+def measure_many(python: str, *, runs: int) -> BulkResult:
+    """Merge a thousand images in one process of oci-merge's, over plain HTTP.
+
+    The images to join are those of ``measure_bulk``, again and again.
+
+    Args:
+        python: the interpreter that oci-merge runs on.
+        runs: how many runs are counted.
+
+    Raises:
+        BenchError: a command failed, or left something wrong.
+    """
+    with open_stand(False, LOOP_RTT) as stand:
+        _push(stand)
+        (few,) = _contestants(stand, python, (), _FEW)
+        stand.run(few.commands(0))
+        few.check()
+        (many,) = _contestants(stand, python, (), MANY)
+        samples = tuple(stand.run(many.commands(turn)) for turn in range(1, runs + 1))
+    return BulkResult(False, LOOP_RTT, MANY, {ONE_PROCESS: samples})
+
+
+def _push(stand: Stand) -> None:
+    stand.push(
+        {
+            (f"bulk/app{number}-{suffix}", "1.0"): image
+            for number in range(IMAGES)
+            for suffix, image in images(_PLATFORMS, text=f"app{number}").items()
+        }
+    )
 
 
 def orders(stand_host: str, tls: bool, work: Path, count: int, run: str) -> list[Order]:
@@ -123,7 +157,9 @@ def _target(run: str, number: int) -> str:
     return f"bulk/{run}/app{number}"
 
 
-def _contestants(stand: Stand, python: str, peers: Sequence[Tool], count: int) -> list[Contestant]:
+def _contestants(
+    stand: Stand, python: str, peers: Sequence[Tool], count: int, *, loops: bool = False
+) -> list[Contestant]:
     def contestant(name: str, key: str, command: Callable[[str], Command]) -> Contestant:
         return Contestant(
             name=name,
@@ -138,7 +174,8 @@ def _contestants(stand: Stand, python: str, peers: Sequence[Tool], count: int) -
     for peer in peers:
         loop = partial(_loop, stand, peer, count)
         side_by_side = partial(_xargs, stand, peer, count)
-        made.append(contestant(loop_name(peer.name), f"{peer.name}-loop", loop))
+        if loops:
+            made.append(contestant(loop_name(peer.name), f"{peer.name}-loop", loop))
         made.append(contestant(xargs_name(peer.name), f"{peer.name}-xargs", side_by_side))
     return made
 
@@ -146,7 +183,7 @@ def _contestants(stand: Stand, python: str, peers: Sequence[Tool], count: int) -
 def _one_process(stand: Stand, python: str, count: int, run: str) -> Command:
     module = ("-m", "tests.bench.bulk_client")
     platforms = ",".join(platform_names(_PLATFORMS))
-    return (python, *module, stand.host, run, str(count), platforms)
+    return (python, *module, stand.host, run, str(count), str(IMAGES), platforms)
 
 
 def _each(stand: Stand, peer: Tool, count: int, run: str) -> list[list[Command]]:

@@ -70,6 +70,10 @@ class BulkResult:
     samples: Samples
     left_out: Mapping[str, float] = field(default_factory=dict)
 
+    def computing(self, name: str) -> float:
+        """Return how long a way computes for one image, in seconds: the median of its runs."""
+        return statistics.median(sample.computing for sample in self.samples[name]) / self.images
+
 
 @dataclass(frozen=True)
 class Results:
@@ -79,7 +83,8 @@ class Results:
         headline: the main case at each round trip.
         variations: the main case with one thing changed.
         round_trips: of oci-merge.
-        bulk: many images.
+        bulk: many images, at each round trip.
+        many: a thousand of them, by oci-merge alone.
         start_up: runs that do nothing.
     """
 
@@ -87,6 +92,7 @@ class Results:
     variations: Sequence[CaseResult] = ()
     round_trips: Sequence[RoundTrips] = ()
     bulk: Sequence[BulkResult] = ()
+    many: Sequence[BulkResult] = ()
     start_up: Samples = field(default_factory=dict)
 
     def find(self, case: Case) -> CaseResult | None:

@@ -67,7 +67,7 @@ def render(results: Results, setting: Setting) -> str:
         parts.append(f"## Variations at {VARIED_RTT} ms\n\n{_details(results.variations)}")
     if results.round_trips:
         parts.append(_round_trips(results.round_trips))
-    parts += map(_bulk, results.bulk)
+    parts += map(_bulk, (*results.bulk, *results.many))
     if results.start_up:
         parts.append(_start_up(results.start_up))
     return "\n".join(parts)
@@ -180,8 +180,9 @@ def _round_trips(results: Sequence[RoundTrips]) -> str:
 
 def _bulk(result: BulkResult) -> str:
     head = (
-        *("", "median, s", "least to most", f"times {OCI_MERGE}'s", "requests", "connections"),
-        *("token requests", "memory of the largest process, MB", "runs"),
+        *("", "median, s", "least to most", f"times {OCI_MERGE}'s", "computing, ms an image"),
+        *("requests", "connections", "token requests"),
+        *("memory of the largest process, MB", "runs"),
     )
     rows = []
     for name, samples in result.samples.items():
@@ -192,6 +193,7 @@ def _bulk(result: BulkResult) -> str:
                 f"{median(samples):.2f}",
                 f"{least(samples):.2f} to {most(samples):.2f}",
                 _NONE if faster is None else f"{faster:.1f}",
+                f"{result.computing(name) * 1000:.1f}",
                 *_counts(samples[-1]),
                 _megabytes(peak(samples)),
                 str(len(samples)),

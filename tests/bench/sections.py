@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.bulk import measure_bulk
+from tests.bench.bulk import RTTS, measure_bulk, measure_many
 from tests.bench.cases import (
     Case,
     headline,
@@ -87,11 +88,12 @@ def run_round_trips(field: Field) -> list[RoundTrips]:
 def run_bulk(field: Field) -> list[BulkResult]:
     """Time the merging of many images."""
     found = []
-    for tls in (False, True):
-        field.say(f"many images, {Case(tls, 0).wire}")
+    for tls, rtt in itertools.product((False, True), RTTS):
+        field.say(f"many images, {Case(tls, 0).wire}, {rtt} ms")
         found.append(
             measure_bulk(
                 tls,
+                rtt,
                 field.python,
                 field.peers,
                 runs=field.few_runs,
@@ -99,6 +101,12 @@ def run_bulk(field: Field) -> list[BulkResult]:
             )
         )
     return found
+
+
+def run_many(field: Field) -> list[BulkResult]:
+    """Merge a thousand images in one process of oci-merge's."""
+    field.say("a thousand images")
+    return [measure_many(field.python, runs=field.few_runs)]
 
 
 def run_start_up(field: Field) -> Samples:

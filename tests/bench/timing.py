@@ -32,6 +32,7 @@ class Sample:
         requests: what the registry was asked.
         connections: TCP connections, token server included; None where they are not counted.
         token_requests: what the token server was asked.
+        computing: the processors' time of all its processes, in seconds.
     """
 
     seconds: float
@@ -39,6 +40,7 @@ class Sample:
     requests: int = 0
     connections: int | None = None
     token_requests: int = 0
+    computing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Launcher(Context):
         answer = json.loads(self._process.stdout.readline())
         if answer["error"] is not None:
             raise BenchError(answer["error"])
-        return Sample(seconds=answer["seconds"], peak=answer["peak"])
+        seconds, peak = answer["seconds"], answer["peak"]
+        return Sample(seconds, peak, computing=answer["computing"])
 
 
 def take_turns(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import respx
 import trustme
+from respx.mocks import HTTPCoreMocker
 
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.server import RunningServer, ServerTLS, serve
@@ -49,6 +50,7 @@ def tls(authority: trustme.CA) -> ServerTLS:
 @pytest.fixture
 def web() -> Iterator[respx.MockRouter]:
     """A network on which only what a test names answers."""
+    HTTPCoreMocker.add_targets("oci_merge.http.http1.Http1Connection")
     with respx.mock(assert_all_called=False) as router:
         yield router
 

@@ -6,7 +6,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +15,7 @@ from h2.errors import ErrorCodes
 from h2.events import Event, RequestReceived
 
 from fixtures.server import ServerTLS
-from oci_merge.http.connections import KIND
+from oci_merge.http.connections import KIND, Connections
 from oci_merge.http.message import Request, Response
 from oci_merge.http.session import Session
 from tests.edge.support import says, session, speaking
@@ -209,15 +208,20 @@ async def test_an_answer_before_the_end_of_a_body_is_asked_for_again_over_http1(
         await asyncio.sleep(0.05)
         yield b"{}"
 
-    build = httpx.AsyncClient.build_request
+    handle = Connections.handle_async_request
 
-    def slow(self: httpx.AsyncClient, *arguments: Any, **options: Any) -> httpx.Request:
-        if options["content"] and options["extensions"][KIND] == "h2":
-            options["headers"]["Content-Length"] = str(len(options["content"]))
-            options["content"] = body()
-        return build(self, *arguments, **options)
+    async def slow(self: Connections, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and request.extensions[KIND] == "h2":
+            request = httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=body(),
+                extensions=request.extensions,
+            )
+        return await handle(self, request)
 
-    monkeypatch.setattr(httpx.AsyncClient, "build_request", slow)
+    monkeypatch.setattr(Connections, "handle_async_request", slow)
     async with _answering_early(tls) as (host, ended, bodies):
         made = session(host)
         await made.send(_PING)

@@ -16,6 +16,7 @@ from oci_merge.http.url_policy import (
     check_redirect,
     check_token_server,
     check_upload_url,
+    cut_plain,
     same_origin,
 )
 
@@ -345,3 +346,63 @@ def test_an_arbitrary_redirect_is_a_url_that_both_parsers_read_alike_or_a_transp
         assert read.raw_host.decode() == (urlsplit(url).hostname or "")
         assert read.scheme == "https"
         assert not read.userinfo
+
+
+#: URLs of many shapes, of the characters over which parsers differ.
+_URLS = st.builds(
+    "{}://{}{}".format,
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(
+        ["reg.example", "REG.example:5000", "h:443", "h:80", "[::1]:5000", "u@h", "h?x"]
+    ),
+    st.text(st.sampled_from("/.a1%2F:?=&+,-_~@#;'\\ \"<é"), max_size=12).map("/{}".format),
+)
+
+
+@given(_URLS)
+def test_a_plain_url_is_sent_as_the_parser_would_send_it(url: str) -> None:
+    if (parts := cut_plain(url)) is None:
+        return
+    origin, target = parts
+    parsed, base = httpx.URL(url), httpx.URL(origin)
+    assert (base.raw_scheme, base.raw_host, base.port, base.netloc) == (
+        parsed.raw_scheme,
+        parsed.raw_host,
+        parsed.port,
+        parsed.netloc,
+    )
+    assert target.encode() == parsed.raw_path
+    assert base.raw_path == b"/"
+
+
+def test_the_paths_of_the_spec_are_plain() -> None:
+    digest = f"sha256:{'0' * 64}"
+    for path in (
+        "/v2/",
+        "/v2/team/app__x/manifests/1.0-rc_1",
+        f"/v2/team/app/manifests/{digest}",
+        f"/v2/team/app/blobs/uploads/?mount={digest.replace(':', '%3A')}&from=team/app.b",
+    ):
+        assert cut_plain(f"https://reg.example{path}") == ("https://reg.example", path)
+
+
+@given(st.text(st.sampled_from("/.a%2F:?=&+-#;\\ "), max_size=12).map("/{}".format))
+def test_a_path_is_joined_to_its_origin_as_urljoin_does(path: str) -> None:
+    assert Origin("https://reg.example:5000").at(path) == urljoin("https://reg.example:5000", path)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_own"),
+    [
+        ("https://reg.example/v2/x?y", True),
+        ("https://reg.example", True),
+        ("https://reg.example.evil.test/v2/", False),
+        ("https://reg.example@evil.test/v2/", False),
+        ("https://reg.example:5000/v2/", False),
+        ("https://reg.example//evil.test/v2/", True),
+        ("https://reg.example\\@evil.test/v2/", False),
+        ("http://reg.example/v2/", False),
+    ],
+)
+def test_a_whole_url_is_an_origins_own_by_its_scheme_host_and_port(url: str, is_own: bool) -> None:
+    assert Origin("https://reg.example").owns(url) is is_own
