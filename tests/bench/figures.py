@@ -72,6 +72,32 @@ class BulkResult:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What a way to have a tool takes, in bytes.
+
+    Args:
+        downloaded: what comes over the network.
+        kept: what lies on the disk once the job is done.
+    """
+
+    downloaded: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class ColdResult:
+    """What came of jobs that begin with nothing.
+
+    Args:
+        samples: the counted runs of each way.
+        footprints: the bytes of each way.
+    """
+
+    samples: Samples
+    footprints: Mapping[str, Footprint]
+
+
+@dataclass(frozen=True)
 class Results:
     """All that a run of the benchmark found; what was not run is empty.
 
@@ -81,6 +107,7 @@ class Results:
         round_trips: of oci-merge.
         bulk: many images.
         start_up: runs that do nothing.
+        cold: jobs that begin with nothing, None if they were not run.
     """
 
     headline: Sequence[CaseResult] = ()
@@ -88,6 +115,7 @@ class Results:
     round_trips: Sequence[RoundTrips] = ()
     bulk: Sequence[BulkResult] = ()
     start_up: Samples = field(default_factory=dict)
+    cold: ColdResult | None = None
 
     def find(self, case: Case) -> CaseResult | None:
         """Return what came of a case, None if it was not run."""
@@ -98,6 +126,11 @@ class Results:
 def median(samples: Sequence[Sample]) -> float:
     """Return the median time, in seconds."""
     return statistics.median(sample.seconds for sample in samples)
+
+
+def computing(samples: Sequence[Sample]) -> float:
+    """Return the median processor time, in seconds."""
+    return statistics.median(sample.computing for sample in samples)
 
 
 def least(samples: Sequence[Sample]) -> float:

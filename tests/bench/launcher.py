@@ -6,13 +6,15 @@ which imports next to nothing. Its clock also does not wait for the harness's th
 
 Each line of stdin is a JSON object: `commands`, a list of argument lists to be run one after the
 other; `environment`; `timeout` in seconds. Each line of stdout answers one with `seconds` for them
-all together, `peak` memory in bytes of the largest process, and `error`, null or a sentence.
+all together, `computing`, the seconds of processor time that they and what they started took,
+`peak` memory in bytes of the largest process, and `error`, null or a sentence.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -33,27 +35,31 @@ def measure(
         timeout: how many seconds each may take.
 
     Returns:
-        `seconds`, `peak` in bytes and `error`, which is None if all ended well.
+        `seconds`, `computing` in seconds, `peak` in bytes and `error`, which is None if all ended
+        well.
     """
     peak = 0
+    computing = 0.0
     error = None
     began = time.perf_counter()
     for command in commands:
         with tempfile.TemporaryFile() as said:
-            status, kibibytes = _run(command, environment, said.fileno(), timeout)
-            peak = max(peak, kibibytes * 1024)
+            status, usage = _run(command, environment, said.fileno(), timeout)
+            peak = max(peak, usage.ru_maxrss * 1024)
+            computing += usage.ru_utime + usage.ru_stime
             if status != 0:
                 said.seek(0)
                 text = said.read()[-_SHOWN:].decode(errors="replace").strip()
                 error = f"{' '.join(command)} ended with status {status}:\n{text}"
                 break
-    return {"seconds": time.perf_counter() - began, "peak": peak, "error": error}
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "computing": computing, "peak": peak, "error": error}
 
 
 def _run(
     command: list[str], environment: dict[str, str], stderr: int, timeout: float
-) -> tuple[int, int]:
-    """Return the exit status and the peak memory in KiB of a process and those it waited for."""
+) -> tuple[int, resource.struct_rusage]:
+    """Return the exit status and the use of resources of a process and those it waited for."""
     files = (
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -68,7 +74,7 @@ def _run(
     signal.setitimer(signal.ITIMER_REAL, timeout)
     _, status, usage = os.wait4(child, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    return os.waitstatus_to_exitcode(status), usage.ru_maxrss
+    return os.waitstatus_to_exitcode(status), usage
 
 
 def main() -> None:

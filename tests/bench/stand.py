@@ -14,7 +14,7 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,9 +71,8 @@ class Stand:
         connections, token_requests = self._connections(), self._token_requests()
         with self.distribution.watch() as requests:
             sample = self.launcher.run(commands)
-        return Sample(
-            seconds=sample.seconds,
-            peak=sample.peak,
+        return replace(
+            sample,
             requests=len(requests),
             connections=self._connections() - connections if self.delays else None,
             token_requests=self._token_requests() - token_requests,

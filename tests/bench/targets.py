@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tests.bench.bulk import ONE_PROCESS, loop_name, xargs_name
 from tests.bench.cases import VARIED_RTT, Case
-from tests.bench.figures import BulkResult, Results, median, peak, ratio, share
+from tests.bench.cold import SINGLE, bare
+from tests.bench.figures import BulkResult, Results, computing, median, peak, ratio, share
 from tests.bench.peers import OCI_MERGE
 from tests.bench.sections import BARE
 
@@ -23,6 +24,8 @@ _LOOP_SPEED = 8.0
 _XARGS_SPEED = 3.0
 _BULK_BYTES = 120_000_000
 _START_UP = 2.0
+_COLD_SECONDS = 3.0
+_COLD_BYTES = 15_000_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def targets(results: Results) -> list[Target]:
             _START_UP,
             ratio(results.start_up, OCI_MERGE, BARE),
         ),
+        *_cold(results),
     ]
 
 
@@ -108,6 +112,24 @@ def _bulk(results: Results) -> Iterator[Target]:
         memory = None if found is None else float(peak(found.samples[ONE_PROCESS]))
         what = f"{many}: peak memory"
         yield Target(what, _BULK_BYTES, memory, unit=" MB", scale=1e6)
+
+
+def _cold(results: Results) -> Iterator[Target]:
+    found = results.cold
+    for way in (SINGLE, bare(SINGLE)):
+        yield Target(
+            f"from nothing to published, {way}: computing",
+            _COLD_SECONDS,
+            None if found is None else computing(found.samples[way]),
+            unit=" s",
+        )
+    yield Target(
+        f"{SINGLE}: bytes",
+        _COLD_BYTES,
+        None if found is None else float(found.footprints[SINGLE].downloaded),
+        unit=" MB",
+        scale=1e6,
+    )
 
 
 def speed(found: BulkResult, name: str) -> float | None:

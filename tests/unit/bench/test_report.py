@@ -6,7 +6,8 @@ import pytest
 
 from tests.bench.bulk import ONE_PROCESS, loop_name
 from tests.bench.cases import Case
-from tests.bench.figures import BulkResult, CaseResult, Results, RoundTrips
+from tests.bench.cold import SINGLE, VENV, bare
+from tests.bench.figures import BulkResult, CaseResult, ColdResult, Footprint, Results, RoundTrips
 from tests.bench.report import Setting, render
 from tests.bench.sections import BARE
 from tests.bench.targets import Target, targets
@@ -16,12 +17,21 @@ SETTING = Setting("today", [("CPU", "fast")], [("crane", "v1")], ["regctl", "bui
 FAST = (Sample(0.3, 50_000_000, 32, 20, 1), Sample(0.4, 60_000_000, 32, 20, 1))
 SLOW = (Sample(1.0, 9_000_000, 57, 15, 6), Sample(1.2, 8_000_000, 57, 15, 6))
 BOTH = {"oci-merge": FAST, "manifest-tool": SLOW}
+COLD = (Sample(0.6, 0, computing=0.4), Sample(0.9, 0, computing=0.5))
 ALL = Results(
     headline=[CaseResult(Case(tls, rtt), BOTH) for tls in (False, True) for rtt in (0, 50)],
     variations=[CaseResult(Case(False, 50, platforms=8), BOTH)],
     round_trips=[RoundTrips(Case(False, 200), FAST, SLOW)],
     bulk=[BulkResult(False, 20, 50, {ONE_PROCESS: FAST, loop_name("manifest-tool"): SLOW})],
     start_up={BARE: FAST, "oci-merge": SLOW},
+    cold=ColdResult(
+        {SINGLE: COLD, bare(SINGLE): COLD, VENV: COLD},
+        {
+            SINGLE: Footprint(7_460_000, 7_460_000),
+            bare(SINGLE): Footprint(7_460_000, 11_800_000),
+            VENV: Footprint(6_600_000, 57_000_000),
+        },
+    ),
 )
 
 
@@ -39,6 +49,7 @@ def test_every_row_of_a_table_has_as_many_cells() -> None:
         "| manifest-tool | 1100 | 1000 to 1200 | 0.32 | 57 | 15 | 6 | 9 | 2 |",  # all counts
         "| plain HTTP: 3 platforms, 2 tags, cross-repository, fresh target | 300 | 1000 | 3.5 |",
         "| manifest-tool, shell loop | 1.10 | 1.00 to 1.20 | 3.1 | 57 | 15 | 6 | 9 | 2 |",
+        "| venv and pip install | 0.45 | 0.75 | 0.60 to 0.90 | 6.6 | 57.0 | 2 |",
         "Not on PATH, or not wanted: regctl, buildah.",
     ],
 )
@@ -58,7 +69,7 @@ def test_what_was_not_run_is_left_out() -> None:
     text = render(Results(headline=ALL.headline), SETTING)
 
     assert "## Time over round trip" in text
-    for title in ("Variations", "Round trips that", "50 images", "Start-up"):
+    for title in ("Variations", "Round trips that", "50 images", "Start-up", "From nothing"):
         assert f"## {title}" not in text
 
 
@@ -81,6 +92,8 @@ def test_targets_are_judged() -> None:
     )
     assert found["many images, plain HTTP: peak memory"].measured == 60_000_000
     assert found["round trips, 8 platforms, TLS and tokens"].is_met is None
+    assert found["the single file: bytes"].is_met is True
+    assert found[f"from nothing to published, {SINGLE}: computing"].measured == 0.45
 
 
 def test_nothing_measured_meets_or_misses_no_target() -> None:
