@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.demo import TAGS, TARGET, commands, problems, sample_images
+from fixtures.demo import TARGET, commands, problems, sample_images
 from fixtures.distribution import PROGRAM, Distribution, Htpasswd
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.seed import Seeder
@@ -117,30 +117,27 @@ def test_it_merges_and_inspects(
 
 
 @pytest.mark.real_registry
-def test_it_merges_in_a_real_registry_over_tls(pyz: Path, clean: dict[str, str]) -> None:
+def test_it_merges_in_a_real_registry_over_tls_and_leaves_no_file(
+    pyz: Path, clean: dict[str, str], home: Path, tmp_path: Path
+) -> None:
     installed(PROGRAM)
-    login = Htpasswd()
-    with Distribution(tls=True, auth=login) as registry:
-        push_samples(
-            Seeder(
-                registry.url, auth=(login.username, login.password), verify=registry.ssl_context()
-            )
-        )
-        clean |= {
-            "OCI_MERGE_USERNAME": login.username,
-            "OCI_MERGE_PASSWORD": login.password,
-            "SSL_CERT_FILE": str(registry.ca_pem),
-        }
-        host = registry.url.partition("://")[2]
-        for arguments in commands(host):
-            outcome = run(pyz, *arguments, environment=clean)
-            assert outcome.status == 0, outcome.stderr
-        with Seeder(
-            registry.url, auth=(login.username, login.password), verify=registry.ssl_context()
-        ) as seeder:
-            digests = {seeder.get_manifest(TARGET, tag).digest for tag in TAGS}
-    assert len(digests) == 1
-    assert None not in digests
+    with Distribution(tls=True, auth=Htpasswd()) as registry:
+        assert registry.credentials is not None
+        username, password = registry.credentials
+        seeder = Seeder(registry.url, auth=registry.credentials, verify=registry.ssl_context())
+        push_samples(seeder)
+        clean |= {"OCI_MERGE_USERNAME": username, "OCI_MERGE_PASSWORD": password}
+        clean |= {"TMPDIR": str(tmp_path)}
+        merge, *inspections = commands(registry.host)
+
+        untrusting = run(pyz, *merge, environment=clean)
+        clean |= {"SSL_CERT_FILE": str(registry.ca_pem)}
+        outcomes = [run(pyz, *each, environment=clean) for each in (merge, *inspections)]
+
+    assert "certificate" in untrusting.stderr
+    assert [outcome.status for outcome in outcomes] == [0, 0, 0], outcomes
+    assert "linux/arm/v7" in outcomes[-1].stdout
+    assert [*home.iterdir(), *tmp_path.iterdir()] == []
 
 
 def test_it_merges_the_images_of_a_yaml_file(
