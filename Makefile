@@ -9,6 +9,7 @@ VENV ?= $(if $(PYTHON),.venv-$(patsubst python%,%,$(notdir $(PYTHON))),.venv)
 DEMO_VENV ?= .venv-demo
 BENCH_VENV ?= .venv-bench
 FLOORS_VENV ?= .venv-floors
+PYZ_VENV ?= $(VENV)-pyz
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN = $(VENV)/bin
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint wheel bench reference format clean
+.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench reference format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +45,7 @@ edge: $(VENV)/test.stamp ## Run the tests of the code that reaches a registry, o
 floors: $(FLOORS_VENV)/floors.stamp ## Run the tests of pure code on the lowest versions allowed
 	$(FLOORS_VENV)/bin/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
 
-check: lint test wheel ## Run all that has to pass: lint, test and wheel
+check: lint test wheel onefile ## Run all that has to pass: lint, test, wheel and onefile
 
 lint: $(VENV)/check.stamp ## Check format, style, types and import contracts
 	$(BIN)/ruff format --check .
@@ -54,9 +55,17 @@ lint: $(VENV)/check.stamp ## Check format, style, types and import contracts
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/contracts
 
 wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install it and try it
-	rm -rf dist
+	rm -f dist/*.whl dist/*.tar.gz
 	$(BIN)/python -m build --outdir dist
-	OCI_MERGE_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest tests/packaging
+	OCI_MERGE_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest tests/packaging/test_wheel.py
+
+pyz: $(PYZ_VENV)/created.stamp ## Build one file, with its checksum, that needs Python alone
+	$(PYZ_VENV)/bin/python tools/pyz/build.py
+
+onefile: $(PYZ_VENV)/created.stamp $(VENV)/test.stamp ## Build that file and try it
+	@tools/real-registry.sh
+	built="$$($(PYZ_VENV)/bin/python tools/pyz/build.py)" && \
+		OCI_MERGE_PYZ="$$built" $(BIN)/python -m pytest tests/packaging/test_pyz.py
 
 bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against other tools: see docs/benchmarks
 	@tools/real-registry.sh
@@ -76,7 +85,7 @@ clean: ## Remove environments, caches and builds
 
 # An environment is made anew when pyproject.toml has changed, so that nothing stays in it which is
 # no longer asked for. `check` contains `test`, and comes on top of it.
-$(VENV)/created.stamp $(DEMO_VENV)/created.stamp $(BENCH_VENV)/created.stamp $(FLOORS_VENV)/created.stamp: pyproject.toml
+$(VENV)/created.stamp $(DEMO_VENV)/created.stamp $(BENCH_VENV)/created.stamp $(FLOORS_VENV)/created.stamp $(PYZ_VENV)/created.stamp: pyproject.toml
 	tools/venv.sh $(@D)
 	@touch $@
 

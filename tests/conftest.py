@@ -23,7 +23,7 @@ from oci_merge.http.timings import Timings
 REQUIRE_REAL_REGISTRY = "OCI_MERGE_REQUIRE_REAL_REGISTRY"
 
 # Variables of the harness itself; every other OCI_MERGE_ variable is an option of the program.
-_HARNESS = frozenset({REQUIRE_REAL_REGISTRY, "OCI_MERGE_WHEEL"})
+_HARNESS = frozenset({REQUIRE_REAL_REGISTRY, "OCI_MERGE_PYZ", "OCI_MERGE_WHEEL"})
 
 _REMOVED_PREFIXES = ("AWS_", "CI_", "COSIGN_", "DOCKER_", "GITHUB_", "OCI_MERGE_", "XDG_")
 _REMOVED = frozenset(

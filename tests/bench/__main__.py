@@ -22,7 +22,7 @@ from tests.bench.sections import Field
 from tests.bench.stand import clean_environment
 from tests.bench.timing import ROOT, BenchError
 
-_SECTIONS = ("headline", "variations", "round-trips", "bulk", "thousand", "start-up")
+_SECTIONS = ("headline", "variations", "round-trips", "bulk", "thousand", "start-up", "cold")
 _QUICK_RTTS = (0, 10)
 _FEW_RUNS = 3  # where a run is long, or there are many cases
 
@@ -75,6 +75,7 @@ def _measure(field: Field, chosen: Sequence[str], rtts: Sequence[int]) -> Result
         bulk=sections.run_bulk(field) if "bulk" in chosen else (),
         many=sections.run_many(field) if "thousand" in chosen else (),
         start_up=sections.run_start_up(field) if "start-up" in chosen else {},
+        cold=sections.run_cold(field) if "cold" in chosen else None,
     )
 
 

@@ -72,7 +72,33 @@ class BulkResult:
 
     def computing(self, name: str) -> float:
         """Return how long a way computes for one image, in seconds: the median of its runs."""
-        return statistics.median(sample.computing for sample in self.samples[name]) / self.images
+        return computing(self.samples[name]) / self.images
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a way to have a tool takes, in bytes.
+
+    Args:
+        downloaded: what comes over the network.
+        kept: what lies on the disk once the job is done.
+    """
+
+    downloaded: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class ColdResult:
+    """What came of jobs that begin with nothing.
+
+    Args:
+        samples: the counted runs of each way.
+        footprints: the bytes of each way.
+    """
+
+    samples: Samples
+    footprints: Mapping[str, Footprint]
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,7 @@ class Results:
         bulk: many images, at each round trip.
         many: a thousand of them, by oci-merge alone.
         start_up: runs that do nothing.
+        cold: jobs that begin with nothing, None if they were not run.
     """
 
     headline: Sequence[CaseResult] = ()
@@ -94,6 +121,7 @@ class Results:
     bulk: Sequence[BulkResult] = ()
     many: Sequence[BulkResult] = ()
     start_up: Samples = field(default_factory=dict)
+    cold: ColdResult | None = None
 
     def find(self, case: Case) -> CaseResult | None:
         """Return what came of a case, None if it was not run."""
@@ -104,6 +132,11 @@ class Results:
 def median(samples: Sequence[Sample]) -> float:
     """Return the median time, in seconds."""
     return statistics.median(sample.seconds for sample in samples)
+
+
+def computing(samples: Sequence[Sample]) -> float:
+    """Return the median processor time, in seconds."""
+    return statistics.median(sample.computing for sample in samples)
 
 
 def least(samples: Sequence[Sample]) -> float:

@@ -6,8 +6,8 @@ which imports next to nothing. Its clock also does not wait for the harness's th
 
 Each line of stdin is a JSON object: `commands`, a list of argument lists to be run one after the
 other; `environment`; `timeout` in seconds. Each line of stdout answers one with `seconds` for them
-all together, `computing`, their processors' seconds, `peak` memory in bytes of the largest process,
-and `error`, null or a sentence.
+all together, `computing`, the seconds of processor time that they and what they started took,
+`peak` memory in bytes of the largest process, and `error`, null or a sentence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def measure(
         timeout: how many seconds each may take.
 
     Returns:
-        `seconds`, `computing`, `peak` in bytes and `error`, which is None if all ended well.
+        `seconds`, `computing` in seconds, `peak` in bytes and `error`, which is None if all ended
+        well.
     """
     peak = 0
     computing = 0.0
@@ -58,7 +59,7 @@ def measure(
 def _run(
     command: list[str], environment: dict[str, str], stderr: int, timeout: float
 ) -> tuple[int, resource.struct_rusage]:
-    """Return the exit status of a process, and what it and those it waited for have used."""
+    """Return the exit status and the use of resources of a process and those it waited for."""
     files = (
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),

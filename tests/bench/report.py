@@ -9,9 +9,11 @@ from tests.bench.cases import VARIED_RTT
 from tests.bench.figures import (
     BulkResult,
     CaseResult,
+    ColdResult,
     Results,
     RoundTrips,
     Samples,
+    computing,
     least,
     median,
     most,
@@ -70,6 +72,8 @@ def render(results: Results, setting: Setting) -> str:
     parts += map(_bulk, (*results.bulk, *results.many))
     if results.start_up:
         parts.append(_start_up(results.start_up))
+    if results.cold is not None:
+        parts.append(_cold(results.cold))
     return "\n".join(parts)
 
 
@@ -219,6 +223,26 @@ def _start_up(samples: Samples) -> str:
     )
     head = ("", "median, ms", "least to most", f"/ `{BARE}`", "memory, MB")
     return "## Start-up\n\n" + table(head, rows)
+
+
+def _cold(result: ColdResult) -> str:
+    rows = (
+        (
+            name,
+            f"{computing(taken):.2f}",
+            f"{median(taken):.2f}",
+            f"{least(taken):.2f} to {most(taken):.2f}",
+            f"{result.footprints[name].downloaded / 1e6:.1f}",
+            f"{result.footprints[name].kept / 1e6:.1f}",
+            str(len(taken)),
+        )
+        for name, taken in result.samples.items()
+    )
+    head = (
+        *("", "computing, s", "median, s", "least to most"),
+        *("downloaded, MB", "on disk afterwards, MB", "runs"),
+    )
+    return "## From nothing to published\n\n" + table(head, rows)
 
 
 def _times(samples: Sequence[Sample]) -> str:

@@ -18,7 +18,8 @@ from tests.bench.cases import (
     target_of,
     variations,
 )
-from tests.bench.figures import BulkResult, CaseResult, RoundTrips, Samples
+from tests.bench.cold import measure_cold
+from tests.bench.figures import BulkResult, CaseResult, ColdResult, RoundTrips, Samples
 from tests.bench.peers import OCI_MERGE, Tool
 from tests.bench.stand import Stand, clean_environment, open_stand
 from tests.bench.timing import Contestant, Launcher, Sample, take_turns
@@ -33,6 +34,7 @@ _ROUND_TRIP_RUNS = 7
 _PATIENCE_SECONDS = 12.0
 _ROUND_TRIP_PATIENCE_SECONDS = 60.0
 _BULK_PATIENCE_SECONDS = 60.0
+_COLD_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,17 @@ def run_start_up(field: Field) -> Samples:
         return take_turns(
             contestants, launcher.run, runs=_START_UP_RUNS, patience=_PATIENCE_SECONDS
         )
+
+
+def run_cold(field: Field) -> ColdResult:
+    """Time jobs that begin with nothing."""
+    return measure_cold(
+        field.python,
+        field.peers,
+        runs=field.few_runs,
+        patience=_COLD_PATIENCE_SECONDS,
+        say=field.say,
+    )
 
 
 def _version_of(tool: Tool) -> Contestant:

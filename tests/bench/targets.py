@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from tests.bench.bulk import LOOP_RTT, MANY, ONE_PROCESS, RTTS, loop_name, xargs_name
 from tests.bench.cases import VARIED_RTT, Case
-from tests.bench.figures import BulkResult, Results, median, peak, ratio, share
+from tests.bench.cold import SINGLE, bare
+from tests.bench.figures import BulkResult, Results, computing, median, peak, ratio, share
 from tests.bench.peers import OCI_MERGE
 from tests.bench.sections import BARE
 
@@ -33,6 +34,8 @@ _XARGS_SHARE = 0.33
 _COMPUTING = 0.010
 _MANY_BYTES = 60 * 2**20
 _START_UP = 2.0
+_COLD_SECONDS = 3.0
+_COLD_BYTES = 15_000_000
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def targets(results: Results) -> list[Target]:
             _START_UP,
             ratio(results.start_up, OCI_MERGE, BARE),
         ),
+        *_cold(results),
     ]
 
 
@@ -123,11 +127,29 @@ def _bulk(results: Results) -> Iterator[Target]:
             taken = None if found is None else ratio(found.samples, ONE_PROCESS, xargs_name(_RIVAL))
             yield Target(f"{many}, {rtt} ms: time / {xargs_name(_RIVAL)}'s", _XARGS_SHARE, taken)
     thousand = next(iter(results.many), None)
-    computing = None if thousand is None else thousand.computing(ONE_PROCESS)
+    each = None if thousand is None else thousand.computing(ONE_PROCESS)
     memory = None if thousand is None else float(peak(thousand.samples[ONE_PROCESS]))
     what = f"{MANY} images, plain HTTP, {LOOP_RTT} ms"
-    yield Target(f"{what}: computing an image", _COMPUTING, computing, unit=" ms", scale=1e-3)
+    yield Target(f"{what}: computing an image", _COMPUTING, each, unit=" ms", scale=1e-3)
     yield Target(f"{what}: peak memory", _MANY_BYTES, memory, unit=" MiB", scale=2**20)
+
+
+def _cold(results: Results) -> Iterator[Target]:
+    found = results.cold
+    for way in (SINGLE, bare(SINGLE)):
+        yield Target(
+            f"from nothing to published, {way}: computing",
+            _COLD_SECONDS,
+            None if found is None else computing(found.samples[way]),
+            unit=" s",
+        )
+    yield Target(
+        f"{SINGLE}: bytes",
+        _COLD_BYTES,
+        None if found is None else float(found.footprints[SINGLE].downloaded),
+        unit=" MB",
+        scale=1e6,
+    )
 
 
 def speed(found: BulkResult, name: str) -> float | None:

@@ -32,7 +32,7 @@ class Sample:
         requests: what the registry was asked.
         connections: TCP connections, token server included; None where they are not counted.
         token_requests: what the token server was asked.
-        computing: the processors' time of all its processes, in seconds.
+        computing: the processor time of all its processes, in seconds.
     """
 
     seconds: float
@@ -86,7 +86,7 @@ class Launcher(Context):
             commands: the command lines, each with a program's whole path.
 
         Returns:
-            The time and the memory they took; requests are not counted here.
+            The times and the memory they took; requests are not counted here.
 
         Raises:
             BenchError: one of them ended with another status than 0.
@@ -103,8 +103,7 @@ class Launcher(Context):
         answer = json.loads(self._process.stdout.readline())
         if answer["error"] is not None:
             raise BenchError(answer["error"])
-        seconds, peak = answer["seconds"], answer["peak"]
-        return Sample(seconds, peak, computing=answer["computing"])
+        return Sample(seconds=answer["seconds"], peak=answer["peak"], computing=answer["computing"])
 
 
 def take_turns(

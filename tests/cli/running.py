@@ -62,7 +62,10 @@ def run_process(
 
 
 def run_on_terminal(
-    *arguments: str, stdout_too: bool = False, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    stdout_too: bool = False,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Outcome:
     """Run the program with its stderr on a terminal that is 160 columns wide.
 
@@ -70,12 +73,13 @@ def run_on_terminal(
         arguments: its arguments.
         stdout_too: put stdout on a terminal of its own, too.
         environment: variables to add.
+        program: what is run with these arguments.
     """
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(_terminal())
         stdout = stack.enter_context(_terminal() if stdout_too else _pipe())
         process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            [*program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stdout.inner,
             stderr=stderr.inner,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -124,3 +125,12 @@ def test_commands_are_timed_together_and_get_the_environment_alone() -> None:
 
     assert 0.1 <= found.seconds < 2
     assert 100_000 < found.peak < 50_000_000
+
+
+def test_what_a_command_starts_is_counted_as_computing() -> None:
+    program = "import time\nwhile time.process_time() < 0.1: pass"
+    with Launcher({}) as launcher:
+        shell = ("/bin/sh", "-c", f"'{sys.executable}' -I -S -c '{program}'; true")
+        found = launcher.run([shell, shell])
+
+    assert found.computing >= 0.2

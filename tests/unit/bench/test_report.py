@@ -6,7 +6,8 @@ import pytest
 
 from tests.bench.bulk import ONE_PROCESS, loop_name
 from tests.bench.cases import Case
-from tests.bench.figures import BulkResult, CaseResult, Results, RoundTrips
+from tests.bench.cold import SINGLE, VENV, bare
+from tests.bench.figures import BulkResult, CaseResult, ColdResult, Footprint, Results, RoundTrips
 from tests.bench.report import Setting, render
 from tests.bench.sections import BARE
 from tests.bench.targets import Target, targets
@@ -16,6 +17,7 @@ SETTING = Setting("today", [("CPU", "fast")], [("crane", "v1")], ["regctl", "bui
 FAST = (Sample(0.3, 50_000_000, 32, 20, 1), Sample(0.4, 60_000_000, 32, 20, 1))
 SLOW = (Sample(1.0, 9_000_000, 57, 15, 6), Sample(1.2, 8_000_000, 57, 15, 6))
 BOTH = {"oci-merge": FAST, "manifest-tool": SLOW}
+COLD = (Sample(0.6, 0, computing=0.4), Sample(0.9, 0, computing=0.5))
 ALL = Results(
     headline=[CaseResult(Case(tls, rtt), BOTH) for tls in (False, True) for rtt in (0, 50)],
     variations=[CaseResult(Case(False, 50, platforms=8), BOTH)],
@@ -23,6 +25,14 @@ ALL = Results(
     bulk=[BulkResult(False, 10, 50, {ONE_PROCESS: FAST, loop_name("manifest-tool"): SLOW})],
     many=[BulkResult(False, 10, 1000, {ONE_PROCESS: (Sample(20, 50 * 2**20, computing=12.0),)})],
     start_up={BARE: FAST, "oci-merge": SLOW},
+    cold=ColdResult(
+        {SINGLE: COLD, bare(SINGLE): COLD, VENV: COLD},
+        {
+            SINGLE: Footprint(7_460_000, 7_460_000),
+            bare(SINGLE): Footprint(7_460_000, 11_800_000),
+            VENV: Footprint(6_600_000, 57_000_000),
+        },
+    ),
 )
 
 
@@ -41,6 +51,7 @@ def test_every_row_of_a_table_has_as_many_cells() -> None:
         "| plain HTTP: 3 platforms, 2 tags, cross-repository, fresh target | 300 | 1000 | 3.5 |",
         "| manifest-tool, shell loop | 1.10 | 1.00 to 1.20 | 3.1 | 0.0 | 57 | 15 | 6 | 9 | 2 |",
         "| oci-merge, one process | 20.00 | 20.00 to 20.00 | 1.0 | 12.0 | 0 | - | 0 | 52 | 1 |",
+        "| venv and pip install | 0.45 | 0.75 | 0.60 to 0.90 | 6.6 | 57.0 | 2 |",
         "Not on PATH, or not wanted: regctl, buildah.",
     ],
 )
@@ -60,7 +71,7 @@ def test_what_was_not_run_is_left_out() -> None:
     text = render(Results(headline=ALL.headline), SETTING)
 
     assert "## Time over round trip" in text
-    for title in ("Variations", "Round trips that", "50 images", "Start-up"):
+    for title in ("Variations", "Round trips that", "50 images", "Start-up", "From nothing"):
         assert f"## {title}" not in text
 
 
@@ -85,6 +96,8 @@ def test_targets_are_judged() -> None:
     assert found["1000 images, plain HTTP, 10 ms: computing an image"].is_met is False
     assert found["1000 images, plain HTTP, 10 ms: peak memory"].is_met is True
     assert found["round trips, 8 platforms, TLS and tokens"].is_met is None
+    assert found["the single file: bytes"].is_met is True
+    assert found[f"from nothing to published, {SINGLE}: computing"].measured == 0.45
 
 
 def test_nothing_measured_meets_or_misses_no_target() -> None:
