@@ -41,8 +41,9 @@ Each can be pickled and copied, and shows its hint in a traceback.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from oci_merge._frozen import frozen
 
 #: Attributes of the classes that the JSON of an error has, too.
 DETAILS = (
@@ -337,7 +338,7 @@ class CredentialError(OciMergeError):
     code = "unreadable_credentials"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorDetail:
     """One entry of a registry's error document (OCI distribution spec, "Error Codes").
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from oci_merge._frozen import frozen
 
 Stage = Literal["probe", "manifests", "configs", "mounts", "children", "tags", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """The root of all events."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageStarted(Event):
     """A step of the merge began; steps overlap.
 
@@ -27,7 +29,7 @@ class StageStarted(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageAdvanced(Event):
     """One thing of a step is done.
 
@@ -40,7 +42,7 @@ class StageAdvanced(Event):
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComponentsFound(Event):
     """The search for the known platforms has found these images.
 
@@ -53,7 +55,7 @@ class ComponentsFound(Event):
     platforms: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagMoved(Event):
     """A tag stands on the new index.
 
@@ -70,7 +72,7 @@ class TagMoved(Event):
     again: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagKept(Event):
     """A tag stays on what it points to, since that is newer than the images of this run.
 
@@ -85,7 +87,7 @@ class TagKept(Event):
     reference: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagDeleted(Event):
     """The tag of an image that was joined is deleted.
 
@@ -96,7 +98,7 @@ class TagDeleted(Event):
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyStarted(Event):
     """The copy of a blob begins, or begins again from its first byte.
 
@@ -111,7 +113,7 @@ class CopyStarted(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyAdvanced(Event):
     """More bytes of a blob went from its source to the target.
 
@@ -124,7 +126,7 @@ class CopyAdvanced(Event):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobCopied(Event):
     """A blob was copied, and its digest and size are right.
 
@@ -139,7 +141,7 @@ class BlobCopied(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warned(Event):
     """Something that the user should know.
 
@@ -150,7 +152,7 @@ class Warned(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retrying(Event):
     """A request has failed, perhaps only for now, and is sent again after a wait.
 
@@ -165,7 +167,7 @@ class Retrying(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting(Event):
     """Images are not there yet, and are looked for again after a while.
 

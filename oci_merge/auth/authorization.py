@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from oci_merge._frozen import frozen
 from oci_merge.auth.challenge import DEFAULT_LIFE, Scope
 from oci_merge.auth.credential_check import CredentialCheck
 from oci_merge.http.message import Response
@@ -18,7 +19,7 @@ def _no_check() -> CredentialCheck[Response]:
     return CredentialCheck(is_accepted=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Authorization:
     """The value of an ``Authorization`` header and what is known of it.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from oci_merge._frozen import frozen
 from oci_merge._text import listed
 from oci_merge.errors import TransportError
 
@@ -30,7 +31,7 @@ _ACTIONS = frozenset({"pull", "push"})
 DEFAULT_LIFE = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """One challenge of a ``WWW-Authenticate`` header.
 
@@ -50,7 +51,7 @@ class Challenge:
         return all(self.parameters.get(name) == other.parameters.get(name) for name in names)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """Actions on one resource, as ``repository:team/app:pull,push``.
 
@@ -68,7 +69,7 @@ class Scope:
         return f"{self.resource}:{','.join(self.actions)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A token server's answer.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 
 CredentialKind = Literal["password", "identity token", "registry token"]
@@ -14,7 +15,7 @@ CredentialKind = Literal["password", "identity token", "registry token"]
 _LINE_BREAK = re.compile(r"(?:\r\n|\r|\n)\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credential:
     """A user's credential for a registry. No secret in it is part of its ``repr``.
 
@@ -115,7 +116,7 @@ class Credential:
         return "Basic " + base64.b64encode(pair).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nothing:
     """The answer of a source that has no credential for a repository.
 

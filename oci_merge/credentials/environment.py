@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile, parse_auth_file
@@ -65,7 +65,7 @@ def auth_config(environ: Mapping[str, str]) -> AuthFile | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiVariables:
     """Variables in which a CI system gives its jobs a credential for one registry.
 

@@ -6,10 +6,10 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
 from oci_merge import _keywords as take
+from oci_merge._frozen import frozen
 from oci_merge._keywords import check_names, checked, documented
 from oci_merge.credentials.credential import Credential, CredentialKind
 from oci_merge.credentials.files import docker_config_file
@@ -26,7 +26,7 @@ _REGISTRY = re.compile(r"[^/@:\[\]]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CredentialSource:
     """A source of credentials, and whether a run would use it.
 
@@ -45,7 +45,7 @@ class CredentialSource:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CredentialExplanation:
     """The credential that a run would use for a repository, without its secrets.
 

@@ -6,11 +6,11 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.credentials.documents import AuthFile, parse_auth_file
 from oci_merge.errors import CredentialError
@@ -24,7 +24,7 @@ _MOUNTED_SECRETS = (".dockerconfigjson", ".dockercfg")
 _MAX_FILE = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilePlace:
     """A file that may hold credentials.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+from oci_merge._frozen import frozen
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile
 from oci_merge.credentials.environment import (
@@ -39,7 +39,7 @@ class Ask(Protocol):
     def __call__(self, name: str, server: str, *, named_by: str) -> Credential | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """One source of credentials.
 

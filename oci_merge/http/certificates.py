@@ -6,10 +6,10 @@ import asyncio
 import ssl
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 import httpx
 
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import TransportError
 from oci_merge.http.tls import missing_authorities
@@ -23,7 +23,7 @@ _TOLD = frozenset({_NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS})
 _MOST_NAMES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presented:
     """What is in a certificate whose chain is trusted.
 

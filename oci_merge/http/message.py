@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 
 #: The most bytes that are read of an error's body, and of any body unless a request says more.
@@ -20,7 +21,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REPEATED = frozenset({307, 308})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Request:
     """A request, before anything about the connection is known.
 
@@ -81,7 +82,7 @@ class Request:
         return self.method != "DELETE" and status in _REPEATED and self.body_stream is None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Response:
     """A response, read whole.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import (
     AccessDeniedError,
@@ -38,7 +39,7 @@ _FULL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """The operation that a response answers, in words for the user.
 

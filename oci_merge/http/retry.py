@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from oci_merge._frozen import frozen
 from oci_merge.options import DEFAULT_RETRIES
 
 # A retry library would bring a loop and a back-off. Retry-After in both forms, its cap, pull
@@ -31,7 +31,7 @@ _WINDOW = re.compile(r"\bw=([0-9]{1,9})\b")
 _USUAL_WINDOW = 6 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryPolicy:
     """How often a request is sent again.
 

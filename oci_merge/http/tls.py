@@ -10,9 +10,9 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import OciMergeError, TransportError, UsageError
 from oci_merge.http.resumption import resume_sessions
@@ -22,7 +22,7 @@ _HOME_FOLDER = Path(".config/containers/certs.d")
 _SYSTEM_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientCertificate:
     """The certificate that identifies the client in a TLS handshake.
 
@@ -35,7 +35,7 @@ class ClientCertificate:
     key: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """The certificates that are configured for one registry.
 

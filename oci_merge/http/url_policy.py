@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit, urlunsplit
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable, shown_path
 from oci_merge.errors import TransportError
 from oci_merge.http.reach import Reach, reach_of_host
@@ -31,7 +31,7 @@ _UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{0,5})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """A registry's scheme, host and port, and whether what is said there is a secret.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from oci_merge._frozen import frozen
 from oci_merge.errors import InvalidReferenceError
 from oci_merge.model import media_types
 from oci_merge.model.digest import check_digest, sha256_digest
@@ -23,7 +24,7 @@ _GO_ESCAPES = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IndexEntry:
     """One entry of an index.
 
@@ -51,7 +52,7 @@ class IndexEntry:
     data: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IndexDocument:
     """An encoded index: its media type and the exact bytes to push."""
 

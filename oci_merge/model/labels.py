@@ -6,15 +6,16 @@ OCI image spec, "Image Configuration": ``config.Labels`` and ``created``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic_core import from_json
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import ManifestError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageLabels:
     """What an image's config says of the image.
 

@@ -6,13 +6,13 @@ OCI image spec, "Content Descriptors", "Image Manifest", "Image Index" and "Imag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import pydantic.dataclasses
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import core_schema
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import InvalidReferenceError, ManifestError, UnsupportedMediaTypeError
 from oci_merge.model import media_types
@@ -194,7 +194,7 @@ class ImageIndex(_Document):
     annotations: _Annotations = Field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """A manifest or an index that a registry sent.
 

@@ -6,8 +6,9 @@ The normal form is containerd's, so that runtimes find what is published.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import InvalidPlatformError
 from oci_merge.model.platform_names import (
@@ -24,7 +25,7 @@ from oci_merge.model.slips import platform_hint
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """The platform of an image (OCI image spec, "Image Index", ``platform``).
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
+from oci_merge._frozen import frozen
 from oci_merge._text import has_controls, printable
 from oci_merge.errors import InvalidReferenceError
 from oci_merge.model.digest import check_digest, is_bare_digest
@@ -27,7 +28,7 @@ _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9
 _MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """A parsed image reference.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from oci_merge._concurrency import gather
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import (
     ManifestError,
@@ -101,7 +102,7 @@ async def check_guards(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ours:
     """The new index.
 
@@ -133,7 +134,7 @@ class _Ours:
         return Described({}, [labels for labels in replaced if labels]) if replaced else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Present:
     """What a tag points to.
 

@@ -5,10 +5,11 @@ OCI distribution spec, "Pulling manifests" and "Pulling blobs".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from oci_merge._concurrency import gather
+from oci_merge._frozen import frozen
 from oci_merge.errors import InvalidReferenceError, ManifestError, NotFoundError
 from oci_merge.model.manifest import Descriptor, ImageIndex, ImageManifest, Manifest, parse_config
 from oci_merge.model.platform import Platform
@@ -19,7 +20,7 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InspectedLayer:
     """A layer of an image.
 
@@ -34,7 +35,7 @@ class InspectedLayer:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InspectedImage:
     """An image, by itself or as an entry of an index.
 
@@ -77,7 +78,7 @@ class InspectedImage:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inspection:
     """What a reference points to.
 

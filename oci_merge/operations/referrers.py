@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 from oci_merge._concurrency import gather, gather_settled
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.events import OnEvent, Warned
 from oci_merge.model.index import IndexDocument, subject_digest
@@ -30,7 +30,7 @@ _MAX_DEPTH = 3
 _MOST_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referrer:
     """A manifest that refers to another one, and is brought along with it.
 

@@ -6,9 +6,10 @@ OCI distribution spec, "Pulling manifests", "Pulling blobs" and "Checking if con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from oci_merge._concurrency import gather, gather_settled
+from oci_merge._frozen import frozen
 from oci_merge._text import listed
 from oci_merge.errors import (
     AccessDeniedError,
@@ -29,7 +30,7 @@ from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Components:
     """What the sources hold.
 

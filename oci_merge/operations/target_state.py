@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from oci_merge._concurrency import gather, gather_two
+from oci_merge._frozen import frozen
 from oci_merge._text import listed
 from oci_merge.errors import (
     AccessDeniedError,
@@ -20,7 +21,7 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetState:
     """What the target's repository holds before the merge.
 
@@ -111,7 +112,7 @@ def check_unreadable(registry: RegistryClient, target: Reference, target_state: 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Own:
     """What the target's own tag points to.
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from oci_merge._concurrency import SingleFlight, gather
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import ManifestError, NotFoundError, VerificationError
 from oci_merge.events import OnEvent, StageAdvanced, StageStarted
@@ -41,7 +42,7 @@ _MAX_DEPTH = 4
 _VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Published:
     """What has to be found in one repository.
 
@@ -58,7 +59,7 @@ class Published:
     before: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mismatch:
     """An image whose config says another platform than the index that lists it.
 
@@ -81,7 +82,7 @@ class Mismatch:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Absent:
     """Something that is not there, or not yet.
 

@@ -3,10 +3,11 @@
 There is no ``from __future__ import annotations`` here, since the annotations are read at run time.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Protocol, TypedDict, Unpack
 
 from oci_merge import _keywords as take
+from oci_merge._frozen import frozen
 from oci_merge._keywords import Keyword, check_names, checked, documented
 from oci_merge.errors import UsageError
 
@@ -125,7 +126,7 @@ class ClientKeywords(CredentialKeywords, total=False):
 
 
 @documented(ClientKeywords)
-@dataclass(frozen=True, slots=True, init=False)
+@frozen
 class RegistryOptions:
     """How to reach a registry, and who to be there.
 

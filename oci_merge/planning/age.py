@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.model.labels import ImageLabels
 
@@ -37,7 +37,7 @@ _FIRST = (datetime(1981, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 Time = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Described:
     """What an index says of itself.
 
@@ -85,7 +85,7 @@ class Described:
         return f"{'more than one' if len(several) > 1 else 'no'} {printable(name)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """How one index compares with another.
 
@@ -182,7 +182,7 @@ def parse_time(text: str) -> Time | None:
     return (since, int((fraction or "")[:9].ljust(9, "0"))) if since >= _FIRST else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Version:
     numbers: tuple[int, ...]
     pre_release: tuple[str, ...]

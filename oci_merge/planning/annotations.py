@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import PlatformNotFoundError, UsageError
 from oci_merge.model.platform import Platform, agrees, normalize, parse_platform, says_variant
@@ -34,7 +34,7 @@ _REBUILD_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntryAnnotation:
     """An annotation of entries of the index.
 
@@ -62,7 +62,7 @@ class EntryAnnotation:
         return by_name and platform.is_known and agrees(self.platform, platform)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Annotations:
     """Annotations without their prefixes.
 

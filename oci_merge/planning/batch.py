@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from oci_merge import _keywords as take
+from oci_merge._frozen import frozen
 from oci_merge._keywords import check_names, checked
 from oci_merge._text import printable
 from oci_merge.errors import OciMergeError, UsageError
@@ -26,7 +27,7 @@ ReadBuilt = Callable[[MergeKeywords], "Sequence[BuiltImage]"]
 OF_A_BATCH = ("dry_run", "on_event")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BatchImage:
     """One image of a batch: what a merge or a push takes.
 
@@ -44,7 +45,7 @@ class BatchImage:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchJob:
     """One image of a batch, whose every name has been checked.
 

@@ -6,10 +6,10 @@ A keyword that is added to ``options`` is a key from then on, and in the JSON sc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from oci_merge._frozen import frozen
 from oci_merge._keywords import Keyword, keywords_of
 from oci_merge.options import MergeKeywords, PushKeywords
 from oci_merge.planning.batch import OF_A_BATCH
@@ -22,7 +22,7 @@ _TARGET_MEANING = "The tag to publish, for example reg.example/app:1.0."
 _OTHER_NAMES = {"list_type": "type"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """A key that an image may have.
 

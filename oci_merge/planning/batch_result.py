@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from oci_merge._frozen import frozen
 from oci_merge.errors import OciMergeError
 from oci_merge.events import Event
 from oci_merge.planning.result import MergeResult
@@ -13,7 +14,7 @@ from oci_merge.planning.result import MergeResult
 Status = Literal["published", "unchanged", "kept", "failed"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ImageResult:
     """What became of one image of a batch. It keeps no plan: a batch may have thousands.
 
@@ -67,7 +68,7 @@ def image_result(name: str, result: MergeResult) -> ImageResult:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class BatchResult:
     """A batch that has run to its end.
 
@@ -123,7 +124,7 @@ class BatchResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchStarted(Event):
     """All images of a batch have been checked, and the first ones begin.
 
@@ -134,7 +135,7 @@ class BatchStarted(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageStarted(Event):
     """An image of a batch begins.
 
@@ -147,7 +148,7 @@ class ImageStarted(Event):
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageProgressed(Event):
     """An event of an image of a batch.
 
@@ -162,7 +163,7 @@ class ImageProgressed(Event):
     progress: Event
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFinished(Event):
     """An image of a batch is published, or has failed.
 

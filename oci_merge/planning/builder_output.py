@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import InvalidReferenceError, UsageError
 from oci_merge.model.digest import check_digest
@@ -15,7 +16,7 @@ _NAME_IT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuiltImage:
     """An image that a builder pushed.
 
@@ -30,7 +31,7 @@ class BuiltImage:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuilderOutput:
     """What one file says.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oci_merge._frozen import frozen
 from oci_merge.model.manifest import REFERENCE_TYPE, Descriptor, ImageManifest, Manifest
 from oci_merge.model.platform import Platform
 from oci_merge.planning.job import Source
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from oci_merge.model.labels import ImageLabels
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Entry:
     """What an index of a source lists, before its manifest is read.
 
@@ -51,7 +51,7 @@ class Entry:
         return named or self.descriptor.artifact_type or "artifact"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Component:
     """One manifest that the index will list: an image, or a companion such as an attestation.
 

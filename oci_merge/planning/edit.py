@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import ManifestError, PlanError, PlatformNotFoundError
 from oci_merge.model import media_types
@@ -30,7 +30,7 @@ _NO_PLATFORM = Platform("", "")
 _ANEW = "join the image anew from its parts"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class PresentEntry:
     """One entry of an index that exists.
 
@@ -67,7 +67,7 @@ class PresentEntry:
         return PresentEntry(raw, self.descriptor, self.platform)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class PresentIndex:
     """An index that exists.
 
@@ -109,7 +109,7 @@ class PresentIndex:
             ) from None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Edited:
     """What a change has made of an index.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from oci_merge._frozen import frozen
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.options import Attestations, ListFormat, PlatformCheck
@@ -26,7 +26,7 @@ _USUAL_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """An image to join.
 
@@ -80,7 +80,7 @@ def spelling_hint(missing: Iterable[Source]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A repository to publish to.
 
@@ -93,7 +93,7 @@ class Target:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Safety:
     """What has to hold before a tag moves; see ``options.SafetyKeywords``.
 
@@ -123,7 +123,7 @@ class Safety:
         return self.no_shrink or bool(self.only_newer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Job:
     """A merge whose every name has been checked.
 
@@ -219,7 +219,7 @@ class Job:
         return tuple(target.repository for target in targets if target.registry == registry)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A reference that a template gives, and the known platforms that give it.
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import DuplicatePlatformError, PlanError
 from oci_merge.model import media_types
@@ -29,7 +30,7 @@ PLAN_VERSION = 1
 _UNKNOWN = Platform("unknown", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedSource:
     """An image to join, as it was read.
 
@@ -42,7 +43,7 @@ class PlannedSource:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Manner:
     """How a plan is to be carried out; see the keywords of a merge.
 
@@ -61,7 +62,7 @@ class Manner:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Plan:
     """Everything that a merge writes.
 

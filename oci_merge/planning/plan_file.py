@@ -10,10 +10,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.errors import OciMergeError, UsageError
 from oci_merge.model.digest import verify_digest
@@ -49,7 +49,7 @@ _KEPT = "it was newer when the plan was made"
 _HINT = "make it with oci-merge ... --dry-run --output json > plan.json"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class PlanFile:
     """A plan that was read from a document, with every digest and name checked.
 

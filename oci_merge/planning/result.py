@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from oci_merge._frozen import frozen
 from oci_merge.model.platform import Platform
 from oci_merge.planning.component import Component
 from oci_merge.planning.plan import Plan
@@ -14,7 +14,7 @@ from oci_merge.planning.plan import Plan
 _SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlatformResult:
     """One image of the index.
 
@@ -35,7 +35,7 @@ class PlatformResult:
     attestations: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagResult:
     """One tag of the target.
 
@@ -56,7 +56,7 @@ class TagResult:
         return document | {"kept": True} if self.kept else document
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class TargetResult:
     """One repository that was published to, or would be.
 
@@ -78,7 +78,7 @@ class TargetResult:
         return {"target": self.reference, "tags": [tag.to_dict() for tag in self.tags]}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class MergeResult:
     """A merge that is done or, in a dry run, planned.
 
@@ -178,7 +178,7 @@ class MergeResult:
         return document | {"plan": self.plan.to_dict()} if self.dry_run else document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verification:
     """What was found to be complete in a registry.
 

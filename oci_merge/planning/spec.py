@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from oci_merge import _keywords as take
+from oci_merge._frozen import frozen
 from oci_merge._text import listed, printable
 from oci_merge.errors import InvalidPlatformError, TemplateError
 from oci_merge.model.platform import Platform
@@ -21,7 +22,7 @@ _TAGS = take.several(take.tag)
 _ANNOTATIONS = take.pairs("annotation")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpecImage:
     """One image of a spec.
 
@@ -34,7 +35,7 @@ class SpecImage:
     platform: Platform | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spec:
     """A target and the images to join. The names of the fields are those of manifest-tool.
 

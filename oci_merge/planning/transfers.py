@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Literal
 
+from oci_merge._frozen import frozen
 from oci_merge.model import media_types
 from oci_merge.model.manifest import MAX_DOCUMENT, Blob, Manifest
 from oci_merge.model.reference import Reference
@@ -16,7 +16,7 @@ from oci_merge.planning.component import Component
 BlobRole = Literal["config", "attestation", "layer"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """A blob to mount (OCI distribution spec, "Mounting a blob from another repository").
 
@@ -45,7 +45,7 @@ class Mount:
         return self.role != "layer" and self.size <= MAX_DOCUMENT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """A blob to copy from another registry, since mounts work only within one registry.
 
@@ -66,7 +66,7 @@ class Copy:
     is_foreign: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Child:
     """A manifest to push into the target's repository by digest.
 
@@ -81,7 +81,7 @@ class Child:
     blobs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfers:
     """What the target's repository lacks: blobs to mount or copy, then manifests to push.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
+from oci_merge._frozen import frozen
 from oci_merge.auth.authenticator import Authenticator
 from oci_merge.auth.challenge import Scope, pull, pull_push
 from oci_merge.errors import RegistryError
@@ -21,7 +21,7 @@ from oci_merge.registry.warnings import WarningsOnce
 _SUCCESSES = frozenset({200, 201, 202, 204})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Purpose:
     """What a request is for.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from oci_merge._frozen import frozen
 from oci_merge.errors import RegistryError
 from oci_merge.model.host import DOCKER_HUB, ECR
 
@@ -23,7 +23,7 @@ _IMMUTABLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """A request that a registry refused, and its answer.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
+from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.auth.challenge import pull
 from oci_merge.errors import ManifestError, NotFoundError, RegistryError
@@ -32,7 +32,7 @@ MOST_REFERRERS = 50
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referrers:
     """The referrers of one manifest in one repository.
 
@@ -50,7 +50,7 @@ class Referrers:
         return frozenset(descriptor.digest for descriptor in self.listed)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferrersClient:
     """Lists the referrers of manifests, and maintains referrers tags.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urljoin
+
+from oci_merge._frozen import frozen
 
 #: A chunk length has no more digits; a longer number is ignored.
 _MAX_DIGITS = 15
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawManifest:
     """A manifest's bytes, not parsed.
 
@@ -24,7 +26,7 @@ class RawManifest:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefusedMount:
     """A blob that the registry would not mount.
 
@@ -54,7 +56,7 @@ class RefusedMount:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upload:
     """An upload session ("Pushing blobs").
 
