@@ -34,6 +34,8 @@ from tests.bench.timing import BenchError, Launcher, Sample
 _REGISTRY = "registry.test"
 _TOKENS = "tokens.test"
 _HUB = "registry-1.docker.io"
+# What crane asks in its place.
+_HUB_INDEX = "index.docker.io"
 _HUB_TOKENS = "auth.docker.io"
 _HUB_SERVICE = "registry.docker.io"
 _HUB_LOGIN = "https://index.docker.io/v1/"
@@ -199,11 +201,13 @@ def _secure(stack: ExitStack, work: Path, rtt: int, known: bool) -> Stand:
         issuer=tokens.issuer,
         certificates=tokens.certificate_pem,
     )
-    distribution = stack.enter_context(Distribution(tls=True, auth=auth, name=registry))
+    distribution = stack.enter_context(
+        Distribution(tls=True, auth=auth, name=registry, aliases=[_HUB_INDEX] if known else [])
+    )
     assert distribution.ca_pem is not None
     port, delays = _slowed(stack, distribution.port, rtt)
     host = "docker.io" if known else f"{registry}:{port}"
-    names = {registry: port, token_host: token_port} if known else {}
+    names = {registry: port, _HUB_INDEX: port, token_host: token_port} if known else {}
     proxy = stack.enter_context(ForwardProxy(names=names)).url
     past = {registry: distribution.port, token_host: server.port} if known else {}
     proxy_past = stack.enter_context(ForwardProxy(names=past)).url
