@@ -8,9 +8,55 @@ but ``ssl`` lets a context choose the class of its connections.
 from __future__ import annotations
 
 import ssl
+from typing import Any, ClassVar
 
 #: For how many hosts a ticket is kept; object stores may have many names.
 _MOST_HOSTS = 16
+
+
+class _Connection(ssl.SSLObject):
+    """One connection.
+
+    Attributes:
+        known: the session of each host whose ticket has come. It never holds a connection: that
+            knows its context in a way that the garbage collector does not see, so neither would be
+            freed.
+    """
+
+    known: ClassVar[dict[str, ssl.SSLSession]]
+
+    _has_begun = False
+    _is_resuming = False
+    _may_bring_ticket = False
+
+    def do_handshake(self) -> None:
+        host = self.server_hostname
+        if host is not None and not self._has_begun:
+            self._has_begun = True
+            if session := self.known.get(host):
+                self.session, self._is_resuming = session, True
+        super().do_handshake()  # raises until it is done, and if anything is not verified
+        if host is not None and not self.session_reused:
+            if self._is_resuming:  # the server does not know the ticket any more
+                self.known.pop(host, None)
+            self._may_bring_ticket = True
+            self._keep_ticket(host)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)
+        finally:
+            # With TLS 1.3 the ticket follows the handshake, as data do.
+            if self._may_bring_ticket and (host := self.server_hostname):
+                self._keep_ticket(host)
+
+    def _keep_ticket(self, host: str) -> None:
+        session = self.session
+        if session is not None and session.has_ticket:
+            self._may_bring_ticket = False
+            self.known.setdefault(host, session)
+            if len(self.known) > _MOST_HOSTS:
+                del self.known[next(iter(self.known))]
 
 
 def resume_sessions(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -30,39 +76,11 @@ def resume_sessions(context: ssl.SSLContext) -> ssl.SSLContext:
     Returns:
         The same context.
     """
-    # The first whole handshake with each host, and then the session that its ticket came for.
-    known: dict[str, ssl.SSLObject | ssl.SSLSession] = {}
 
-    def session_of(host: str) -> ssl.SSLSession | None:
-        found = known.get(host)
-        if isinstance(found, ssl.SSLObject):
-            # With TLS 1.3 the ticket follows the handshake, as data do. Once it is here, the
-            # connection itself need not be kept.
-            session = found.session
-            if session is None or not session.has_ticket:
-                return None
-            found = known[host] = session
-        return found
+    class Connection(_Connection):
+        """A connection of this context."""
 
-    class Connection(ssl.SSLObject):
-        """One connection."""
-
-        _has_begun = False
-        _is_resuming = False
-
-        def do_handshake(self) -> None:
-            host = self.server_hostname
-            if host is not None and not self._has_begun:
-                self._has_begun = True
-                if session := session_of(host):
-                    self.session, self._is_resuming = session, True
-            super().do_handshake()  # raises until it is done, and if anything is not verified
-            is_refused = self._is_resuming and not self.session_reused
-            if host is not None and (host not in known or is_refused):
-                known.pop(host, None)
-                known[host] = self
-                if len(known) > _MOST_HOSTS:
-                    del known[next(iter(known))]
+        known: ClassVar[dict[str, ssl.SSLSession]] = {}
 
     context.sslobject_class = Connection
     return context

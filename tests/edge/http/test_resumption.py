@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -128,6 +130,33 @@ async def test_a_server_that_gives_no_tickets_is_spoken_to_all_the_same(
     server.num_tickets = 0
     async with _serving(server) as port:
         assert [await _is_resumed(client, port) for _ in range(3)] == [False] * 3
+
+
+async def test_a_connection_that_ends_before_its_ticket_comes_hinders_no_other(
+    authority: trustme.CA,
+) -> None:
+    client = public_context()
+    async with _serving(_server(authority, "reg.test")) as port:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=client, server_hostname="reg.test"
+        )
+        writer.transport.abort()
+        assert [await _is_resumed(client, port) for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+async def test_a_context_is_freed_once_nobody_holds_it(
+    authority: trustme.CA, connections: int
+) -> None:
+    client = public_context()
+    freed = weakref.ref(client)
+    async with _serving(_server(authority, "reg.test")) as port:
+        for _ in range(connections):
+            await _is_resumed(client, port)
+    del client
+    await asyncio.sleep(0)
+    gc.collect()
+    assert freed() is None
 
 
 async def test_the_sessions_of_the_last_sixteen_hosts_are_kept(authority: trustme.CA) -> None:
