@@ -25,6 +25,7 @@ from oci_merge.errors import TransportError
 from oci_merge.http.certificates import CertificateRefused, read_certificate, refusal_of
 from oci_merge.http.dialer import Dialer, Stream
 from oci_merge.http.http1 import Http1Connection
+from oci_merge.http.http2 import NegotiatedConnection
 from oci_merge.http.pool import Pool
 from oci_merge.http.proxy import find_proxies
 from oci_merge.http.timings import Timings
@@ -245,7 +246,7 @@ class Connections(httpx.AsyncBaseTransport):
                 expiry=self._timings.keep_alive,
             )
         return partial(
-            httpcore.AsyncHTTPConnection,
+            NegotiatedConnection,
             ssl_context=self._tls(kind),
             http2=True,
             keepalive_expiry=self._timings.keep_alive,
