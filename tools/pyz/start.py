@@ -37,23 +37,12 @@ def start(main: str) -> NoReturn:
 
 
 def prepare(archive: str) -> None:
-    """Let modules come from the archive and from Python's own library, and from nowhere else.
-
-    What is installed beside Python, and what PYTHONPATH and ``.pth`` files add, could be another
-    version of a package, or one more that httpx loads where it is there.
+    """Let native modules come from the archive, too, and no module from anywhere else.
 
     Args:
         archive: the path of the single file.
     """
-    library = os.path.dirname(os.__file__)
-    own = (library, os.path.join(library, "lib-dynload"))
-    sys.path[:] = [archive, *(path for path in sys.path if _is_pythons(path, own))]
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, PathFinder, _NativeFinder(archive)]
-
-
-def _is_pythons(path: str, own: Sequence[str]) -> bool:
-    """Say whether a path is one of Python's own: some systems have two for native modules."""
-    return path in own or os.path.basename(path) == "lib-dynload"
 
 
 class _NativeFinder:
