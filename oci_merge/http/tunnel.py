@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+from http import HTTPStatus
 from typing import Any
 
 import httpcore
@@ -37,6 +38,8 @@ class Tunnel:
         if proxy.raw_auth:
             word = base64.b64encode(b":".join(proxy.raw_auth))
             self._login = [(b"Proxy-Authorization", b"Basic " + word)]
+        # Asked again, it would count one more wrong password, and some accounts are locked soon.
+        self._refused_login = ""
         self.address = self._origin.host.decode("ascii"), self._origin.port
 
     async def extend(
@@ -51,9 +54,12 @@ class Tunnel:
             seconds: how long the proxy may take for each part of its answer.
 
         Raises:
-            httpcore.ProxyError: the proxy refused.
-            httpcore's errors: it did not answer.
+            httpcore.ProxyError: the proxy refused, now or, where it was the login, before.
+            httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError: it gave no
+                usable answer.
         """
+        if self._refused_login:
+            raise httpcore.ProxyError(self._refused_login)
         name = f"[{host}]" if ":" in host else host
         target = f"{name}:{port}".encode("ascii")
         request = httpcore.Request(
@@ -73,7 +79,10 @@ class Tunnel:
         response = await connection.handle_async_request(request)
         if not 200 <= response.status <= 299:
             reason: bytes = response.extensions.get("reason_phrase", b"")
-            raise httpcore.ProxyError(f"{response.status} {reason.decode('ascii', 'ignore')}")
+            refusal = f"{response.status} {reason.decode('ascii', 'ignore')}"
+            if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                self._refused_login = refusal
+            raise httpcore.ProxyError(refusal)
 
 
 class _Opened(httpcore.AsyncNetworkBackend):

@@ -204,6 +204,17 @@ def test_a_proxy_s_login_is_given_and_never_shown(
     assert PASSWORD not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
 
 
+@pytest.mark.parametrize("registry", ["docker.io", "ghcr.io", "reg.example"])
+def test_a_wrong_password_for_a_proxy_is_sent_once_for_each_host(
+    monkeypatch: pytest.MonkeyPatch, registry: str
+) -> None:
+    with ForwardProxy(login=f"me:{PASSWORD}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}x@127.0.0.1:{proxy.port}")
+        with pytest.raises(oci_merge.TransportError, match="407"):
+            oci_merge.inspect(f"{registry}/team/app:1.0")
+        assert len(proxy.asked) == len(set(proxy.asked)), proxy.asked
+
+
 def test_a_plain_registry_behind_a_proxy_that_wants_a_login_is_not_blamed(
     distant_plain: Distribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
