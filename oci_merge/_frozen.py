@@ -1,20 +1,35 @@
 """Frozen classes: fields that are set once, compared and shown.
 
-They are dataclasses to everybody (``dataclasses.fields``, ``replace``, ``asdict``), and quicker to
-define: a frozen dataclass compiles six methods, which for the classes of a merge took a tenth of
-its start. Here one method is compiled, and all classes share the others.
+They are dataclasses to those who ask (``dataclasses.fields``, ``replace``, ``asdict``, a frozen
+dataclass that inherits from them), and quicker to define: a frozen dataclass compiles six methods,
+which for the classes of a merge took a tenth of its start. Here one method is compiled, and all
+classes share the others; only a class that inherits from a dataclass has dataclasses compile the
+two that refuse a change too.
+
+What a field may not be here is refused where the class is defined (see ``frozen``). Unlike with
+dataclasses, a subclass that is no dataclass cannot set attributes of its own either.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform, overload
 
 _T = TypeVar("_T")
-#: Stands for the default of a field whose default is made for each value.
-_MADE = object()
+
+
+class _Made:
+    """Stands for the default of a field whose default is made for each value."""
+
+    def __repr__(self) -> str:
+        """Return what the signature shows, as for a dataclass."""
+        return "<factory>"
+
+
+_MADE = _Made()
 
 
 @overload
@@ -29,18 +44,34 @@ def frozen(
 ) -> Any:
     """Make a class of fields that nobody changes, with slots.
 
-    Methods that the class defines itself stay.
+    Methods that the class defines itself stay. One that defines ``__eq__`` without ``__hash__``
+    gets the hash of its fields, as a frozen dataclass does.
+
+    Not supported are ``field(init=False)``, ``field(hash=...)``, ``ClassVar`` and ``InitVar``.
 
     Args:
         cls: a class with annotated fields, as ``dataclasses.dataclass`` takes it.
         kw_only: whether the fields are given by name alone.
         eq: whether values are equal where their fields are; otherwise each equals itself alone.
         repr: whether the text of a value shows its fields, but for those with ``repr=False``.
+
+    Raises:
+        TypeError: a field, also an inherited one, is of a kind that is not supported.
     """
 
     def make(cls: type[Any]) -> type[Any]:
-        own = cls.__dict__.keys()
-        made = dataclass(cls, init=False, repr=False, eq=False, kw_only=kw_only, slots=True)
+        own = set(cls.__dict__)
+        if "__eq__" in own and cls.__dict__.get("__hash__") is None:
+            own.discard("__hash__")  # Python added it
+        # Among dataclasses, a frozen one may be inherited by a frozen one alone. Without a base it
+        # is said afterwards, since saying it here compiles two methods.
+        inherits = hasattr(cls, "__dataclass_params__")
+        made = dataclass(
+            cls, init=False, repr=False, eq=False, frozen=inherits, kw_only=kw_only, slots=True
+        )
+        _check(made)
+        said = made.__dataclass_params__
+        said.init, said.repr, said.eq, said.frozen = True, repr, eq, True
         methods: dict[str, object] = {
             "__setattr__": _refuse,
             "__delattr__": _refuse,
@@ -61,36 +92,59 @@ def frozen(
     return make if cls is None else make(cls)
 
 
+def _check(made: type[Any]) -> None:
+    """Refuse fields of a kind that is not supported."""
+    every, real = _fields(made), fields(made)
+    if len(every) == len(real) and all(each.init and each.hash is None for each in every):
+        return
+    for each in every:
+        if each not in real:
+            wrong = "ClassVar and InitVar are"
+        elif not each.init:
+            wrong = "field(init=False) is"
+        elif each.hash is not None:
+            wrong = "field(hash=...) is"
+        else:
+            continue
+        raise TypeError(f"{made.__qualname__}.{each.name}: {wrong} not supported by frozen")
+
+
 def _init(made: type[Any]) -> object:
     """Compile ``__init__``, which sets the fields by the descriptors of their slots."""
-    space: dict[str, Any] = {"_MADE": _MADE}
+    space: dict[str, Any] = {"__made__": _MADE}
+    this = "__self__" if "self" in made.__dataclass_fields__ else "self"
     by_place: list[str] = []
     by_name: list[str] = []
     body: list[str] = []
     for each in _fields(made):
         name = each.name
-        space[f"_set_{name}"] = getattr(made, name).__set__
-        space[f"_default_{name}"] = each.default
-        shown, default = name, f"{name}=_default_{name}"
+        space[f"__set_{name}__"] = getattr(made, name).__set__
+        shown = parameter = name
         if each.default_factory is not MISSING:
-            space[f"_make_{name}"] = each.default_factory
-            default = f"{name}=_MADE"
-            shown = f"_make_{name}() if {name} is _MADE else {name}"
-        elif each.default is MISSING:
-            default = name
-        if each.init:
-            (by_name if each.kw_only else by_place).append(default)
-            body.append(f"_set_{name}(self, {shown})")
+            space[f"__make_{name}__"] = each.default_factory
+            parameter = f"{name}=__made__"
+            shown = f"__make_{name}__() if {name} is __made__ else {name}"
+        elif each.default is not MISSING:
+            space[f"__default_{name}__"] = each.default
+            parameter = f"{name}=__default_{name}__"
+        (by_name if each.kw_only else by_place).append(parameter)
+        body.append(f"__set_{name}__({this}, {shown})")
     if hasattr(made, "__post_init__"):
-        body.append("self.__post_init__()")
-    parameters = ", ".join(["self", *by_place, *(["*", *by_name] if by_name else [])])
-    source = f"def __init__({parameters}):\n " + "\n ".join(body or ["pass"])
-    exec(source, space)  # noqa: S102 - of names of fields alone, as dataclasses does
-    made_init: Any = space["__init__"]
+        body.append(f"{this}.__post_init__()")
+    parameters = ", ".join([this, *by_place, *(["*", *by_name] if by_name else [])])
+    source = (
+        f"def make({', '.join(space)}):\n def __init__({parameters}):\n  "
+        + "\n  ".join(body or ["pass"])
+        + "\n return __init__"
+    )
+    # The globals are the module's, where the names in the annotations are looked up.
+    module = sys.modules.get(made.__module__)
+    defined: dict[str, Any] = {}
+    exec(source, {} if module is None else module.__dict__, defined)  # noqa: S102 - names of fields
+    made_init: Any = defined["make"](**space)
+    made_init.__module__ = made.__module__
     made_init.__qualname__ = f"{made.__qualname__}.__init__"
-    made_init.__annotations__ = {each.name: each.type for each in _fields(made) if each.init} | {
-        "return": None
-    }
+    made_init.__annotations__ = {each.name: each.type for each in _fields(made)} | {"return": None}
     return made_init
 
 

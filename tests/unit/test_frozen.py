@@ -6,8 +6,8 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import InitVar, asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
@@ -44,10 +44,10 @@ class Named(Point):
     """A point with a name."""
 
     name: str
-    length: int = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "length", len(self.name))
+        if self.name == "?":
+            raise ValueError("a name is missing")
 
 
 @frozen(eq=False)
@@ -140,9 +140,11 @@ def test_it_can_be_pickled_and_copied(protocol: int) -> None:
     assert copied.seen is not value.seen
 
 
-def test_a_subclass_adds_fields_and_computes_some() -> None:
+def test_a_subclass_adds_fields_and_checks_them() -> None:
     value = Named(1, 3, name="abc")
-    assert (value.x, value.y, value.name, value.length, value.sum) == (1, 3, "abc", 3, 4)
+    assert (value.x, value.y, value.name, value.sum) == (1, 3, "abc", 4)
+    with pytest.raises(ValueError, match="a name is missing"):
+        Named(1, name="?")
     with pytest.raises(TypeError):
         Named(1, 2, [], "", "abc")  # type: ignore[call-arg]
 
@@ -161,3 +163,116 @@ def test_its_own_methods_stay() -> None:
 def test_values_without_fields_are_equal() -> None:
     assert Nothing() == Nothing()
     assert hash(Nothing()) == hash(Nothing())
+
+
+@BOTH
+def test_a_frozen_dataclass_can_inherit_from_it(kind: Any) -> None:
+    @dataclass(frozen=True)
+    class Further(kind):  # type: ignore[misc]
+        z: int = 3
+
+    assert Further(1, z=4) == Further(1, 2, z=4)
+    assert asdict(Further(1)) == {"x": 1, "y": 2, "seen": [], "secret": "", "z": 3}
+    with pytest.raises(TypeError, match="frozen"):
+        dataclass(type("Loose", (kind,), {}))
+
+
+def test_it_cannot_inherit_from_a_dataclass_that_changes() -> None:
+    @dataclass
+    class Loose:
+        x: int
+
+    with pytest.raises(TypeError, match="frozen"):
+        frozen(type("Strict", (Loose,), {}))
+
+
+def test_it_inherits_from_a_frozen_dataclass() -> None:
+    @frozen
+    class Further(Usual):
+        z: int = 3
+
+    assert repr(Further(1)) == f"{Further.__qualname__}(x=1, y=2, seen=[], z=3)"
+    with pytest.raises(AttributeError):
+        Further(1).z = 4  # type: ignore[misc]
+
+
+def test_its_parameters_say_what_is_true() -> None:
+    def said(kind: Any) -> tuple[bool, ...]:
+        params = kind.__dataclass_params__
+        return params.init, params.repr, params.eq, params.frozen
+
+    assert said(Point) == said(Named) == said(Usual) == (True, True, True, True)
+    assert said(Same) == (True, True, False, True)
+    assert said(Shown) == (True, False, True, True)
+
+
+@BOTH
+def test_the_types_in_its_signature_can_be_looked_up(kind: Any) -> None:
+    hints = {"x": int, "y": int, "seen": list[int], "secret": str, "return": type(None)}
+    assert get_type_hints(kind.__init__) == hints
+    shown = inspect.signature(kind, eval_str=True).parameters
+    assert shown["seen"].annotation == list[int]
+    assert kind.__init__.__module__ == __name__
+    assert kind.__init__.__globals__ is globals()
+
+
+def test_a_type_of_its_own_module_can_be_looked_up() -> None:
+    @frozen
+    class Line:
+        start: Point
+
+    assert get_type_hints(Line.__init__)["start"] is Point
+    assert inspect.signature(Line, eval_str=True).parameters["start"].annotation is Point
+    assert "make" not in globals()
+
+
+def test_a_class_of_no_module_can_be_made() -> None:
+    lost: Any = type("Lost", (), {"__module__": "nowhere", "__annotations__": {"x": int}})
+    assert frozen(lost)(1).x == 1
+
+
+@BOTH
+def test_its_signature_says_which_default_is_made(kind: Callable[..., Any]) -> None:
+    assert "seen: 'list[int]' = <factory>" in str(inspect.signature(kind))
+
+
+@pytest.mark.parametrize("decorate", [frozen, dataclass(frozen=True, slots=True)])
+def test_one_with_its_own_comparison_has_a_hash(decorate: Callable[[Any], Any]) -> None:
+    class Loose:
+        x: int
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    class Unhashed(Loose):
+        __hash__ = None  # type: ignore[assignment]
+
+    made = decorate(Loose)
+    assert made(1) == made(2)
+    assert hash(made(1)) == hash(made(1))
+    assert decorate(Unhashed).__hash__ is None
+
+
+def test_a_field_may_be_named_self() -> None:
+    @frozen
+    class Odd:
+        self: int
+
+    assert Odd(self=1).self == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "wrong"),
+    [
+        ("int", {"x": field(init=False)}, r"field\(init=False\) is"),
+        ("int", {"x": field(default=1, init=False)}, r"field\(init=False\) is"),
+        ("int", {"x": field(hash=True)}, r"field\(hash=...\) is"),
+        ("int", {"x": field(hash=False)}, r"field\(hash=...\) is"),
+        (ClassVar[int], {"x": 1}, "ClassVar and InitVar are"),
+        (InitVar[int], {}, "ClassVar and InitVar are"),
+    ],
+)
+def test_what_is_not_supported_is_refused(kind: Any, content: dict[str, Any], wrong: str) -> None:
+    space = {"__annotations__": {"x": kind}, **content}
+    with pytest.raises(TypeError, match=rf"^Wrong\.x: {wrong} not supported by frozen$"):
+        frozen(type("Wrong", (), space))
