@@ -22,6 +22,9 @@ from oci_merge.model.reference import parse_reference
 
 #: How long each address of a name may take, in seconds; the thread ends then.
 _TIMEOUT = 15.0
+#: The age, in seconds, from which a new connection replaces one that nobody took. It is that of
+#: ``Timings.ahead``, whose module loads asyncio.
+_LONGEST = 25.0
 
 _begun: dict[tuple[str, int], EarlyConnection] = {}
 
@@ -48,6 +51,14 @@ class EarlyConnection:
         """Close the connection, at once or when it opens."""
         self.opened.add_done_callback(_close)
 
+    def is_over(self) -> bool:
+        """Say whether it has ended with nothing that a client would use."""
+        if not self.opened.done():
+            return False
+        if self.opened.exception() is not None or time.monotonic() - self.begun >= _LONGEST:
+            return True
+        return not is_usable(self.opened.result())
+
     def _open(self, host: str, port: int) -> None:
         try:
             opened = socket.create_connection((host, port), _TIMEOUT)
@@ -62,7 +73,7 @@ def connect_early(reference: str, *, plain_http: bool = False) -> None:
 
     It returns at once and tells of no failure: the client meets that itself. Nothing is done where
     the text names no registry, or a proxy leads there. A connection that no client takes within
-    some seconds is not used.
+    25 seconds is not used; the next call for its registry closes it and begins another.
 
     Args:
         reference: an image, for example ``reg.example/app:1.0``, or a template of images.
@@ -80,6 +91,9 @@ def connect_early(reference: str, *, plain_http: bool = False) -> None:
         host = registry_host(authority)
         port = authority.removeprefix(f"[{host}]").removeprefix(host)
         address = host, int(port[1:]) if port else DEFAULT_PORTS[scheme]
+        before = _begun.get(address)
+        if before is not None and before.is_over() and (left := take_early(*address)):
+            left.give_up()
         if address not in _begun:
             _begun[address] = EarlyConnection(*address)
 

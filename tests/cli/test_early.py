@@ -38,6 +38,9 @@ def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
         "push from-args --platforms linux/amd64 --target reg.example/app:1",
         "inspect reg.example/app:1",
         "inspect --output=json reg.example/app:1",
+        "--source sha256:aa --source sha512:bb --source-repository reg.example/app:1",
+        "--source-repository=reg.example/app:1",
+        "--source img.tar -t reg.example/app:1",
         "--insecure=true inspect reg.example/app:1",
         "remove reg.example/app:1 --platform linux/amd64",
         "annotate reg.example/app:1 --annotation a=b",
@@ -45,6 +48,11 @@ def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
 )
 def test_the_registry_of_an_image_is_named(named: Callable[[str], list[str]], line: str) -> None:
     assert named(line) == ["reg.example/app:1"]
+
+
+@pytest.mark.parametrize("image", ["docker.io/library/alpine", "user/app"])
+def test_docker_hub_is_named_by_a_slash(named: Callable[[str], list[str]], image: str) -> None:
+    assert named(f"--source {image}") == [image]
 
 
 def test_each_registry_is_named_once(named: Callable[[str], list[str]]) -> None:
@@ -65,6 +73,15 @@ def test_plain_http_is_passed_on(named: Callable[[str], list[str]]) -> None:
         "help inspect",
         "credentials reg.example/app:1",
         "batch images.yml",
+        "--source sha256:aa --source sha512:bb",
+        "--source sha256:aa/bb",
+        "--source img.tar",
+        "--template nonsense",
+        "inspect alpine",
+        "--source ./x/y",
+        "--source /abs/x",
+        "--source=../x",
+        "--source ~/x",
         "inspect --ca-file conf.d/ca.pem",
         "--ca-file conf.d/ca.pem --tags reg.example/app:1",
     ],

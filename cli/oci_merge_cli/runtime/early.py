@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: The options whose values name images, without their dashes.
-_IMAGES = frozenset({"source", "t", "target", "template"})
+_IMAGES = frozenset({"source", "source-repository", "t", "target", "template"})
 #: The commands whose argument names an image in a registry.
 _OF_AN_IMAGE = frozenset({"annotate", "inspect", "remove"})
 _HELP = frozenset({"-h", "--help", "-help", "help"})
 _PLAIN_HTTP = frozenset({"--plain-http", "-plain-http"})
+#: How digests, and the paths of files and folders, begin.
+_NO_IMAGE = ("sha256:", "sha512:", ".", "/", "~")
 #: More registries than a run usually has would be connections that few runs use.
 _MOST = 4
 
@@ -31,7 +33,9 @@ def connect_to_registries(arguments: Sequence[str]) -> None:
     plain_http = not _PLAIN_HTTP.isdisjoint(arguments)
     registries: dict[str, str] = {}
     for image in _images(arguments):
-        registries.setdefault(image.partition("/")[0], image)
+        # A word without a slash may be an image of Docker Hub, but also a file or a mistake.
+        if "/" in image and not image.startswith(_NO_IMAGE):
+            registries.setdefault(image.partition("/")[0], image)
     if registries:
         from oci_merge import connect_early
 

@@ -54,6 +54,10 @@ async def _connected(dialer: Dialer, at: str) -> httpcore.AsyncNetworkStream:
     return await dialer.connect_tcp(host, int(port), 5)
 
 
+def test_the_longest_age_is_that_of_the_timings() -> None:
+    assert Timings().ahead == early._LONGEST
+
+
 def _dialer(at: str, timings: Timings | None = None) -> Dialer:
     host, _, port = at.rpartition(":")
     return Dialer(host, int(port), timings or Timings())
@@ -114,6 +118,33 @@ async def test_one_that_is_too_old_is_closed() -> None:
         stream = await _connected(_dialer(at, Timings(ahead=0)), at)
         assert await until(lambda: (server.came, server.open) == (2, 1))
         await stream.aclose()
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_one_that_is_over_gives_way_to_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, is_old: bool
+) -> None:
+    server = _Server(hangs_up=not is_old)
+    async with speaking(server) as at:
+        oci_merge.connect_early(f"{at}/team/a:1")
+        begun = next(iter(early._begun.values()))
+        first = await asyncio.wrap_future(begun.opened)
+        if is_old:
+            monkeypatch.setattr(early, "_LONGEST", 0)
+        assert await until(begun.is_over)
+        oci_merge.connect_early(f"{at}/team/a:1")
+        assert first.fileno() == -1
+        assert await until(lambda: server.came == 2)
+
+
+async def test_one_that_failed_gives_way_to_a_new_one() -> None:
+    async with speaking(_Server()) as at:
+        pass
+    oci_merge.connect_early(f"{at}/team/a:1")
+    begun = next(iter(early._begun.values()))
+    assert await until(begun.is_over)
+    oci_merge.connect_early(f"{at}/team/a:1")
+    assert next(iter(early._begun.values())) is not begun
 
 
 async def test_one_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
