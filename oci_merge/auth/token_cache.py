@@ -38,7 +38,7 @@ class TokenCache:
         self._last: dict[_Key, Authorization] = {}
         self._refusals: dict[_Key, RegistryError] = {}
         self._forgotten: set[Authorization | None] = set()
-        self._requests: SingleFlight[_Key, Authorization] = SingleFlight()
+        self._requests: SingleFlight[tuple[_Key, bool], Authorization] = SingleFlight()
         self._checks: SingleFlight[str, None] = SingleFlight()
 
     @property
@@ -185,13 +185,16 @@ class TokenCache:
         if refusal := self._refusals.get(key):
             raise refusal.with_traceback(None)
         request = partial(self._request, challenge, scopes, narrowest, is_presumed)
-        return await self._requests.run(key, request)
+        # What is presumed is asked for with little patience, which is no answer to a challenge.
+        return await self._requests.run((key, is_presumed), request)
 
     async def _request(
         self, challenge: Challenge, scopes: tuple[Scope, ...], narrowest: bool, is_presumed: bool
     ) -> Authorization:
         key, credential = frozenset(scopes), self.login.credential
-        async with self.login.token_check.attempt(narrowest=narrowest) as refusal:
+        # What comes after ``forget`` was asked of another server than the registry's.
+        check = self.login.token_check
+        async with check.attempt(narrowest=narrowest) as refusal:
             try:
                 if refusal is not None:
                     raise refusal.with_traceback(None)
@@ -201,12 +204,16 @@ class TokenCache:
             except RegistryError as error:
                 # A refusal of these scopes holds for the run. An outage concerns other scopes and
                 # other users too, so the token client remembers it.
-                if not is_busy(error.status):
+                if check is self.login.token_check and not is_busy(error.status):
                     self._refusals[key] = error
                 if isinstance(error, AuthenticationError) and error is not refusal:
-                    self.login.token_check.refused(error)
+                    check.refused(error)
                 raise
-            self.login.token_check.accepted()
+            check.accepted()
         value = f"Bearer {token.value}"
-        self._tokens[key] = Authorization(value, key, time.monotonic(), token.life)
-        return self._tokens[key]
+        authorization = Authorization(value, key, time.monotonic(), token.life)
+        if check is self.login.token_check:
+            self._tokens[key] = authorization
+        else:
+            self._forgotten.add(authorization)
+        return authorization

@@ -66,7 +66,7 @@ class TokenClient:
             scopes: the scopes, of the repository that is pushed to first.
             credential: the user; None for an anonymous one.
             is_presumed: whether the challenge is still to come. The server is asked once then, with
-                little patience, and no failure is remembered.
+                little patience, and no outage is remembered here.
 
         Raises:
             RegistryError: the token server refused.
