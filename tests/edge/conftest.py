@@ -50,7 +50,9 @@ def tls(authority: trustme.CA) -> ServerTLS:
 @pytest.fixture
 def web() -> Iterator[respx.MockRouter]:
     """A network on which only what a test names answers."""
-    HTTPCoreMocker.add_targets("oci_merge.http.http1.Http1Connection")
+    HTTPCoreMocker.add_targets(
+        "oci_merge.http.http1.Http1Connection", "oci_merge.http.http2.NegotiatedConnection"
+    )
     with respx.mock(assert_all_called=False) as router:
         yield router
 
