@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import h2.exceptions
 import h11
@@ -32,7 +31,7 @@ from oci_merge.http.timings import Timings
 from oci_merge.http.tls import find_trust, public_context
 from oci_merge.http.tunnel import Tunnel
 from oci_merge.http.vicinity import Vicinity
-from oci_merge.model.host import DEFAULT_PORTS, registry_endpoint
+from oci_merge.model.host import DEFAULT_PORTS, registry_address, registry_endpoint
 from oci_merge.options import RegistryOptions
 
 #: ``h2`` offers HTTP/2 and HTTP/1.1 to the registry, ``http/1.1`` only that, and ``plain`` has no
@@ -260,15 +259,15 @@ class Connections(httpx.AsyncBaseTransport):
         try:
             proxy = httpx.Proxy(url)
             proxy_tls = self._public if proxy.url.scheme == "https" else None
-            if kind != "plain" and not proxy.url.scheme.startswith("socks5"):
-                tunnel = Tunnel(proxy, proxy_tls)
-                return self._dialed(kind, url, lambda: self._new_dialer("https", tunnel=tunnel))
             at = httpcore.URL(
                 scheme=proxy.url.raw_scheme,
                 host=proxy.url.raw_host,
                 port=proxy.url.port,
                 target=proxy.url.raw_path,
             )
+            if kind != "plain" and not proxy.url.scheme.startswith("socks5"):
+                tunnel = Tunnel(at.origin, proxy.raw_auth, proxy_tls)
+                return self._dialed(kind, url, lambda: self._new_dialer("https", tunnel=tunnel))
             options: dict[str, Any] = {
                 "proxy_auth": proxy.raw_auth,
                 "ssl_context": self._tls(kind),
@@ -292,9 +291,8 @@ class Connections(httpx.AsyncBaseTransport):
     def _new_dialer(
         self, scheme: str, vicinity: Vicinity | None = None, tunnel: Tunnel | None = None
     ) -> Dialer:
-        parts = urlsplit(f"{scheme}://{self._authority}")
-        port = parts.port or DEFAULT_PORTS[scheme]
-        self._dialers.append(Dialer(parts.hostname or "", port, self._timings, vicinity, tunnel))
+        host, port = registry_address(self._authority, scheme)
+        self._dialers.append(Dialer(host, port, self._timings, vicinity, tunnel))
         return self._dialers[-1]
 
     def _tls(self, kind: Kind) -> ssl.SSLContext:

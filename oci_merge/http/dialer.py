@@ -23,7 +23,8 @@ from weakref import WeakSet
 import httpcore
 
 from oci_merge.errors import TransportError
-from oci_merge.http.early import is_usable, take_early
+from oci_merge.http.early import take_early
+from oci_merge.http.http2 import speaks_http2
 from oci_merge.http.pace import Overhead
 from oci_merge.http.timings import Timings
 from oci_merge.http.tunnel import Tunnel
@@ -172,7 +173,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
             # Another address of the name may answer where the first one does not.
             async with asyncio.timeout(self._timings.next_address):
                 opened = await asyncio.shield(asyncio.wrap_future(early.opened))
-            if time.monotonic() - early.begun < self._timings.ahead and is_usable(opened):
+            if not early.is_over(self._timings.ahead):
                 return opened
         except OSError:  # TimeoutError is one; what is wrong shows again
             pass
@@ -245,28 +246,23 @@ class Stream(httpcore.AsyncNetworkStream):
     @property
     def is_fresh(self) -> bool:
         """Whether it is usable and the server has sent nothing but HTTP/2's greeting."""
-        return self.is_usable and (not self._has_unread or self._is_http2)
+        return self.is_usable and (not self._has_unread or speaks_http2(self))
 
     @property
     def protocol(self) -> Literal["h2", "http/1.1"]:
         """What is spoken on it."""
-        return "h2" if self._is_http2 else "http/1.1"
+        return "h2" if speaks_http2(self) else "http/1.1"
 
     @property
     def _has_unread(self) -> bool:
         return bool(self._reader._buffer)  # type: ignore[attr-defined]  # no public name
-
-    @property
-    def _is_http2(self) -> bool:
-        ssl_object = self._writer.get_extra_info("ssl_object")
-        return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the bytes that have come, at most ``max_bytes``; none at the end."""
         with _RaisedAs(httpcore.ReadError, httpcore.ReadTimeout):
             async with asyncio.timeout(timeout):
                 content = await self._reader.read(max_bytes)
-        self._overhead = self._overhead or Overhead(is_http2=self._is_http2)
+        self._overhead = self._overhead or Overhead(is_http2=speaks_http2(self))
         if self._overhead.is_endless(content):
             raise httpcore.ReadError("it sends without end, and no answer")
         return content

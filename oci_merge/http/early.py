@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from oci_merge.errors import OciMergeError
 from oci_merge.http.proxy import find_proxies
-from oci_merge.model.host import DEFAULT_PORTS, is_loopback, registry_endpoint, registry_host
+from oci_merge.model.host import is_loopback, registry_address, registry_endpoint
 from oci_merge.model.reference import parse_reference
 
 #: How long each address of a name may take, in seconds; the thread ends then.
@@ -51,11 +51,15 @@ class EarlyConnection:
         """Close the connection, at once or when it opens."""
         self.opened.add_done_callback(_close)
 
-    def is_over(self) -> bool:
-        """Say whether it has ended with nothing that a client would use."""
+    def is_over(self, longest: float) -> bool:
+        """Say whether it has ended with nothing that a client would use.
+
+        Args:
+            longest: the age, in seconds, from which it is not used.
+        """
         if not self.opened.done():
             return False
-        if self.opened.exception() is not None or time.monotonic() - self.begun >= _LONGEST:
+        if self.opened.exception() is not None or time.monotonic() - self.begun >= longest:
             return True
         return not is_usable(self.opened.result())
 
@@ -81,18 +85,15 @@ def connect_early(reference: str, *, plain_http: bool = False) -> None:
     """
     with suppress(OciMergeError, OSError, RuntimeError):  # the last where no thread can be started
         first, slash, _ = reference.partition("/")  # the rest may hold placeholders
-        named = f"{first}/image" if slash else first and "image"
-        registry = parse_reference(named).registry
+        # Without a slash it is an image of Docker Hub, whatever it is called.
+        registry = parse_reference("image" if first and not slash else f"{first}/image").registry
         # A loopback registry is tried over plain HTTP first.
         scheme = "http" if plain_http or is_loopback(registry) else "https"
-        authority = registry_endpoint(registry)
-        if find_proxies(os.environ).url_for(f"{scheme}://{authority}"):
+        if find_proxies(os.environ).url_for(f"{scheme}://{registry_endpoint(registry)}"):
             return
-        host = registry_host(authority)
-        port = authority.removeprefix(f"[{host}]").removeprefix(host)
-        address = host, int(port[1:]) if port else DEFAULT_PORTS[scheme]
+        address = registry_address(registry, scheme)
         before = _begun.get(address)
-        if before is not None and before.is_over() and (left := take_early(*address)):
+        if before is not None and before.is_over(_LONGEST) and (left := take_early(*address)):
             left.give_up()
         if address not in _begun:
             _begun[address] = EarlyConnection(*address)

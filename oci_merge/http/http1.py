@@ -10,6 +10,8 @@ import ssl
 
 import httpcore
 
+from oci_merge.http.http2 import speaks_http2
+
 
 class _Unlocked:
     """What takes the place of a lock where nothing within waits.
@@ -85,8 +87,7 @@ class Http1Connection(httpcore.AsyncConnectionInterface):
                 stream = await stream.start_tls(self._tls, host, timeout)
                 # One that was opened ahead may have been offered HTTP/2. The registry's other
                 # servers do not speak it, and this one does. A new one is not offered it.
-                chosen = stream.get_extra_info("ssl_object")
-                if chosen and chosen.selected_alpn_protocol() == "h2":
+                if speaks_http2(stream):
                     await stream.aclose()
                     continue
             return _Exchange(self._origin, stream, self._expiry)

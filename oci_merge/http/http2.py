@@ -14,6 +14,12 @@ from typing import Any
 import httpcore
 
 
+def speaks_http2(stream: httpcore.AsyncNetworkStream) -> bool:
+    """Say whether HTTP/2 was chosen on a connection, by TLS (RFC 7301)."""
+    encrypted = stream.get_extra_info("ssl_object")
+    return bool(encrypted) and encrypted.selected_alpn_protocol() == "h2"
+
+
 class _Streams(httpcore.AsyncHTTP2Connection):
     """httpcore's connection of HTTP/2, in which nobody waits for what is there already.
 
@@ -85,7 +91,5 @@ class NegotiatedConnection(httpcore.AsyncHTTPConnection):
 
     async def _opened(self, request: httpcore.Request) -> httpcore.AsyncConnectionInterface:
         stream = await self._connect(request)
-        chosen = stream.get_extra_info("ssl_object")
-        speaks_http2 = chosen is not None and chosen.selected_alpn_protocol() == "h2"
-        make = _Streams if speaks_http2 else httpcore.AsyncHTTP11Connection
+        make = _Streams if speaks_http2(stream) else httpcore.AsyncHTTP11Connection
         return make(self._origin, stream, self._keepalive_expiry)

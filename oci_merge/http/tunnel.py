@@ -11,32 +11,31 @@ from http import HTTPStatus
 from typing import Any
 
 import httpcore
-import httpx
 
 
 class Tunnel:
     """An HTTP proxy that leads connections to other hosts.
 
     Args:
-        proxy: the proxy, with its user and password if it wants them.
+        origin: the proxy.
+        login: its user and password, None if it wants none.
         tls: the TLS settings of the proxy itself, None where it is spoken to over plain TCP.
 
     Attributes:
         address: the proxy's host and port.
     """
 
-    def __init__(self, proxy: httpx.Proxy, tls: ssl.SSLContext | None) -> None:
-        at = httpcore.URL(
-            scheme=proxy.url.raw_scheme,
-            host=proxy.url.raw_host,
-            port=proxy.url.port,
-            target=proxy.url.raw_path,
-        )
-        self._origin = at.origin
+    def __init__(
+        self,
+        origin: httpcore.Origin,
+        login: tuple[bytes, bytes] | None,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._origin = origin
         self._tls = tls
         self._login: list[tuple[bytes, bytes]] = []
-        if proxy.raw_auth:
-            word = base64.b64encode(b":".join(proxy.raw_auth))
+        if login:
+            word = base64.b64encode(b":".join(login))
             self._login = [(b"Proxy-Authorization", b"Basic " + word)]
         # Asked again, it would count one more wrong password, and some accounts are locked soon.
         self._refused_login = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 DOCKER_HUB = "docker.io"
 
@@ -47,6 +48,17 @@ def registry_host(registry: str) -> str:
     if registry.startswith("["):
         return registry[1:].partition("]")[0]
     return registry.partition(":")[0]
+
+
+def registry_address(registry: str, scheme: str) -> tuple[str, int]:
+    """Return the host, in lower case and without brackets, and the port to connect to.
+
+    Args:
+        registry: the authority, or ``docker.io``.
+        scheme: ``http`` or ``https``, for the port where none is given.
+    """
+    parts = urlsplit(f"{scheme}://{registry_endpoint(registry)}")
+    return parts.hostname or "", parts.port or DEFAULT_PORTS[scheme]
 
 
 def is_loopback(registry: str) -> bool:

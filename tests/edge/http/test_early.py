@@ -131,7 +131,7 @@ async def test_one_that_is_over_gives_way_to_a_new_one(
         first = await asyncio.wrap_future(begun.opened)
         if is_old:
             monkeypatch.setattr(early, "_LONGEST", 0)
-        assert await until(begun.is_over)
+        assert await until(lambda: begun.is_over(early._LONGEST))
         oci_merge.connect_early(f"{at}/team/a:1")
         assert first.fileno() == -1
         assert await until(lambda: server.came == 2)
@@ -142,7 +142,7 @@ async def test_one_that_failed_gives_way_to_a_new_one() -> None:
         pass
     oci_merge.connect_early(f"{at}/team/a:1")
     begun = next(iter(early._begun.values()))
-    assert await until(begun.is_over)
+    assert await until(lambda: begun.is_over(early._LONGEST))
     oci_merge.connect_early(f"{at}/team/a:1")
     assert next(iter(early._begun.values())) is not begun
 
