@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import trustme
@@ -44,20 +44,31 @@ EIGHT = {
 }
 
 
+def merge_seconds(team: str, name: str, platforms: Sequence[str], **options: Any) -> float:
+    """Merge the images of a team under two tags, and return how long it took."""
+    began = time.monotonic()
+    oci_merge.merge(
+        f"{team}/{name}:1.0",
+        template=f"{team}/img-ARCHVARIANT:1.0",
+        platforms=platforms,
+        tags=["latest"],
+        **options,
+    )
+    return time.monotonic() - began
+
+
+def platforms_of(count: int) -> list[str]:
+    """Return the first so many of the eight platforms."""
+    return [platform for platform, _ in list(EIGHT.values())[:count]]
+
+
 def seconds(
     registry: Distribution, name: str, platforms: list[str] | None, rtt: float, plain_http: bool
 ) -> float:
     with DelayProxy("127.0.0.1", registry.port, rtt) as proxy:
         team = f"127.0.0.1:{proxy.port}/{name}"
-        began = time.monotonic()
-        oci_merge.merge(
-            f"{team}/merged-{int(rtt * 1000)}:1.0",
-            template=f"{team}/img-ARCHVARIANT:1.0",
-            platforms=platforms or (),
-            tags=["latest"],
-            plain_http=plain_http,
-        )
-        return time.monotonic() - began
+        merged = f"merged-{int(rtt * 1000)}"
+        return merge_seconds(team, merged, platforms or (), plain_http=plain_http)
 
 
 def round_trips(
@@ -137,18 +148,14 @@ class _Timed(Context):
         self._stack.close()
 
     def seconds(self, count: int, number: int) -> float:
-        host = f"127.0.0.1:{self._proxy.port}"
-        began = time.monotonic()
-        oci_merge.merge(
-            f"{host}/team/merged{number}:1.0",
-            template=f"{host}/team/img-ARCHVARIANT:1.0",
-            platforms=[platform for platform, _ in list(EIGHT.values())[:count]],
-            tags=["latest"],
+        return merge_seconds(
+            f"127.0.0.1:{self._proxy.port}/team",
+            f"merged{number}",
+            platforms_of(count),
             username="ci",
             password="token-password",
             ca_file=self.registry.ca_pem,
         )
-        return time.monotonic() - began
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +244,13 @@ class _Named(Context):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment.items():
                 patch.setenv(name, value)
-            began = time.monotonic()
-            oci_merge.merge(
-                f"{self._name}/team/merged{number}:1.0",
-                template=f"{self._name}/team/img-ARCHVARIANT:1.0",
-                platforms=[platform for platform, _ in list(EIGHT.values())[:count]],
-                tags=["latest"],
+            return merge_seconds(
+                f"{self._name}/team",
+                f"merged{number}",
+                platforms_of(count),
                 username="ci",
                 password="token-password",
             )
-            return time.monotonic() - began
 
 
 class _Hub(_Named):
@@ -343,14 +347,7 @@ class _Early:
             team = f"127.0.0.1:{proxy.port}/{name}"
             oci_merge.connect_early(f"{team}/img-ARCHVARIANT:1.0")
             time.sleep(1.5 * self._rtt)  # as long as the command loads modules
-            began = time.monotonic()
-            oci_merge.merge(
-                f"{team}/merged:1.0",
-                template=f"{team}/img-ARCHVARIANT:1.0",
-                platforms=[platform for platform, _ in chosen.values()],
-                tags=["latest"],
-            )
-            return time.monotonic() - began
+            return merge_seconds(team, "merged", platforms_of(count))
 
 
 def test_a_connection_that_was_begun_early_saves_a_round_trip(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
-from typing import Any
 
 import h2.config
 import h2.connection
@@ -14,16 +12,18 @@ import httpcore
 import pytest
 
 from oci_merge.http.http2 import NegotiatedConnection
+from tests.edge.http.fake_network import FakeBackend, FakeStream
 
 pytestmark = pytest.mark.anyio
 
 _URL = "https://reg.test"
 
 
-class _Server(httpcore.AsyncNetworkStream):
+class _Server(FakeStream):
     """The client's end of a connection, and the server at the other one."""
 
     def __init__(self) -> None:
+        super().__init__("h2")
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         self._h2.initiate_connection()
         self._sent: asyncio.Queue[bytes] = asyncio.Queue()
@@ -56,41 +56,9 @@ class _Server(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         return await self._sent.get()
 
-    async def aclose(self) -> None:
-        pass
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        return self if info == "ssl_object" else False
-
-    def selected_alpn_protocol(self) -> str:
-        return "h2"
-
     def _flush(self) -> None:
         if content := self._h2.data_to_send():
             self._sent.put_nowait(content)
-
-
-class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        return self._stream
 
 
 class _Client:
@@ -99,7 +67,7 @@ class _Client:
             httpcore.Origin(b"https", b"reg.test", 443),
             ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             http2=True,
-            network_backend=_Backend(server),
+            network_backend=FakeBackend([server]),
         )
 
     def ask(self, path: str) -> asyncio.Task[int]:
