@@ -6,9 +6,9 @@ registry sends a challenge, or denies a request without one. ``explanation`` rep
 search and the reasons; ``advice`` names the other logins where one is denied.
 """
 
+from oci_merge._programs import Stop
 from oci_merge.credentials.credential import Credential, CredentialKind
 from oci_merge.credentials.files import docker_config_file
-from oci_merge.credentials.helpers import Stop
 from oci_merge.credentials.search import CredentialSearch, given_credential
 
 __all__ = [

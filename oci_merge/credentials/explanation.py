@@ -11,9 +11,9 @@ from typing import Any, Literal, Unpack
 from oci_merge import _keywords as take
 from oci_merge._frozen import frozen
 from oci_merge._keywords import check_names, checked, documented
+from oci_merge._programs import Stop
 from oci_merge.credentials.credential import Credential, CredentialKind
 from oci_merge.credentials.files import docker_config_file
-from oci_merge.credentials.helpers import Stop
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.search import CredentialSearch, given_credential
 from oci_merge.errors import CredentialError

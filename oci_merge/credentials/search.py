@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Protocol
 
 from oci_merge._frozen import frozen
+from oci_merge._programs import Stop
 from oci_merge.credentials.credential import Answer, Credential, Nothing
 from oci_merge.credentials.documents import AuthFile
 from oci_merge.credentials.environment import (
@@ -25,7 +26,7 @@ from oci_merge.credentials.environment import (
     own_variables,
 )
 from oci_merge.credentials.files import FilePlace, file_places
-from oci_merge.credentials.helpers import Helpers, Stop
+from oci_merge.credentials.helpers import Helpers
 from oci_merge.credentials.keys import Place
 from oci_merge.credentials.lookup import look_up
 from oci_merge.errors import CredentialError, UsageError

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from oci_merge._programs import Stop
 from oci_merge.credentials import Credential, CredentialSearch
-from oci_merge.credentials.helpers import Helpers, Stop
+from oci_merge.credentials.helpers import Helpers
 from oci_merge.errors import CredentialError
 from tests.unit.credentials.support import PASSWORD, assert_silent, auth, find, user, write
 
