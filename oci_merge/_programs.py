@@ -17,26 +17,31 @@ _PROGRAM_ENDINGS = ("", ".exe", ".cmd", ".bat") if os.name == "nt" else ("",)
 
 
 class Stop:
-    """Ends a program from another thread, because the run that it belongs to is over."""
+    """Ends programs from another thread, because the run that they belong to is over."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: set[subprocess.Popen[bytes]] = set()  # signatures are made side by side
         self._is_over = False
 
     def end(self) -> None:
-        """End the program that runs, with all that it has started, and let none begin."""
+        """End the programs that run, with all that they have started, and let none begin."""
         with self._lock:
             self._is_over = True
-            if self._process is not None:
-                _kill(self._process)
+            for process in self._processes:
+                _kill(process)
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
         """Note a program that has just been started."""
         with self._lock:
-            self._process = process
+            self._processes.add(process)
             if self._is_over:
                 _kill(process)
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Forget a program that has ended, or was ended."""
+        with self._lock:
+            self._processes.discard(process)
 
     @property
     def is_over(self) -> bool:
@@ -105,6 +110,8 @@ class Program:
             except BaseException:
                 _kill(process)
                 raise
+            finally:
+                stop.forget(process)
         self._check(stop)
         return process.returncode, stdout, stderr
 
