@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RegistryError as RegistryError,
         RequiredPlatformError as RequiredPlatformError,
         ServerError as ServerError,
+        SigningKeyError as SigningKeyError,
         SpecError as SpecError,
         TagChangedError as TagChangedError,
         TemplateError as TemplateError,
@@ -170,8 +171,8 @@ else:
             "MountRefusedError NotComparableError NotFoundError OciMergeError PlanChangedError "
             "PlanError PlatformLossError PlatformMismatchError PlatformNotFoundError "
             "PublishError RateLimitedError RegistryError RequiredPlatformError ServerError "
-            "SpecError TagChangedError TemplateError TransportError UnsupportedMediaTypeError "
-            "UsageError VerificationError"
+            "SigningKeyError SpecError TagChangedError TemplateError TransportError "
+            "UnsupportedMediaTypeError UsageError VerificationError"
         ),
         "events": (
             "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "

@@ -24,6 +24,7 @@
         TagChangedError                others moved the tag of an index that was to be changed
       VerificationError                a registry does not show what was published
       CredentialError                  credentials could not be read
+      SigningKeyError                  a key could not be read, or could not sign
       RegistryError                    the registry answered with an error
         AuthenticationError
         AccessDeniedError
@@ -336,6 +337,12 @@ class CredentialError(OciMergeError):
     """Credentials are configured but cannot be read."""
 
     code = "unreadable_credentials"
+
+
+class SigningKeyError(OciMergeError):
+    """A key cannot be read, or cannot sign."""
+
+    code = "unreadable_key"
 
 
 @frozen
