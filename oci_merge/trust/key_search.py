@@ -58,7 +58,7 @@ def load_signer(
     content, name = _read(reference, environ)
 
     def password() -> bytes:
-        return _password(environ, ask, name)
+        return _password(environ, ask, printable(reference))
 
     return parse_private_key(content, password, name=name)
 
@@ -122,11 +122,11 @@ def _read(reference: str, environ: Mapping[str, str]) -> tuple[bytes, str]:
     # GitLab keeps a variable of the type "File" in a file, and gives its path. cosign does not read
     # it by env://, and people are told to name the variable's value; but here env:// is also what
     # is read where no key is named, and no key looks like the path of a file.
-    if value.startswith("/") and "\n" not in value.strip() and _exists(value.strip()):
-        path = value.strip()
+    path = value.strip()
+    if Path(path).is_absolute() and _exists(path):
         name = f"{name}, which is the file {printable(path)},"
         return _read_file(path, name), name
-    return value.encode(errors="surrogateescape"), name
+    return _encode(value, f"the variable {printable(variable)}"), name
 
 
 def _read_file(path: str, name: str) -> bytes:
@@ -153,10 +153,20 @@ def _exists(path: str) -> bool:
 def _password(environ: Mapping[str, str], ask: Callable[[str], str] | None, name: str) -> bytes:
     """Return the password of a key: of cosign's variable, also an empty one, or of the user."""
     if PASSWORD_VARIABLE in environ:
-        return environ[PASSWORD_VARIABLE].encode(errors="surrogateescape")
+        return _encode(environ[PASSWORD_VARIABLE], PASSWORD_VARIABLE)
     if ask is not None:
-        return ask(f"Password for {name}: ").encode(errors="surrogateescape")
+        return _encode(ask(f"Password for {name}: "), f"the password for {name}")
     raise SigningKeyError(
         f"{name} is encrypted, and there is no password for it",
         hint=f"set {PASSWORD_VARIABLE}; a key without a password needs it, too, as an empty one",
     )
+
+
+def _encode(text: str, what: str) -> bytes:
+    """Return a secret as the bytes that it was before Python decoded it."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        pass
+    # Outside of "except": the error above has the text.
+    raise SigningKeyError(f"{what} has a character that UTF-8 does not have")

@@ -7,8 +7,6 @@ data is its stdin, and it prints JSON. Secrets are no part of either; the progra
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from oci_merge._programs import Program, Stop, find_program
 from oci_merge._text import printable
 from oci_merge.errors import SigningKeyError
 from oci_merge.trust.keys import PublicKey, parse_public_key
+from oci_merge.trust.pem import decode_base64
 
 _VERSION = "v1"
 #: SHA-256 in the numbers of Go's package ``crypto``.
@@ -206,7 +205,7 @@ class KmsSigner:
 
 
 def _missing_hint(name: str) -> str:
-    """Return what to do where a program is missing, by the place of keys that it is called after."""
+    """Return what to do where a program is missing, by the name that it would have."""
     if name in ("http", "https"):
         return "download the key, and give the file"
     if name == "file":
@@ -230,11 +229,7 @@ def _parse(stdout: bytes) -> dict[str, Any] | None:
 def _bytes_in(answer: dict[str, Any], method: str, key: str) -> bytes:
     """Return the bytes of an answer, which stand in it as base64; none if they are not there."""
     value = answer.get(method)
-    text = value.get(key) if isinstance(value, dict) else None
-    try:
-        return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (binascii.Error, ValueError):
-        return b""
+    return decode_base64(value.get(key)) if isinstance(value, dict) else b""
 
 
 def _last_line(stderr: bytes) -> str:

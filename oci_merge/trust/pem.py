@@ -57,7 +57,7 @@ class Block:
         Raises:
             SigningKeyError: the body is not base64.
         """
-        content = _base64(self.body)
+        content = decode_base64(self.body)
         if not content:
             raise SigningKeyError(
                 f"{name} is damaged: what stands in its {self.label} is not base64",
@@ -119,7 +119,7 @@ def read_blocks(content: bytes, *, name: str) -> tuple[Block, ...]:
         raise SigningKeyError(f"{name} is empty, where a key in PEM was expected")
     text = _text(content, name)
     if _BEGIN not in text:
-        inner = _base64(text)  # the whole file as base64, in one line or in many
+        inner = decode_base64(text)  # the whole file as base64, in one line or in many
         if inner and _BEGIN.encode() in inner:
             text = _text(inner, name)
         else:
@@ -173,8 +173,10 @@ def _not_pem(text: str, name: str) -> SigningKeyError:
     return SigningKeyError(f"{name} is not PEM: it has no line -----BEGIN …", hint=hint)
 
 
-def _base64(text: str) -> bytes:
-    """Return the bytes of a base64 text, whatever its line breaks; empty if it is none."""
+def decode_base64(text: object) -> bytes:
+    """Return the bytes of a base64 text, whatever its line breaks; none if it is no such text."""
+    if not isinstance(text, str):
+        return b""
     try:
         return base64.b64decode(_WHITESPACE.sub("", text).strip("\"'"), validate=True)
     except (binascii.Error, ValueError):

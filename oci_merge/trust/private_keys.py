@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import secrets
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from oci_merge._frozen import frozen
 from oci_merge.errors import SigningKeyError
 from oci_merge.trust.keys import SUPPORTED, LocalSigner
-from oci_merge.trust.pem import Block, encode_pem, read_blocks
+from oci_merge.trust.pem import Block, decode_base64, encode_pem, read_blocks
 from oci_merge.trust.pkcs8 import check_cost
 from oci_merge.trust.secretbox import KEY_SIZE, NONCE_SIZE, TAG_SIZE, open_box, seal_box
 
@@ -218,9 +217,9 @@ def _read_sealed(content: bytes, name: str) -> _Sealed:
             f"scrypt with N {', '.join(map(str, _COSTS))}, r {_BLOCK_SIZE} and p {_PARALLEL}",
             hint="import the key anew: cosign import-key-pair --key KEY",
         )
-    salt = _bytes_at(document, "kdf", "salt")
-    nonce = _bytes_at(document, "cipher", "nonce")
-    box = _bytes_at(document, "ciphertext")
+    salt = decode_base64(_at(document, "kdf", "salt"))
+    nonce = decode_base64(_at(document, "cipher", "nonce"))
+    box = decode_base64(_at(document, "ciphertext"))
     if (
         len(salt) not in _SALT_SIZES
         or len(nonce) != NONCE_SIZE
@@ -245,15 +244,6 @@ def _at(document: Any, *path: str) -> Any:
     for key in path:
         document = document.get(key) if isinstance(document, dict) else None
     return document
-
-
-def _bytes_at(document: Any, *path: str) -> bytes:
-    """Return the bytes that stand in a document as base64, or none."""
-    text = _at(document, *path)
-    try:
-        return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _wrong_password(password: bytes, name: str) -> SigningKeyError:
