@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 
 from oci_merge._frozen import frozen
 from oci_merge.errors import OciMergeError
@@ -63,7 +64,7 @@ class Program:
 
     path: str
     name: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     time_limit: float
     error: type[OciMergeError]
 

@@ -30,6 +30,7 @@ _SLOW = {"asyncio", "cryptography", "httpx", "pydantic", "rich"}
 _UNUSED = {
     "cryptography",
     "oci_merge_cli.reference",
+    "oci_merge.trust",
     "oci_merge.sync",
     "oci_merge.credentials.explanation",
     "oci_merge.operations.source_files",
