@@ -22,7 +22,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oci_merge.errors import SigningKeyError
-from oci_merge.trust import keys
 from oci_merge.trust.keys import LocalSigner, PublicKey, parse_public_key
 from tests.unit.trust.support import (
     ED25519,
@@ -107,7 +106,7 @@ def test_a_cryptography_without_deterministic_ecdsa_signs_all_the_same(
             raise UnsupportedAlgorithm("no")
         return real(algorithm)
 
-    monkeypatch.setattr(keys.ec, "ECDSA", refuse)
+    monkeypatch.setattr(ec, "ECDSA", refuse)
     signature = LocalSigner(P256, name="cosign.key").sign(_DATA)
     monkeypatch.undo()
     assert _public_key(P256).verify(signature, _DATA)
