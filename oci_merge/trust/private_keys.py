@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
@@ -63,9 +64,7 @@ class _Sealed:
     box: bytes = field(repr=False)
 
 
-def parse_private_key(
-    content: bytes, password: Callable[[], bytes], *, name: str
-) -> LocalSigner:
+def parse_private_key(content: bytes, password: Callable[[], bytes], *, name: str) -> LocalSigner:
     """Read a private key in PEM.
 
     Args:
@@ -165,9 +164,7 @@ def _load(block: Block, password: bytes | None, name: str) -> PrivateKeyTypes:
     raise SigningKeyError(f"{name} {problem}", hint=_DAMAGED_HINT)
 
 
-def _open_cosign_key(
-    content: bytes, password: Callable[[], bytes], name: str
-) -> PrivateKeyTypes:
+def _open_cosign_key(content: bytes, password: Callable[[], bytes], name: str) -> PrivateKeyTypes:
     """Decrypt a key of cosign's."""
     sealed = _read_sealed(content, name)
     given = password()
@@ -186,10 +183,8 @@ def _open_cosign_key(
     if opened is None:
         raise _wrong_password(given, name)
     key: PrivateKeyTypes | None = None
-    try:
+    with suppress(TypeError, ValueError, UnsupportedAlgorithm):
         key = load_der_private_key(opened, None)
-    except (TypeError, ValueError, UnsupportedAlgorithm):
-        pass
     if key is None:
         raise SigningKeyError(f"{name} is decrypted, and holds no private key in PKCS #8")
     return key
@@ -198,10 +193,8 @@ def _open_cosign_key(
 def _read_sealed(content: bytes, name: str) -> _Sealed:
     """Read the JSON of a key of cosign's, and check what it asks for."""
     document: Any = None
-    try:
+    with suppress(ValueError, RecursionError):
         document = json.loads(content)
-    except (ValueError, RecursionError):
-        pass
     scheme = (_at(document, "kdf", "name"), _at(document, "cipher", "name"))
     if scheme == (None, None):
         raise SigningKeyError(f"{name} is damaged: it cannot be read", hint=_DAMAGED_HINT)

@@ -166,9 +166,7 @@ _PKCS8 = pkcs8(P256).decode()
 def test_a_key_in_the_place_of_a_reference_is_not_shown(reference: str) -> None:
     for load in (_problem, _verifier_problem):
         error = load(reference)
-        assert error.message == (
-            "a key itself was given, where the place of a key was expected"
-        )
+        assert error.message == ("a key itself was given, where the place of a key was expected")
         assert "env://COSIGN_PRIVATE_KEY" in error.hint
         assert_silent(error, *(line.encode() for line in _PKCS8.splitlines()[1:-1]))
 

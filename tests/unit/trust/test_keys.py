@@ -153,9 +153,7 @@ def test_only_ed25519_has_a_caveat() -> None:
 
 @_KINDS
 def test_the_id_of_a_key_is_the_hint_of_bundles(kind: str) -> None:
-    content = KINDS[kind].public_key().public_bytes(
-        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    )
+    content = KINDS[kind].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     expected = base64.b64encode(hashlib.sha256(content).digest()).decode()
     assert _public_key(KINDS[kind]).key_id == expected
 
@@ -194,6 +192,8 @@ def test_a_public_key_is_read_as_people_hand_it_on(kind: str, form: str) -> None
 
 
 _CERTIFICATE = pem("CERTIFICATE", b"0")
+_LABEL = b"PGP PUBLIC KEY BLOCK-----"
+_PGP = b"-----BEGIN " + _LABEL + b"\nVersion: 1\n\nmQ==\n=x\n-----END " + _LABEL
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,7 @@ _CERTIFICATE = pem("CERTIFICATE", b"0")
         (_CERTIFICATE * 3, "cosign.pub holds a CERTIFICATE"),
         (base64.b64encode(_CERTIFICATE), "cosign.pub holds a CERTIFICATE"),
         (pem("EC PARAMETERS", b"0"), "cosign.pub holds EC PARAMETERS, where PUBLIC KEY was"),
-        (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: 1\n\n=x\n-----END PGP PUBLIC KEY BLOCK-----",
-         "cosign.pub holds PGP PUBLIC KEY BLOCK"),
+        (_PGP, "cosign.pub holds PGP PUBLIC KEY BLOCK, where PUBLIC KEY was expected"),
         (pem("PUBLIC KEY", b"nothing of a key"), "cosign.pub is damaged: its PUBLIC KEY cannot be"),
         (b"-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----", "cosign.pub is damaged: what"),
         (b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", "cosign.pub is damaged: what"),

@@ -67,7 +67,9 @@ def install(tmp_path: Path) -> Install:
     folder = tmp_path / "bin"
     folder.mkdir()
 
-    def install(own: str = "", *, name: str = "test", key: Any = P256, **more: str) -> dict[str, str]:
+    def install(
+        own: str = "", *, name: str = "test", key: Any = P256, **more: str
+    ) -> dict[str, str]:
         program = folder / f"sigstore-kms-{name}"
         program.write_text(_PROGRAM.format(python=sys.executable, own=own))
         program.chmod(0o755)
@@ -89,10 +91,13 @@ def _load(environ: dict[str, str], reference: str = "test://key") -> Signer:
 
 
 def _problem(environ: dict[str, str], *, sign: bool = False) -> SigningKeyError:
-    with pytest.raises(SigningKeyError) as caught:
+    if sign:
         signer = _load(environ)
-        if sign:
+        with pytest.raises(SigningKeyError) as caught:
             signer.sign(b"data")
+    else:
+        with pytest.raises(SigningKeyError) as caught:
+            _load(environ)
     assert caught.value.message.isprintable()
     assert_silent(caught.value, *environ["KEY"].encode().splitlines()[1:-1])
     return caught.value
@@ -126,9 +131,7 @@ def test_a_program_is_asked_as_cosign_asks_it(
     sign = {
         "initOptions": init,
         "methodName": "signMessage",
-        "signMessage": {
-            "signOptions": {"rpcOptions": options, "messageOptions": {"digest": None}}
-        },
+        "signMessage": {"signOptions": {"rpcOptions": options, "messageOptions": {"digest": None}}},
     }
     assert calls() == [[["v1"], read, ""], [["v1"], sign, "the data"]]
 

@@ -42,7 +42,6 @@ from tests.unit.trust.support import (
     traditional,
 )
 
-
 _KINDS = pytest.mark.parametrize("kind", KINDS)
 _ENCRYPTED = BestAvailableEncryption(PASSWORD)
 
@@ -68,6 +67,8 @@ def _problem(content: bytes, password: bytes | None = PASSWORD) -> SigningKeyErr
         _read(content, password)
     assert caught.value.message.startswith("cosign.key ")
     assert "\n" not in caught.value.message
+    # The traceback of another error would lead to what it was raised with.
+    assert caught.value.__cause__ is caught.value.__context__ is None
     return caught.value
 
 
@@ -164,7 +165,7 @@ def test_a_wrong_password_is_one_sentence_without_the_password(content: bytes) -
     assert error.message == "cosign.key cannot be decrypted: the password is wrong"
     assert "COSIGN_PASSWORD" in error.hint
     assert "line break" in error.hint
-    assert_silent(error, wrong, *content.splitlines()[1:-1])
+    assert_silent(error, wrong, *filter(None, content.splitlines()[1:-1]))
     empty = _problem(content, b"")
     assert empty.message == "cosign.key cannot be decrypted: the password is empty"
 
@@ -173,7 +174,7 @@ def test_an_error_of_the_password_is_passed_on() -> None:
     def password() -> bytes:
         raise SigningKeyError("there is none")
 
-    with pytest.raises(SigningKeyError, match="^there is none$"):
+    with pytest.raises(SigningKeyError, match=r"^there is none$"):
         parse_private_key(_COSIGN, password, name="cosign.key")
 
 
@@ -301,7 +302,9 @@ def test_a_key_in_pkcs_8_that_asks_for_usual_work_is_tried(content: bytes) -> No
     assert _problem(content).message == "cosign.key cannot be decrypted: the password is wrong"
 
 
-@pytest.mark.parametrize("body", [b"\x30", b"\x30\x82\xff\xff", b"\x30\x00", b"\x05\x00" * 3, b"0" * 99])
+@pytest.mark.parametrize(
+    "body", [b"\x30", b"\x30\x82\xff\xff", b"\x30\x00", b"\x05\x00" * 3, b"0" * 99]
+)
 def test_an_encrypted_key_in_pkcs_8_that_is_cut_off_is_damaged(body: bytes) -> None:
     error = _problem(pem("ENCRYPTED PRIVATE KEY", body), None)
     assert error.message == "cosign.key is damaged: it does not say how it is encrypted"
