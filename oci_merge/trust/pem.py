@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import suppress
 from dataclasses import field
 
 from oci_merge._frozen import frozen
@@ -149,11 +150,10 @@ def _blocks(text: str, name: str) -> tuple[Block, ...]:
 
 
 def _text(content: bytes, name: str) -> str:
-    try:
-        return decode(content)
-    except UnicodeDecodeError:
-        text = None
-    # Outside of "except", so that the error does not lead to the content.
+    text: str | None = None
+    with suppress(UnicodeDecodeError):
+        text = decode(content)
+    # Raised outside of "except", since the error there has the content.
     if text is None:
         form = "DER" if content[:1] == b"\x30" else "binary"
         raise SigningKeyError(

@@ -33,7 +33,7 @@ RSA2048 = rsa.generate_private_key(65537, 2048)
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 
 #: The kinds of key that sign, by the name that we give to each.
-KINDS = {
+KINDS: dict[str, PrivateKeyTypes] = {
     "EC P-256": P256,
     "EC P-384": P384,
     "EC P-521": P521,

@@ -69,6 +69,7 @@ def test_openssl_verifies_what_is_signed(kind: str, tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text(signer.public.pem)
     (tmp_path / "signature").write_bytes(signer.sign(_DATA))
     (tmp_path / "data").write_bytes(_DATA)
+    how: list[str | Path]
     if kind == "Ed25519":
         how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", tmp_path / "key.pub"]
         how += ["-sigfile", tmp_path / "signature", "-in", tmp_path / "data"]
@@ -82,6 +83,7 @@ def test_openssl_verifies_what_is_signed(kind: str, tmp_path: Path) -> None:
 def test_what_openssl_signs_verifies(kind: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(pkcs8(KINDS[kind]))
     (tmp_path / "data").write_bytes(_DATA)
+    how: list[str | Path]
     if kind == "Ed25519":
         how = ["pkeyutl", "-sign", "-rawin", "-inkey", tmp_path / "key", "-in", tmp_path / "data"]
     else:
