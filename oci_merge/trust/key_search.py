@@ -48,7 +48,7 @@ def load_signer(
         environ: the environment.
         ask: asks the user for the password, given a prompt, where ``COSIGN_PASSWORD`` is not set;
             None if there is nobody to ask.
-        stop: ends a program that is asked for its public key.
+        stop: ends the programs that this key is used by, as ``Signer.end`` does.
 
     Raises:
         SigningKeyError: there is no such key, it cannot be read, or is not opened by the password.

@@ -101,7 +101,7 @@ def looks_like_key(text: str) -> bool:
     """
     compact = _WHITESPACE.sub("", text)
     is_long = len(compact) > 100 and re.fullmatch(r"[A-Za-z0-9+/=]+", compact) is not None
-    return "-----" in text or "\n" in text or is_long
+    return "-----" in text or "\n" in text.strip() or is_long
 
 
 def read_blocks(content: bytes, *, name: str) -> tuple[Block, ...]:

@@ -185,6 +185,10 @@ def test_a_file_whose_name_could_be_a_key_is_read_all_the_same(
     assert _signer_id("k" * 150, **_WITH_PASSWORD) == _ID
 
 
+def test_a_line_break_behind_a_path_is_shown_as_part_of_it() -> None:
+    assert _problem("cosign.kei\n").message.startswith("cosign.kei\\n cannot be read: No such file")
+
+
 def test_a_path_is_shown_without_what_a_terminal_obeys() -> None:
     assert "\x1b" not in _problem("\x1b[31mcosign.key").message
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oci_merge.errors import SigningKeyError
 from oci_merge.trust import private_keys
@@ -369,6 +372,31 @@ def test_keys_of_other_kinds_are_refused_by_name(key: PrivateKeyTypes, kind: str
         error = _problem(content)
         assert error.message.startswith(f"cosign.key is a key of the kind {kind}, where another")
         assert_silent(error, PASSWORD, *pkcs8(key).splitlines()[1:-1])
+
+
+_LABELS = [
+    "ENCRYPTED SIGSTORE PRIVATE KEY",
+    "ENCRYPTED PRIVATE KEY",
+    "PRIVATE KEY",
+    "EC PRIVATE KEY",
+    "RSA PRIVATE KEY",
+    "PUBLIC KEY",
+]
+
+
+@given(st.sampled_from(_LABELS), st.binary(max_size=200))
+@settings(deadline=None)
+def test_any_bytes_in_pem_are_an_error_of_ours(label: str, body: bytes) -> None:
+    _problem(pem(label, body))
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_a_changed_byte_gives_a_key_or_an_error_of_ours(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from([der(key) for key in KINDS.values()])))
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(SigningKeyError):
+        _read(pem("PRIVATE KEY", bytes(content))).sign(b"data")
 
 
 def test_a_generated_key_is_opened_by_libsodium_and_by_us() -> None:
