@@ -84,17 +84,7 @@ class Program:
                 was ended.
         """
         self._check(stop)
-        try:
-            process = subprocess.Popen(  # noqa: S603 - no shell, and the caller checked the name
-                [self.path, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self.environ,
-                start_new_session=True,  # a group of its own, to be ended with what it starts
-            )
-        except OSError as error:
-            raise self.error(f"{self.name} cannot be run: {error.strerror}") from error
+        process = self._start(arguments)
         # Unlike subprocess.run, this does not wait for children of a program that was killed: they
         # may keep its stdout open.
         with process:
@@ -115,6 +105,19 @@ class Program:
                 stop.forget(process)
         self._check(stop)
         return process.returncode, stdout, stderr
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - no shell, and the caller checked the name
+                [self.path, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.environ,
+                start_new_session=True,  # a group of its own, to be ended with what it starts
+            )
+        except OSError as error:
+            raise self.error(f"{self.name} cannot be run: {error.strerror}") from error
 
     def _check(self, stop: Stop) -> None:
         """Refuse to start the program, or to believe it, once the run is over."""
