@@ -10,6 +10,9 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
+#: The config of a manifest that has none (OCI image spec, "Guidance for an Empty Descriptor").
+OCI_EMPTY = "application/vnd.oci.empty.v1+json"
+
 #: The layers of an attestation: in-toto statements such as provenance or an SBOM.
 IN_TOTO = "application/vnd.in-toto+json"
 

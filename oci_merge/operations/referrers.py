@@ -5,10 +5,8 @@ OCI distribution spec 1.1, "Listing Referrers" and "Pushing Manifests with Subje
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 from oci_merge._concurrency import gather, gather_settled
 from oci_merge._frozen import frozen
@@ -21,7 +19,7 @@ from oci_merge.operations.manifest_reader import ManifestReader
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Source
 from oci_merge.registry.client import Registries, RegistryClient
-from oci_merge.registry.referrers import Referrers, ReferrersClient
+from oci_merge.registry.referrers import Referrers, ReferrersClient, entry_of
 from oci_merge.registry.verified_put import put_manifest
 
 #: How deep referrers of referrers are followed, such as the signature of an SBOM.
@@ -141,24 +139,7 @@ async def link_referrers(
 async def _link(client: ReferrersClient, subject: str, manifests: Sequence[Manifest]) -> None:
     # How many there are does not matter here: only what is brought along is limited.
     if not await client.has_api(subject):
-        await client.add(subject, [_entry(manifest) for manifest in manifests])
-
-
-def _entry(manifest: Manifest) -> dict[str, Any]:
-    """Return the descriptor of a referrer, as "Pushing Manifests with Subject" has it."""
-    document = json.loads(manifest.content)
-    config = document.get("config")
-    config_type = config.get("mediaType") if isinstance(config, dict) else None
-    entry = {
-        "mediaType": manifest.media_type,
-        "digest": manifest.digest,
-        "size": manifest.size,
-    }
-    if artifact_type := document.get("artifactType") or config_type:
-        entry["artifactType"] = artifact_type
-    if annotations := document.get("annotations"):
-        entry["annotations"] = annotations
-    return entry
+        await client.add(subject, [entry_of(each.media_type, each.content) for each in manifests])
 
 
 async def put_index_with_subject(

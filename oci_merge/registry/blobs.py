@@ -96,19 +96,29 @@ class BlobClient:
             what: names the image in errors.
 
         Raises:
+            DigestMismatchError, ManifestError, RegistryError, TransportError: as ``get`` does.
+        """
+        return await self.get(config, what=f"the config of {what}")
+
+    async def get(self, blob: Blob, *, what: str) -> bytes:
+        """Fetch a document, such as a config; the registry may redirect to an object store.
+
+        Args:
+            blob: its descriptor.
+            what: names it in errors.
+
+        Raises:
             DigestMismatchError: the bytes are not those that the digest names.
             ManifestError: it is too large.
             RegistryError: the registry refused.
             TransportError: it did not answer.
         """
-        if config.size > MAX_DOCUMENT:
-            raise ManifestError(
-                f"the config of {what} has {config.size} bytes, {MAX_DOCUMENT} are allowed"
-            )
-        request = Request("GET", self._path(config.digest), limit=MAX_DOCUMENT)
-        purpose = Purpose("read", f"the config of {what}", (pull(self._repository),))
+        if blob.size > MAX_DOCUMENT:
+            raise ManifestError(f"{what} has {blob.size} bytes, {MAX_DOCUMENT} are allowed")
+        request = Request("GET", self._path(blob.digest), limit=MAX_DOCUMENT)
+        purpose = Purpose("read", what, (pull(self._repository),))
         response = await self._registry.request(request, purpose, expect={200})
-        verify_digest(response.content, config.digest, what=f"the config of {what}")
+        verify_digest(response.content, blob.digest, what=what)
         return response.content
 
     async def read(
@@ -201,6 +211,25 @@ class BlobClient:
         """
         headers = _BYTES | {"Content-Length": str(size)}
         request = Request("PUT", self._end(upload, digest), headers=headers, body_stream=pieces)
+        await self._registry.request(request, self._uploading(digest))
+
+    async def put_document(self, upload: Upload, digest: str, content: bytes) -> None:
+        """Send a small blob whole, and close its session.
+
+        Args:
+            upload: the session.
+            digest: the blob.
+            content: its bytes.
+
+        Raises:
+            RegistryError: the registry refused.
+            TransportError: it did not answer.
+        """
+        # With its bytes at hand and not as a stream, which takes a connection of its own. Where
+        # only the answer got lost, a second request would find no session.
+        request = Request(
+            "PUT", self._end(upload, digest), headers=_BYTES, content=content, repeatable=False
+        )
         await self._registry.request(request, self._uploading(digest))
 
     async def append(self, upload: Upload, digest: str, offset: int, chunk: bytes) -> Upload:

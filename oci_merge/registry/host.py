@@ -33,6 +33,8 @@ class RegistryHost:
             is not known.
         has_referrers: whether the registry has the referrers API; None as long as that is not
             known.
+        lists_subjects: the repositories that said that they list a manifest as a referrer; one
+            registry may serve repositories of several kinds.
         timings: how long to wait for what.
 
     Raises:
@@ -69,6 +71,7 @@ class RegistryHost:
         self.has_put_tags = False
         self.takes_tags: bool | None = None
         self.has_referrers: bool | None = None
+        self.lists_subjects: set[str] = set()
 
     async def __aenter__(self) -> RegistryHost:
         return self

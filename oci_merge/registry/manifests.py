@@ -207,7 +207,12 @@ class ManifestClient:
         headers = {"Content-Type": media_type}
         request = Request("PUT", path, headers=headers, content=content)
         purpose = Purpose("push", subject, (pull_push(repository),))
-        return await self._registry.request(request, purpose, expect=_STORED)
+        response = await self._registry.request(request, purpose, expect=_STORED)
+        # "Pushing Manifests with Subject": a registry that lists referrers by itself says so.
+        if response.headers.get("oci-subject") and not response.cross_origin:
+            self._registry.host.has_referrers = True
+            self._registry.host.lists_subjects.add(repository)
+        return response
 
 
 def _get(reference: Reference, limit: int = MAX_DOCUMENT) -> Request:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
+from oci_merge._concurrency import gather_settled, gather_two
 from oci_merge._frozen import frozen
 from oci_merge._text import printable
 from oci_merge.auth.challenge import pull
-from oci_merge.errors import ManifestError, NotFoundError, RegistryError
+from oci_merge.errors import ManifestError, NotFoundError, OciMergeError, RegistryError
 from oci_merge.http.message import Request, Response
 from oci_merge.model import media_types
 from oci_merge.model.digest import sha256_digest
@@ -39,10 +40,15 @@ class Referrers:
     Attributes:
         listed: their descriptors, each once.
         by: who lists them: the registry's ``api``, or the ``tag`` that clients maintain.
+        held: what stands under that tag; None if nothing does.
+        keeps_tag: False where the registry answers for such a tag with the manifest whose digest
+            it spells, so that it can list nothing (GitLab).
     """
 
     listed: tuple[Descriptor, ...]
     by: Literal["api", "tag"]
+    held: RawManifest | None = None
+    keeps_tag: bool = True
 
     @property
     def digests(self) -> frozenset[str]:
@@ -62,21 +68,42 @@ class ReferrersClient:
     registry: RegistryClient
     repository: str
 
-    async def get(self, digest: str, *, is_asked_once: bool = False) -> Referrers:
+    async def get(
+        self,
+        digest: str,
+        *,
+        is_asked_once: bool = False,
+        is_asked_at_once: bool = False,
+        is_bounded: bool = True,
+    ) -> Referrers:
         """List the referrers of a manifest, by the API or else by the referrers tag.
 
         Args:
             digest: the manifest's digest.
             is_asked_once: do not send a request again that failed for now.
+            is_asked_at_once: read the tag beside the API, where it is not known whether the
+                registry has that: a request more, and a step less.
+            is_bounded: refuse a list of more than ``MOST_REFERRERS``; otherwise the caller reads no
+                more of them than that.
 
         Raises:
             ManifestError: the list cannot be read, or is too long.
             RegistryError, TransportError: the registry refused, or did not answer.
         """
-        listed = await self._by_api(digest, is_asked_once=is_asked_once)
+        if is_asked_at_once and self.registry.host.has_referrers is None:
+            listed, tagged = await gather_two(
+                self._by_api(digest, is_asked_once=is_asked_once, is_bounded=is_bounded),
+                gather_settled([self._by_tag(digest, is_bounded=is_bounded)]),
+            )
+            if listed is not None:
+                return Referrers(listed, "api")
+            if isinstance(tagged[0], OciMergeError):
+                raise tagged[0]
+            return tagged[0]
+        listed = await self._by_api(digest, is_asked_once=is_asked_once, is_bounded=is_bounded)
         if listed is not None:
             return Referrers(listed, "api")
-        return Referrers(_descriptors(await self._read_tag(digest)), "tag")
+        return await self._by_tag(digest, is_bounded=is_bounded)
 
     async def has_api(self, digest: str, *, is_asked_once: bool = False) -> bool:
         """Say whether the registry lists the referrers of a manifest by itself.
@@ -110,30 +137,78 @@ class ReferrersClient:
             ManifestError: the tag holds something else, or does not keep what is put there.
             RegistryError, TransportError: the registry refused, or did not answer.
         """
-        at = self._tag(digest)
         for _ in range(_ATTEMPTS):
             held = await self._read_tag(digest)
-            document = _document(held)
-            missing = [
-                entry
-                for entry in entries
-                if all(other.get("digest") != entry["digest"] for other in document["manifests"])
-            ]
-            if not missing:
+            if held is not None and held.digest == digest:
+                raise self.no_lists()
+            if not await self.put(digest, entries, held):
                 return
-            document["manifests"] = [*document["manifests"], *missing]
-            content = json.dumps(document, separators=(",", ":")).encode()
-            await put_manifest(self.registry, at, media_types.OCI_INDEX, content)
-        if not _wanted(entries) <= {
-            each.digest for each in _descriptors(await self._read_tag(digest))
-        }:
-            raise ManifestError(
-                f"{at} does not keep the referrers that are put there",
-                hint="the registry has no referrers API, and another writer or the registry itself "
-                "keeps the tag from listing them; leave out --referrers",
-            )
+        listed = _descriptors(
+            await self._read_tag(digest), str(self._tag(digest)), is_bounded=False
+        )
+        if not _wanted(entries) <= {each.digest for each in listed}:
+            raise self._not_kept(digest)
 
-    async def _by_api(self, digest: str, *, is_asked_once: bool) -> tuple[Descriptor, ...] | None:
+    async def put(
+        self, digest: str, entries: Sequence[dict[str, Any]], held: RawManifest | None
+    ) -> bool:
+        """Write a manifest's referrers tag with entries that it lacks; ``add`` sees to the rest.
+
+        Args:
+            digest: the manifest's digest.
+            entries: as for ``add``.
+            held: what the tag holds.
+
+        Returns:
+            Whether an entry was missing, and the tag was written.
+
+        Raises:
+            ManifestError: the tag holds something else than a list.
+            RegistryError, TransportError: the registry refused, or did not answer.
+        """
+        document = _document(held)
+        present = {other.get("digest") for other in document["manifests"]}
+        missing = [entry for entry in entries if entry["digest"] not in present]
+        if not missing:
+            return False
+        document["manifests"] = [*document["manifests"], *missing]
+        try:
+            content = json.dumps(document, separators=(",", ":")).encode()
+        except RecursionError:  # writing goes deeper than reading
+            raise ManifestError(
+                f"{self._tag(digest)} is nested too deep to be written again",
+                hint="delete the tag, if nothing else uses it",
+            ) from None
+        await put_manifest(self.registry, self._tag(digest), media_types.OCI_INDEX, content)
+        return True
+
+    def no_lists(self) -> ManifestError:
+        """Return the error that says that the registry can keep no list (``keeps_tag``)."""
+        return ManifestError(
+            f"{self.registry.name} takes the tag of a list of referrers for the digest that the "
+            "tag spells",
+            hint="the registry can list nothing that refers to an image; publish to another one, "
+            "or leave out the option that brings it",
+        )
+
+    def _not_kept(self, digest: str) -> ManifestError:
+        return ManifestError(
+            f"{self._tag(digest)} does not keep the referrers that are put there",
+            hint="the registry has no referrers API, and another writer or the registry itself "
+            "keeps the tag from listing them; run the same command again, or leave out the option "
+            "that brings them",
+        )
+
+    async def _by_tag(self, digest: str, *, is_bounded: bool) -> Referrers:
+        held = await self._read_tag(digest)
+        if held is not None and held.digest == digest:
+            return Referrers((), "tag", keeps_tag=False)
+        what = str(self._tag(digest))
+        return Referrers(_descriptors(held, what, is_bounded=is_bounded), "tag", held)
+
+    async def _by_api(
+        self, digest: str, *, is_asked_once: bool, is_bounded: bool
+    ) -> tuple[Descriptor, ...] | None:
         """List referrers by the API; None where the registry does not have it."""
         host = self.registry.host
         if host.has_referrers is False:
@@ -151,9 +226,11 @@ class ReferrersClient:
             for descriptor in _parsed(response.content, media_types.OCI_INDEX, what).manifests:
                 found.setdefault(descriptor.digest, descriptor)
             following = _next(response, path)
-            if following is None or len(found) > MOST_REFERRERS:
+            if following is None or (is_bounded and len(found) > MOST_REFERRERS):
                 break
             path = following
+        if not is_bounded:
+            return tuple(found.values())
         return _bounded(found.values(), f"{self.registry.name}/{self.repository}@{digest}")
 
     async def _page(self, path: str, digest: str, *, is_asked_once: bool) -> Response | None:
@@ -180,17 +257,35 @@ class ReferrersClient:
 
     async def _read_tag(self, digest: str) -> RawManifest | None:
         try:
-            raw = await ManifestClient(self.registry).get_raw(
+            return await ManifestClient(self.registry).get_raw(
                 self._tag(digest), may_be_missing=True
             )
         except NotFoundError:
             return None
-        # GitLab takes such a tag for the digest that it spells.
-        return None if raw.digest == digest else raw
 
     def _tag(self, digest: str) -> Reference:
         tag = digest.replace(":", "-")
         return Reference(self.registry.name, self.repository, tag=tag)
+
+
+def entry_of(media_type: str, content: bytes) -> dict[str, Any]:
+    """Return the descriptor of a referrer, as "Pushing Manifests with Subject" has it.
+
+    Clients look at the artifact type and the annotations before they fetch anything.
+
+    Args:
+        media_type: the manifest's media type.
+        content: its bytes.
+    """
+    document = json.loads(content)
+    config = document.get("config")
+    config_type = config.get("mediaType") if isinstance(config, dict) else None
+    entry = {"mediaType": media_type, "digest": sha256_digest(content), "size": len(content)}
+    if artifact_type := document.get("artifactType") or config_type:
+        entry["artifactType"] = artifact_type
+    if annotations := document.get("annotations"):
+        entry["annotations"] = annotations
+    return entry
 
 
 def _wanted(entries: Iterable[dict[str, Any]]) -> set[str]:
@@ -206,11 +301,14 @@ def _parsed(content: bytes, media_type: str, what: str) -> ImageIndex:
     return manifest.document
 
 
-def _descriptors(held: RawManifest | None) -> tuple[Descriptor, ...]:
+def _descriptors(
+    held: RawManifest | None, what: str, *, is_bounded: bool
+) -> tuple[Descriptor, ...]:
     if held is None:
         return ()
-    listed = _parsed(held.content, held.media_type, "the referrers of a tag").manifests
-    return _bounded({each.digest: each for each in listed}.values(), "a tag")
+    listed = _parsed(held.content, held.media_type, f"the referrers of {what}").manifests
+    distinct = {each.digest: each for each in listed}.values()
+    return _bounded(distinct, what) if is_bounded else tuple(distinct)
 
 
 def _document(held: RawManifest | None) -> dict[str, Any]:
@@ -228,7 +326,7 @@ def _bounded(listed: Iterable[Descriptor], what: str) -> tuple[Descriptor, ...]:
     if len(descriptors) > MOST_REFERRERS:
         raise ManifestError(
             f"{printable(what)} has more than {MOST_REFERRERS} referrers",
-            hint="delete what is not needed any more, or leave out --referrers",
+            hint="delete what is not needed any more, or leave out the option that reads them",
         )
     return descriptors
 
