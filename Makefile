@@ -17,6 +17,8 @@ BIN = $(VENV)/bin
 TIMED = tests/registry/test_depth.py tests/registry/test_distribution.py
 
 export PYTHON
+# Where tests find what tools/sigstore-js.sh installs.
+export NODE_PATH = $(CURDIR)/$(VENV)/node/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Two targets may use one environment.
@@ -32,6 +34,7 @@ demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join th
 
 test: $(VENV)/test.stamp ## Run the tests, real registries included where they can be installed
 	@tools/real-registry.sh
+	@tools/sigstore-js.sh $(VENV)/node
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging \
 		--ignore=tests/contracts $(if $(PYTEST_ARGS),$(PYTEST_ARGS),$(TIMED:%=--ignore=%))
 	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest $(TIMED))

@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RegistryError as RegistryError,
         RequiredPlatformError as RequiredPlatformError,
         ServerError as ServerError,
+        SignatureError as SignatureError,
+        SigningError as SigningError,
         SigningKeyError as SigningKeyError,
         SpecError as SpecError,
         TagChangedError as TagChangedError,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         CopyAdvanced as CopyAdvanced,
         CopyStarted as CopyStarted,
         Event as Event,
+        ManifestsSigned as ManifestsSigned,
         Retrying as Retrying,
         StageAdvanced as StageAdvanced,
         StageStarted as StageStarted,
@@ -106,6 +109,8 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         RegistryOptions as RegistryOptions,
         RemoveCall as RemoveCall,
         RemoveKeywords as RemoveKeywords,
+        SignCall as SignCall,
+        SignOwnKeywords as SignOwnKeywords,
         VerifyCall as VerifyCall,
         VerifyKeywords as VerifyKeywords,
     )
@@ -129,6 +134,11 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         TargetResult as TargetResult,
         Verification as Verification,
     )
+    from oci_merge.planning.signing import (
+        SignatureResult as SignatureResult,
+        SignResult as SignResult,
+        VerifiedSignature as VerifiedSignature,
+    )
     from oci_merge.planning.spec import (
         Spec as Spec,
         SpecImage as SpecImage,
@@ -145,8 +155,10 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         merge as merge,
         push as push,
         remove as remove,
+        sign as sign,
         verify as verify,
     )
+    from oci_merge.trust.private_keys import generate_key_pair as generate_key_pair
     from oci_merge.verbs import (
         annotate_async as annotate_async,
         append_async as append_async,
@@ -156,6 +168,7 @@ if TYPE_CHECKING:  # the names as type checkers see them; a test compares them w
         merge_async as merge_async,
         push_async as push_async,
         remove_async as remove_async,
+        sign_async as sign_async,
         verify_async as verify_async,
     )
 else:
@@ -171,12 +184,12 @@ else:
             "MountRefusedError NotComparableError NotFoundError OciMergeError PlanChangedError "
             "PlanError PlatformLossError PlatformMismatchError PlatformNotFoundError "
             "PublishError RateLimitedError RegistryError RequiredPlatformError ServerError "
-            "SigningKeyError SpecError TagChangedError TemplateError TransportError "
-            "UnsupportedMediaTypeError UsageError VerificationError"
+            "SignatureError SigningError SigningKeyError SpecError TagChangedError TemplateError "
+            "TransportError UnsupportedMediaTypeError UsageError VerificationError"
         ),
         "events": (
-            "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event Retrying StageAdvanced "
-            "StageStarted TagDeleted TagKept TagMoved Waiting Warned"
+            "BlobCopied ComponentsFound CopyAdvanced CopyStarted Event ManifestsSigned Retrying "
+            "StageAdvanced StageStarted TagDeleted TagKept TagMoved Waiting Warned"
         ),
         "http.early": "connect_early",
         "model.platform": "Platform",
@@ -185,8 +198,8 @@ else:
         "options": (
             "AnnotateCall AnnotateKeywords ApplyCall ApplyKeywords BatchCall BatchKeywords "
             "ClientCall ClientKeywords InspectCall InspectKeywords MergeCall MergeKeywords "
-            "PushCall PushKeywords RegistryOptions RemoveCall RemoveKeywords VerifyCall "
-            "VerifyKeywords"
+            "PushCall PushKeywords RegistryOptions RemoveCall RemoveKeywords SignCall "
+            "SignOwnKeywords VerifyCall VerifyKeywords"
         ),
         "planning.batch": "BatchImage",
         "planning.batch_file": "parse_batch",
@@ -197,12 +210,14 @@ else:
         "planning.duration": "parse_duration",
         "planning.plan": "Plan",
         "planning.result": "MergeResult PlatformResult TagResult TargetResult Verification",
+        "planning.signing": "SignResult SignatureResult VerifiedSignature",
         "planning.spec": "Spec SpecImage spec_from_template",
         "planning.spec_file": "parse_spec",
-        "sync": "Client annotate append apply batch inspect merge push remove verify",
+        "sync": "Client annotate append apply batch inspect merge push remove sign verify",
+        "trust.private_keys": "generate_key_pair",
         "verbs": (
             "annotate_async append_async apply_async batch_async inspect_async merge_async "
-            "push_async remove_async verify_async"
+            "push_async remove_async sign_async verify_async"
         ),
     }
 

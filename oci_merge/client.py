@@ -34,17 +34,20 @@ from oci_merge.options import (
     Readable,
     RegistryOptions,
     RemoveKeywords,
+    SignOwnKeywords,
     VerifyKeywords,
 )
 from oci_merge.planning.job import Job
 from oci_merge.planning.request import merge_job, spec_job
 from oci_merge.planning.result import MergeResult, Verification
+from oci_merge.planning.signing import SignResult
 from oci_merge.planning.spec import Spec
 from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.hosts import Hosts, for_sources
 
 if TYPE_CHECKING:
     from oci_merge.operations.edit import Change
+    from oci_merge.operations.keys import KeyRing
     from oci_merge.planning.batch import BatchImage, BatchJob
     from oci_merge.planning.batch_result import BatchResult
     from oci_merge.planning.builder_output import BuiltImage
@@ -89,6 +92,8 @@ class AsyncClient:
         self._hosts = Hosts(self._options, source_options, self._timings)
         self._concurrency: int = own["concurrency"]
         self._operations = Operations(self._concurrency)
+        self._key_password: Callable[[str], str] | None = own["key_password"]
+        self._key_ring: KeyRing | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncClient:
@@ -110,6 +115,8 @@ class AsyncClient:
         """
         if self._closing is None:
             self._operations.end()
+            if self._key_ring:
+                self._key_ring.end()
             self._closing = asyncio.ensure_future(self._close())
         # Cancelling one caller must not leave the connections half closed for the others.
         await asyncio.shield(self._closing)
@@ -357,6 +364,7 @@ class AsyncClient:
             OciMergeError: as by ``oci_merge.verify``.
         """
         from oci_merge.operations.verify_reference import check_verified, verify_reference
+        from oci_merge.planning.signing import check_keys
         from oci_merge.planning.sources import check_platform
 
         asked = self._checked("verify", VerifyKeywords, keywords)
@@ -364,13 +372,57 @@ class AsyncClient:
         parsed = check_verified(take.reference("reference", reference), wanted)
         named = take.several(take.platform)("platforms", platforms)
         required = [check_platform(platform) for platform in named]
+        keys = check_keys("keys", asked["keys"])
         async with self._operations.one():
+            trusted = (await self._keys.trust(None, keys)).keys if keys else ()
             deadline = Deadline(self._options.deadline)
             on_event = asked["on_event"] or ignore
             repositories = {parsed.registry: (parsed.repository,)}
             anew = self._hosts.anew(parsed.registry, deadline, repositories, on_event)
             async with anew as registries:
-                return await verify_reference(registries, parsed, required, deadline, on_event)
+                return await verify_reference(
+                    registries, parsed, required, deadline, on_event, trusted
+                )
+
+    @documented(SignOwnKeywords)
+    async def sign(
+        self, reference: str | Reference, **keywords: Unpack[SignOwnKeywords]
+    ) -> SignResult:
+        """Sign an image or an index that is in its registry, with all that it lists.
+
+        Args:
+            reference: with a tag or a digest, for example ``reg.example/app:latest``.
+            **keywords: those of ``options.SignOwnKeywords``.
+
+        Returns:
+            The same as ``oci_merge.sign``.
+
+        Raises:
+            RuntimeError: the client is closed.
+            OciMergeError: as by ``oci_merge.sign``.
+        """
+        from oci_merge.operations.sign_reference import sign_reference
+        from oci_merge.planning.signing import check_key, formats_of
+
+        asked = self._checked("sign", SignOwnKeywords, keywords)
+        text = take.reference("reference", reference)
+        parsed = check_inspected(text)
+        if asked["key"] is not None:
+            check_key("key", asked["key"])
+        on_event = asked["on_event"] or ignore
+        async with self._operations.one():
+            signer = await self._keys.signer(asked["key"] or "")
+            registry = RegistryClient(
+                self._hosts.get(parsed.registry),
+                writes=(parsed.repository,),
+                deadline=Deadline(self._options.deadline),
+                on_event=on_event,
+            )
+            formats = formats_of(asked["sign_format"])
+            index_only = asked["sign_index_only"]
+            return await sign_reference(
+                registry, parsed, signer, formats, on_event, index_only=index_only
+            )
 
     def _checked(self, method: str, kind: type[_T], keywords: Mapping[str, Any]) -> _T:
         """Return the keywords of a call, checked, with defaults for those left out."""
@@ -393,7 +445,9 @@ class AsyncClient:
     ) -> MergeResult:
         on_event = on_event or ignore
         async with self._operations.one():
-            run = Merge(job, on_event)
+            # Before the first request: a key that cannot be read is found with nothing done.
+            trust = await self._keys.trust(job.sign, job.verify_keys) if job.needs_trust else None
+            run = Merge(job, on_event, trust)
             deadline = deadline or Deadline(self._options.deadline)
             registries = self._registries(
                 job, deadline, on_event, run.warn, docker_first=docker_first
@@ -402,6 +456,14 @@ class AsyncClient:
             if dry_run or not (job.verify or job.delete_sources):
                 return result
             return await self._finish(job, result, deadline, on_event)
+
+    @property
+    def _keys(self) -> KeyRing:
+        if self._key_ring is None:
+            from oci_merge.operations.keys import KeyRing  # few runs use keys
+
+            self._key_ring = KeyRing(self._key_password)
+        return self._key_ring
 
     def _registries(
         self,
@@ -442,11 +504,14 @@ class AsyncClient:
         # Most programs change no index, and need not load what does.
         from oci_merge.operations.edit import Edit
         from oci_merge.planning.edit_request import check_edited
+        from oci_merge.planning.signing import sign_wish
 
         at = check_edited(take.reference("reference", reference))
+        wish = sign_wish(asked)
         on_event = asked["on_event"] or ignore
         async with self._operations.one():
-            run = Edit(at, change, on_event)
+            trust = await self._keys.trust(wish, ()) if wish else None
+            run = Edit(at, change, on_event, wish, trust)
             registry = RegistryClient(
                 self._hosts.get(at.registry),
                 writes=(at.repository,),

@@ -23,6 +23,8 @@
       PublishError                     some tags moved and some did not
         TagChangedError                others moved the tag of an index that was to be changed
       VerificationError                a registry does not show what was published
+      SignatureError                   an image is not signed by a key that it must be signed by
+      SigningError                     a registry keeps no signature of what is to be published
       CredentialError                  credentials could not be read
       SigningKeyError                  a key could not be read, or could not sign
       RegistryError                    the registry answered with an error
@@ -331,6 +333,26 @@ class VerificationError(OciMergeError):
         super().__init__(message, hint=hint)
         self.digest = digest
         self.missing = tuple(missing)
+
+
+class SignatureError(OciMergeError):
+    """An image is not signed by one of the keys that it must be signed by.
+
+    Args:
+        missing: the images, as references.
+    """
+
+    code = "not_signed"
+
+    def __init__(self, message: str, *, missing: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.missing = tuple(missing)
+
+
+class SigningError(OciMergeError):
+    """Signatures cannot be made, or the registry keeps none of them."""
+
+    code = "signing_failed"
 
 
 class CredentialError(OciMergeError):

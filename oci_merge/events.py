@@ -88,6 +88,23 @@ class TagKept(Event):
 
 
 @frozen
+class ManifestsSigned(Event):
+    """An index is signed, with what it lists, and no tag points to it yet.
+
+    Attributes:
+        count: how many manifests have a signature now.
+        written: how many signatures were written for that; the others were there.
+        reference: the repository.
+        key_id: base64 of the sha256 digest of the public key in DER.
+    """
+
+    count: int
+    written: int
+    reference: str
+    key_id: str
+
+
+@frozen
 class TagDeleted(Event):
     """The tag of an image that was joined is deleted.
 

@@ -23,6 +23,7 @@ from oci_merge.verbs import (
     merge_async,
     push_async,
     remove_async,
+    sign_async,
     verify_async,
 )
 
@@ -166,6 +167,7 @@ class Client:
     inspect = _awaited(AsyncClient.inspect)
     batch = _awaited(AsyncClient.batch)
     verify = _awaited(AsyncClient.verify)
+    sign = _awaited(AsyncClient.sign)
     apply = _awaited(AsyncClient.apply)
 
 
@@ -198,4 +200,5 @@ annotate = _blocking(annotate_async)
 inspect = _blocking(inspect_async)
 batch = _blocking(batch_async)
 verify = _blocking(verify_async)
+sign = _blocking(sign_async)
 apply = _blocking(apply_async)

@@ -21,9 +21,11 @@ from oci_merge.options import (
     PathLike,
     PushCall,
     RemoveCall,
+    SignCall,
     VerifyCall,
 )
 from oci_merge.planning.result import MergeResult, Verification
+from oci_merge.planning.signing import SignResult
 from oci_merge.planning.spec import Spec
 
 if TYPE_CHECKING:
@@ -63,8 +65,11 @@ async def merge_async(
 
     Raises:
         UsageError: an argument is wrong; no request was sent.
+        SigningKeyError: a key cannot be read; no request was sent.
+        SignatureError: an image is not signed by one of ``verify_keys``; nothing was written.
         PlanError: the images cannot be joined.
         ManifestError: a manifest in the registry cannot be used.
+        SigningError: the registry keeps no signature. No tag was moved, unless the message says so.
         PublishError: some tags moved and some did not.
         CredentialError: credentials are configured but cannot be read.
         RegistryError: the registry refused.
@@ -237,6 +242,8 @@ async def verify_async(
 
     Raises:
         UsageError: an argument is wrong; no request was sent.
+        SigningKeyError: a key cannot be read; no request was sent.
+        SignatureError: it is not signed by one of the keys.
         VerificationError: something is not there, or an image is for another platform.
         ManifestError: a manifest in the registry cannot be used.
         CredentialError: credentials are configured but cannot be read.
@@ -245,6 +252,33 @@ async def verify_async(
     """
     async with _opened("verify", VerifyCall, keywords) as (client, call):
         return await client.verify(reference, digest=digest, platforms=platforms, **call)
+
+
+@documented(SignCall)
+async def sign_async(reference: str | Reference, **keywords: Unpack[SignCall]) -> SignResult:
+    """Sign an image or an index that is in its registry, with all that it lists.
+
+    What the reference points to is looked up once, and signed by its digest. A signature by the
+    same key that is there already is not written again, and those of others stay.
+
+    Args:
+        reference: with a tag, a digest or both, for example ``reg.example/app:latest``.
+        **keywords: those of ``options.SignCall``.
+
+    Returns:
+        For each digest and format, where the signature stands, and whether it was written.
+
+    Raises:
+        UsageError: an argument is wrong; no request was sent.
+        SigningKeyError: the key cannot be read; no request was sent.
+        SigningError: the registry keeps no signature.
+        ManifestError: a manifest in the registry cannot be used.
+        CredentialError: credentials are configured but cannot be read.
+        RegistryError: the registry refused.
+        TransportError: the registry did not answer.
+    """
+    async with _opened("sign", SignCall, keywords) as (client, call):
+        return await client.sign(reference, **call)
 
 
 @documented(ApplyCall)

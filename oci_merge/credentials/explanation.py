@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from oci_merge import _keywords as take
 from oci_merge._frozen import frozen
@@ -22,6 +23,8 @@ from oci_merge.options import CredentialKeywords
 
 #: A host, with a port if there is a colon: what follows the colon of an image is rarely a number.
 _REGISTRY = re.compile(r"[^/@:\[\]]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+
+_T = TypeVar("_T")
 
 SourceStatus = Literal["used", "absent", "unsuitable", "broken", "skipped"]
 
@@ -124,7 +127,7 @@ def explain_credentials(
         docker_config=docker_config_file(str(docker_config)) if docker_config else None,
     )
     with _stopped_after(asked["deadline"]) as stop:
-        found, sources = _look_at_all(search, place, stop)
+        found, sources = _in_a_thread(lambda: _look_at_all(search, place, stop), stop)
     return CredentialExplanation(
         registry=place.registry,
         repository=place.path,
@@ -147,6 +150,30 @@ def _place(text: str) -> Place:
         return Place(parse_reference(f"{bare}/a").registry)
     parsed = parse_reference(text)
     return Place(parsed.registry, parsed.repository)
+
+
+def _in_a_thread(work: Callable[[], _T], stop: Stop) -> _T:
+    """Run some work in another thread, and end its program if this one is interrupted.
+
+    A signal interrupts the main thread anywhere, also while a program is being started, and nobody
+    would know of that program then.
+    """
+    done: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except BaseException:
+        stop.end()
+        thread.join()
+        raise
 
 
 @contextmanager

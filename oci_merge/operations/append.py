@@ -38,8 +38,8 @@ from oci_merge.registry.client import Registries
 
 #: Moves the tags of every target; returns those of each that stood there already.
 Publish = Callable[[Sequence[Plan]], Awaitable[Sequence[AbstractSet[str]]]]
-#: Sees to it that the targets list what refers to their manifests.
-Link = Callable[[Sequence[Plan]], Awaitable[None]]
+#: Sees to it that everything stands that has to before a tag moves.
+Complete = Callable[[Sequence[Plan]], Awaitable[None]]
 #: Checks what has to hold of an index before it is published.
 Admit = Callable[[IndexDocument], Awaitable[None]]
 
@@ -50,12 +50,12 @@ class Steps(NamedTuple):
     Attributes:
         admit: checks what has to hold of an index before it is published, and sees to it that the
             components have been transferred.
-        link: sees to it that the targets list what refers to their manifests.
+        complete: sees to it that everything stands that has to before a tag moves.
         publish: moves the tags.
     """
 
     admit: Admit
-    link: Link
+    complete: Complete
     publish: Publish
 
 
@@ -139,7 +139,7 @@ class Append:
             moves = [frozenset(plan.tags) - plan.unchanged - {*plan.kept} for plan in plans]
             done = dry_run or not any(plan.to_put for plan in plans)
             if not dry_run:
-                await steps.link(plans)  # before the look, from which the put must not be far
+                await steps.complete(plans)  # before the look, from which the put must not be far
             if not done and await self._have_moved():
                 continue
             if not dry_run:

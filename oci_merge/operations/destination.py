@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from oci_merge._concurrency import gather
+from oci_merge._frozen import frozen
 from oci_merge.events import OnEvent
 from oci_merge.model.index import IndexDocument
 from oci_merge.model.reference import Reference
@@ -21,7 +22,32 @@ from oci_merge.planning.transfers import Transfers, own_children, plan_transfers
 from oci_merge.registry.client import RegistryClient
 
 if TYPE_CHECKING:
+    from oci_merge.operations.carry_signatures import CarriedTag
     from oci_merge.operations.referrers import Referrer
+    from oci_merge.operations.target_signing import TargetSigning
+    from oci_merge.trust.provenance import ProvenanceSource
+
+
+@frozen(eq=False)
+class Completion:
+    """What has to stand before a tag moves, beside what the index lists.
+
+    Attributes:
+        referrers: what was brought along since it refers to the images.
+        carried: the tags of signatures that were brought along.
+        sources: what the index is made of, for its provenance.
+        warn: called with a sentence for what stays behind.
+    """
+
+    referrers: Sequence[Referrer]
+    carried: Sequence[CarriedTag]
+    sources: Sequence[ProvenanceSource]
+    warn: Callable[[str], object]
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything was brought along."""
+        return bool(self.referrers or self.carried)
 
 
 class Destination:
@@ -33,12 +59,14 @@ class Destination:
         emit: called with progress events.
         copy_layers: copy blobs that the registry does not mount.
         force: put tags that point to the index already, too.
+        signing: signs what is written to it.
 
     Attributes:
         target: the target.
         registry: its registry.
         state: what its repository holds; known after ``read``.
         publisher: writes to its repository.
+        signing: signs what is written to it; None where nothing is signed.
         kept: the tags that stay where they are, each with the reason.
     """
 
@@ -50,12 +78,15 @@ class Destination:
         *,
         copy_layers: bool,
         force: bool = False,
+        signing: TargetSigning | None = None,
     ) -> None:
         self.target = target
         self.state = TargetState()
         self.registry = registries[target.reference.registry]
         self.publisher = Publisher(registries, target.reference, emit, copy_layers=copy_layers)
         self.kept: Mapping[str, str] = {}
+        self.signing = signing
+        self._copy_layers = copy_layers
         self._force = force
         self._missing_children: frozenset[str] = frozenset()
 
@@ -66,6 +97,12 @@ class Destination:
     async def open_ahead(self, count: int) -> None:
         """Open connections for so many requests to its registry."""
         await self.registry.open_ahead(count)
+
+    async def close(self) -> None:
+        """End what is still open at its registry when the run is over."""
+        await self.publisher.close()
+        if self.signing:
+            await self.signing.close()
 
     async def read(self) -> None:
         """Read where the tags point now, and what the target's present index lists.
@@ -99,25 +136,79 @@ class Destination:
         found: frozenset[str] = frozenset().union(*(each.digests for each in present))
         self.state = replace(self.state, children=self.state.children | found)
 
-    async def link(self, referrers: Sequence[Referrer], plan: Plan) -> None:
+    async def note_tags(self, carried: Sequence[CarriedTag]) -> None:
+        """Take what the repository has under tags of signatures already to be there.
+
+        Args:
+            carried: what is brought along.
+
+        Raises:
+            RegistryError, TransportError: a tag could not be read.
+        """
+        from oci_merge.operations.carry_signatures import find_present  # few runs do
+
+        found = await find_present(self.registry, self.target.reference.repository, carried)
+        self.state = replace(self.state, children=self.state.children | found)
+
+    async def link(self, referrers: Sequence[Referrer]) -> None:
         """See to it that the repository lists what refers to its manifests.
 
         Args:
             referrers: what was brought along.
-            plan: what is written; an index with a subject is put by its digest before a tag moves.
 
         Raises:
             ManifestError, RegistryError, TransportError: as ``link_referrers`` does.
         """
-        from oci_merge.operations.referrers import link_referrers, put_index_with_subject
+        from oci_merge.operations.referrers import link_referrers
 
-        if self._keeps_all:
-            return
-        repository = self.target.reference.repository
-        if referrers:
-            await link_referrers(self.registry, repository, referrers)
-        if plan.index.subject and plan.to_put:
+        await link_referrers(self.registry, self.target.reference.repository, referrers)
+
+    async def list_index(self, plan: Plan) -> None:
+        """Put an index that has a subject by its digest, and list it as a referrer of that.
+
+        Args:
+            plan: what is written.
+
+        Raises:
+            ManifestError, RegistryError, TransportError: as ``put_index_with_subject`` does.
+        """
+        from oci_merge.operations.referrers import put_index_with_subject
+
+        if plan.to_put:
+            repository = self.target.reference.repository
             await put_index_with_subject(self.registry, repository, plan.index)
+
+    async def complete(self, plan: Plan, completion: Completion) -> None:
+        """See to it that everything stands that has to before a tag moves.
+
+        Args:
+            plan: what is written.
+            completion: what was brought along, and what a provenance says.
+
+        Raises:
+            SigningError: the registry keeps no signature.
+            ManifestError, RegistryError, TransportError: as ``link`` and ``TargetSigning`` do.
+        """
+        if self.keeps_all:
+            return
+        if completion.referrers:
+            await self.link(completion.referrers)
+        if completion.carried:
+            from oci_merge.operations.carry_signatures import put_signature_tags  # few runs do
+
+            await put_signature_tags(
+                self.registry,
+                self.target.reference.repository,
+                completion.carried,
+                completion.warn,
+                may_leave=self._copy_layers,
+            )
+        if self.signing:
+            is_there = plan.index.digest in plan.standing.values()
+            put_index = None if is_there else partial(self.publisher.put_index, plan)
+            await self.signing.complete(plan.index, put_index, completion.sources)
+        if plan.index.subject:  # once it is signed, since it is found from its subject then
+            await self.list_index(plan)
 
     async def transfer(self, components: Sequence[Component], *, dry_run: bool) -> None:
         """Transfer what the repository lacks; in a dry run, look for missing children alone.
@@ -130,7 +221,7 @@ class Destination:
             MountRefusedError, DigestMismatchError, RegistryError, TransportError: as
                 ``Publisher.transfer`` does.
         """
-        if self._keeps_all:
+        if self.keeps_all:
             return
         # What the target's present index lists is taken to be there, blobs included, so that
         # an unchanged rerun ends after the reads. It is checked beside the next step.
@@ -145,7 +236,7 @@ class Destination:
         """Return what is written to the target, missing children among what is transferred."""
         transfers, expected = (
             (Transfers(), Transfers())
-            if self._keeps_all
+            if self.keeps_all
             else self._transfers(components, self.state.children - self._missing_children)
         )
         tags = self.target.tags
@@ -164,7 +255,8 @@ class Destination:
         )
 
     @property
-    def _keeps_all(self) -> bool:
+    def keeps_all(self) -> bool:
+        """Whether no tag of it moves, so that nothing is written to it."""
         return len(self.kept) == len(self.target.tags)
 
     def _transfers(

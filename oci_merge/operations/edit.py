@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from oci_merge.errors import ManifestError
 from oci_merge.events import Event, OnEvent, StageAdvanced, StageStarted, TagMoved, Warned
+from oci_merge.model.index import IndexDocument
 from oci_merge.model.manifest import ImageIndex, Manifest
 from oci_merge.model.reference import Reference
 from oci_merge.operations.present_index import (
@@ -22,6 +25,10 @@ from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.verified_put import put_manifest
 
+if TYPE_CHECKING:
+    from oci_merge.operations.keys import Trust
+    from oci_merge.planning.signing import SignatureResult, SignWish
+
 #: A change: called with the index, and whether it was tried before.
 Change = Callable[[PresentIndex, bool], Edited]
 
@@ -33,13 +40,25 @@ class Edit:
         at: the tag.
         change: the change. Applied to an index that has it already, it gives the same index.
         on_event: called with progress events and warnings.
+        wish: how to sign the index that is put; None for no signature.
+        trust: the key for that.
     """
 
-    def __init__(self, at: Reference, change: Change, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        at: Reference,
+        change: Change,
+        on_event: OnEvent,
+        wish: SignWish | None = None,
+        trust: Trust | None = None,
+    ) -> None:
         self._at = at
         self._change = change
         self._on_event = on_event
         self._warnings: list[str] = []
+        self._wish = wish
+        self._trust = trust
+        self._signatures: tuple[SignatureResult, ...] = ()
 
     async def run(self, registry: RegistryClient, *, dry_run: bool) -> MergeResult:
         """Read the index, change it and, unless this is a dry run, put it under its tag.
@@ -55,6 +74,7 @@ class Edit:
             ManifestError: it is no index, or lists what the registry does not have.
             PlanError: the change cannot be made.
             TagChangedError: others moved the tag each time that this was tried.
+            SigningError: the registry keeps no signature; the tag was not put.
             CredentialError, RegistryError, TransportError: the registry could not be read or
                 written.
         """
@@ -66,16 +86,18 @@ class Edit:
             index = edited.index
             # Where another writer came after this one, its index may hold the change, too.
             if index.digest == manifest.digest:
+                await self._sign(registry, index, dry_run=dry_run, is_there=True)
                 if not has_written:
                     self._on_event(TagMoved(str(at.tag), False, str(at)))
                 return self._result(edited, manifest.digest, dry_run, changed=has_written)
             await check_there(registry, at, edited.kept)
             if dry_run:
                 return self._result(edited, manifest.digest, dry_run, changed=True)
+            # All of it comes before the look, from which the put must not be far.
+            await self._sign(registry, index, dry_run=dry_run, is_there=False)
             if index.subject:
                 from oci_merge.operations.referrers import put_index_with_subject  # few have one
 
-                # It comes before the look, from which the put must not be far.
                 await put_index_with_subject(registry, at.repository, index)
             if await tag_digest(registry, at) != manifest.digest:
                 continue
@@ -88,6 +110,24 @@ class Edit:
             if await tag_digest(registry, at) == index.digest:
                 return self._result(edited, manifest.digest, dry_run, changed=True)
         raise AssertionError("the attempts end with an error")
+
+    async def _sign(
+        self, registry: RegistryClient, index: IndexDocument, *, dry_run: bool, is_there: bool
+    ) -> None:
+        """Sign the index with all that it lists, if that is asked for, before the tag is put."""
+        if not self._wish or not self._trust or dry_run:
+            return
+        from oci_merge.operations.target_signing import TargetSigning  # few changes are signed
+
+        at = Reference(self._at.registry, self._at.repository, digest=index.digest)
+        put = partial(put_manifest, registry, at, index.media_type, index.content)
+        signing = TargetSigning(registry, self._at, self._trust, self._wish, self._emit)
+        try:
+            await signing.complete(index, None if is_there else put)
+            await signing.confirm()
+            self._signatures = signing.results(index)
+        finally:
+            await signing.close()
 
     async def _read(self, registry: RegistryClient) -> Manifest:
         at = self._at
@@ -126,4 +166,5 @@ class Edit:
             platforms=listed_platforms(edited.entries, str(self._at)),
             warnings=tuple(self._warnings),
             dry_run=dry_run,
+            signatures=self._signatures,
         )

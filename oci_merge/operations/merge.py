@@ -18,7 +18,7 @@ from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
 from oci_merge.model.index import IndexDocument, IndexEntry
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
-from oci_merge.operations.destination import Destination
+from oci_merge.operations.destination import Completion, Destination
 from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import publish_all
 from oci_merge.operations.resolve import Components, fetch_components, probe
@@ -38,11 +38,18 @@ from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
 if TYPE_CHECKING:
+    from oci_merge.operations.carry_signatures import CarriedTag
+    from oci_merge.operations.keys import Trust
     from oci_merge.operations.referrers import Referrer
+    from oci_merge.operations.target_signing import TargetSigning
+    from oci_merge.planning.signing import VerifiedSignature
+    from oci_merge.trust.provenance import ProvenanceSource
 
 #: How many requests an image is expected to take once its manifest is read: it reads a config, and
 #: mounts that and some layers. A guess, from which connections are opened ahead.
 _REQUESTS_EACH = 9
+#: How many more it takes to sign it: what is there is read while blobs are uploaded.
+_REQUESTS_OF_A_SIGNATURE = 5
 #: How many images are expected where they have to be looked for.
 _USUAL_IMAGES = 3
 
@@ -56,10 +63,12 @@ class Merge:
     Args:
         job: the job, whose names have all been checked.
         on_event: called with progress events and warnings.
+        trust: the keys that the job asks for.
     """
 
-    def __init__(self, job: Job, on_event: OnEvent) -> None:
+    def __init__(self, job: Job, on_event: OnEvent, trust: Trust | None = None) -> None:
         self._job = job
+        self._trust = trust
         self._on_event = on_event
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
@@ -68,8 +77,11 @@ class Merge:
         #: What is brought into the targets: what the index lists, and what refers to that.
         self._brought: Sequence[Component] = ()
         self._linked: Sequence[Referrer] = ()
+        self._carried: Sequence[CarriedTag] = ()
         self._subject: IndexEntry | None = None
         self._sources: tuple[PlannedSource, ...] = ()
+        self._images: tuple[PlatformResult, ...] = ()
+        self._verified: tuple[VerifiedSignature, ...] = ()
 
     async def run(self, registries: Registries, *, dry_run: bool) -> MergeResult:
         """Read, plan and, unless this is a dry run, publish.
@@ -94,6 +106,7 @@ class Merge:
                 self._emit,
                 copy_layers=job.copy_layers,
                 force=job.safety.force,
+                signing=None if dry_run else self._signing(registries, target.reference),
             )
             for target in job.targets
         ]
@@ -101,9 +114,16 @@ class Merge:
             self.warn(warning)
         try:
             read, found = await self._read(registries, dry_run=dry_run)
+            await self._check_signed(registries, read)
             self._sources = tuple(PlannedSource(*each) for each in read.digests.items())
-            referrers = await self._referrers(registries, read.listed) if job.referrers else ()
-            self._brought = (*read.listed, *(referrer.component for referrer in referrers))
+            referrers = await self._referrers(registries, read.listed) if self._carries else ()
+            if job.carry_signatures:
+                self._carried = await self._signature_tags(registries, read.listed)
+            self._brought = (
+                *read.listed,
+                *(referrer.component for referrer in referrers),
+                *(carried.component for carried in self._carried),
+            )
             self._linked = referrers
             # A question that nothing depends on has as long as all of the rest takes.
             async with self._telling_of_referrers(registries, read.listed):
@@ -113,7 +133,7 @@ class Merge:
         finally:
             # Not side by side, since tasks take turns of the event loop even where nothing is open.
             for one in self._destinations:
-                await one.publisher.close()
+                await one.close()
         return self._result(plans, images, unchanged, dry_run)
 
     async def _carry_out(
@@ -131,7 +151,7 @@ class Merge:
         """
         job = self._job
         platforms, index = await self._prepare(registries, read, found, dry_run=dry_run)
-        images = platform_results(platforms)
+        images = self._images = platform_results(platforms)
         plans: Sequence[Plan]
         unchanged: Sequence[AbstractSet[str]]
         if job.append:
@@ -139,7 +159,7 @@ class Merge:
 
             append = Append(job, registries, self._destinations, self._emit)
             admit = partial(self._admit, registries, platforms, dry_run=dry_run)
-            steps = Steps(admit, self._link, self._publish)
+            steps = Steps(admit, self._complete, self._publish)
             plans, unchanged, images = await append.run(
                 self._brought, images, index, steps, dry_run=dry_run
             )
@@ -150,7 +170,7 @@ class Merge:
             self._warn_of_losses(plans)
             unchanged = [plan.unchanged for plan in plans]
             if not dry_run:
-                await self._link(plans)
+                await self._complete(plans)
                 unchanged = await self._publish(plans)
         return plans, unchanged, images
 
@@ -196,13 +216,23 @@ class Merge:
         await gather(one.note_referrers(subjects) for one in self._destinations)
         return referrers
 
+    async def _signature_tags(
+        self, registries: Registries, components: Sequence[Component]
+    ) -> tuple[CarriedTag, ...]:
+        """Read the components' signatures under tags, and which of them the targets have."""
+        from oci_merge.operations.carry_signatures import read_signature_tags  # few runs do
+
+        carried = await read_signature_tags(registries, components, self._emit)
+        await gather(one.note_tags(carried) for one in self._destinations)
+        return carried
+
     @asynccontextmanager
     async def _telling_of_referrers(
         self, registries: Registries, components: Sequence[Component]
     ) -> AsyncIterator[None]:
         """Find out during the block whether referrers of the images stay behind, and warn of it."""
         images = [component for component in components if self._is_brought(component)]
-        if not images or self._job.referrers or self._job.as_written:
+        if not images or self._carries or self._job.as_written:
             yield
             return
         from oci_merge.operations.referrers import left_behind  # an unchanged rerun does without
@@ -234,11 +264,12 @@ class Merge:
         dry_run: bool,
     ) -> tuple[_PlatformChoices, IndexDocument]:
         """Make the index, and bring what it lists, and what refers to that, into every target."""
-        if not self._job.safety.is_asked:
+        job = self._job
+        if not job.safety.is_asked and not (job.append and job.verify_keys):
             # The index needs the platforms, the transfers only the manifests: so the configs are
             # read while blobs are mounted.
             made, _ = await gather_two(
-                self._index(registries, read, found), self._transfer(dry_run=dry_run)
+                self._signed_index(registries, read, found), self._transfer(dry_run=dry_run)
             )
             return made
         # Nothing may be written before it is known that the job goes on: this costs a step.
@@ -256,18 +287,19 @@ class Merge:
         dry_run: bool,
     ) -> None:
         """Check what has to hold of an index, and bring what it lists where that was put off."""
-        if not self._job.safety.is_asked:
-            return
-        from oci_merge.operations.guards import check_guards  # most jobs have none
+        if self._job.append:
+            await self._check_kept(registries)
+        if self._job.safety.is_asked:
+            from oci_merge.operations.guards import check_guards  # most jobs have none
 
-        await check_guards(
-            registries,
-            self._job.safety,
-            self._destinations,
-            platforms,
-            index,
-            append=self._job.append,
-        )
+            await check_guards(
+                registries,
+                self._job.safety,
+                self._destinations,
+                platforms,
+                index,
+                append=self._job.append,
+            )
         if not self._is_transferred:
             await self._transfer(dry_run=dry_run)
 
@@ -287,25 +319,67 @@ class Merge:
 
     async def _transfer(self, *, dry_run: bool) -> None:
         """Bring everything that the tags need into every target."""
-        await gather(one.transfer(self._brought, dry_run=dry_run) for one in self._destinations)
+        transfers = [one.transfer(self._brought, dry_run=dry_run) for one in self._destinations]
+        await gather([*transfers, *self._signatures_of_children()])
         self._is_transferred = True
 
-    async def _link(self, plans: Sequence[Plan]) -> None:
-        """See to it that every target lists what refers to its manifests."""
-        if self._linked or plans[0].index.subject:
+    def _signatures_of_children(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Return what makes signatures of the components while these are transferred."""
+        if self._carries:
+            return  # what is brought along has to stand before others are added
+        listed = [one for one in self._brought if not one.is_referrer]
+        for one in self._destinations:
+            if one.signing and not one.keeps_all:
+                yield one.signing.prepare_children(listed, one.state)
+
+    async def _complete(self, plans: Sequence[Plan]) -> None:
+        """See to it that everything stands in every target that has to before a tag moves."""
+        completion = Completion(self._linked, self._carried, self._provenance_sources, self.warn)
+        if completion.is_any or plans[0].index.subject or self._destinations[0].signing:
             await gather(
-                one.link(self._linked, plan)
+                one.complete(plan, completion)
                 for one, plan in zip(self._destinations, plans, strict=True)
             )
 
+    @property
+    def _provenance_sources(self) -> Sequence[ProvenanceSource]:
+        """What the index is made of, for its provenance."""
+        if not self._job.provenance:
+            return ()
+        from oci_merge.trust.provenance import ProvenanceSource  # few runs attach one
+
+        made_of = [
+            ProvenanceSource(
+                str(source.reference),
+                source.digest,
+                tuple(
+                    str(image.platform)
+                    for image in self._images
+                    if image.source == str(source.reference)
+                ),
+            )
+            for source in self._sources
+        ]
+        base = self._destinations[0]
+        before = base.state.tags.get(str(base.target.reference.tag)) if self._job.append else None
+        if before:
+            made_of.append(ProvenanceSource(str(base.target.reference), before, ()))
+        return made_of
+
     async def _publish(self, plans: Sequence[Plan]) -> Sequence[AbstractSet[str]]:
         """Move the tags of every target; return those of each that stood there already."""
-        return await publish_all([one.publisher for one in self._destinations], plans)
+        publishing = publish_all([one.publisher for one in self._destinations], plans)
+        if not self._destinations[0].signing:
+            return await publishing
+        from oci_merge.operations.target_signing import confirmed  # most runs sign nothing
+
+        return await confirmed(publishing, [one.signing for one in self._destinations])
 
     @property
     def _expected(self) -> int:
         """How many requests are expected to run at once after the manifests are read."""
-        return _REQUESTS_EACH * (len(self._job.sources) or _USUAL_IMAGES)
+        each = _REQUESTS_EACH + (_REQUESTS_OF_A_SIGNATURE if self._job.sign else 0)
+        return each * (len(self._job.sources) or _USUAL_IMAGES)
 
     def warn(self, message: str) -> None:
         """Emit a warning; it is part of the result, too."""
@@ -332,6 +406,62 @@ class Merge:
             keep_labels=self._job.reads_labels,
         )
         return components, found
+
+    async def _signed_index(
+        self,
+        registries: Registries,
+        read: Components,
+        found: Sequence[Candidate],
+    ) -> tuple[_PlatformChoices, IndexDocument]:
+        """Make the index, and its signatures while what it lists is still being brought."""
+        made = await self._index(registries, read, found)
+        if not self._carries and not self._job.append:  # which makes another index
+            await gather(
+                one.signing.prepare_index(made[1], one.state)
+                for one in self._destinations
+                if one.signing
+            )
+        return made
+
+    async def _check_signed(self, registries: Registries, read: Components) -> None:
+        """Check that the images are signed by keys that the job names, if it names any."""
+        if self._trust and self._trust.keys:
+            from oci_merge.operations.check_signed import check_signed  # few jobs name keys
+
+            self._verified = await check_signed(registries, read, self._trust.keys)
+
+    async def _check_kept(self, registries: Registries) -> None:
+        """Check that what an append keeps is signed by keys that the job names, if it names any."""
+        base = self._destinations[0]
+        present = base.state.manifest
+        if self._trust and self._trust.keys and present:
+            from oci_merge.operations.check_signed import check_kept  # few jobs name keys
+
+            registry, keys = registries[base.target.reference.registry], self._trust.keys
+            found = await check_kept(registry, base.target.reference, present, keys)
+            self._verified = tuple(dict.fromkeys((*self._verified, *found)))
+
+    def _signing(self, registries: Registries, target: Reference) -> TargetSigning | None:
+        """Return what signs a target, or attaches a provenance; None where nothing does."""
+        if not (self._job.sign or self._job.provenance):
+            return None
+        from oci_merge.operations.target_signing import TargetSigning  # most runs sign nothing
+
+        assert self._trust  # loaded for every job that needs it
+        return TargetSigning(
+            registries[target.registry],
+            target,
+            self._trust,
+            self._job.sign,
+            self._emit,
+            provenance=self._job.provenance,
+            may_leave=self._job.copy_layers,
+        )
+
+    @property
+    def _carries(self) -> bool:
+        """Whether something that refers to the images is brought along."""
+        return self._job.referrers or self._job.carry_signatures
 
     async def _index(
         self,
@@ -372,6 +502,13 @@ class Merge:
             platforms=images,
             warnings=tuple(self._warnings),
             dry_run=dry_run,
+            signatures=tuple(
+                signature
+                for one, plan in zip(self._destinations, plans, strict=True)
+                if one.signing
+                for signature in one.signing.results(plan.index)
+            ),
+            verified_signatures=self._verified,
         )
 
     @property
@@ -384,6 +521,7 @@ class Merge:
             delete_sources=job.delete_sources,
             referrers=job.referrers,
             force=job.safety.force,
+            attaches=bool(job.sign or job.provenance or job.carry_signatures),
         )
 
     def _emit(self, event: Event) -> None:

@@ -116,6 +116,26 @@ class Publisher:
         )
         return frozenset(itertools.compress(digests, are_missing))
 
+    async def put_index(self, plan: Plan) -> None:
+        """Push the index by its digest, so that it is there before a tag points to it.
+
+        Args:
+            plan: the plan; its transfers have been made.
+
+        Raises:
+            RegistryError, TransportError: the registry refused, or did not answer.
+        """
+        index = plan.index
+        at = Reference(self._target.registry, self._target.repository, digest=index.digest)
+        put = partial(put_manifest, self._registry, at, index.media_type, index.content)
+        try:
+            await put()
+        except RegistryError as error:
+            if not misses_content(error) or not _brings(plan):
+                raise
+            await self._bring_again(plan)
+            await put()
+
     async def publish(self, plan: Plan) -> frozenset[str]:
         """Push the index under every tag ("Pushing manifests with tags"), side by side.
 
@@ -182,15 +202,19 @@ class Publisher:
         """Try once more if the registry says that the index lists children it does not have."""
         if not failures or not all(map(misses_content, failures.values())):
             return failures
-        if not plan.expected.children and not plan.transfers.children:
+        if not _brings(plan):
             return failures
+        await self._bring_again(plan)
+        return await self._move(plan, list(failures))
+
+    async def _bring_again(self, plan: Plan) -> None:
+        """Bring what the registry says that it lacks, or wait until it sees it."""
         if plan.expected.children:
             # The present index lists these children, but they, or blobs of theirs, are missing.
             await self._transfers.run(plan.expected)
         # Some registries see a manifest only a moment after they stored it.
         if plan.transfers.children:
             await asyncio.sleep(self._registry.timings.settling)
-        return await self._move(plan, list(failures))
 
     async def _move_one_by_one(self, plan: Plan, failures: _Failures, tried: int) -> _Failures:
         """Try once more, one tag after the other, where simultaneous pushes may have clashed."""
@@ -305,6 +329,11 @@ def _partial(moved: list[str], failed: list[str], first: OciMergeError, where: s
         hint=f"{first.hint + '; ' if first.hint else ''}"
         "run the same command again to move the rest",
     )
+
+
+def _brings(plan: Plan) -> bool:
+    """Say whether the index lists children that are brought, or taken to be there."""
+    return bool(plan.expected.children or plan.transfers.children)
 
 
 def _is_clash(failure: OciMergeError) -> bool:

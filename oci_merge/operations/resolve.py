@@ -36,13 +36,18 @@ class Components:
 
     Attributes:
         listed: the images and their companions, in the order of the sources.
-        annotations: the annotations of each source that is an index.
+        indexes: the annotations of each source that is an index, by its digest.
         digests: the digest of what each source's reference points to.
     """
 
     listed: tuple[Component, ...]
-    annotations: tuple[Mapping[str, str], ...] = ()
+    indexes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digests: Mapping[Reference, str] = field(default_factory=dict)
+
+    @property
+    def annotations(self) -> tuple[Mapping[str, str], ...]:
+        """The annotations of each source that is an index."""
+        return tuple(self.indexes.values())
 
 
 async def probe(
@@ -214,7 +219,7 @@ async def _components(readers: Sequence[SourceReader]) -> Components:
     }
     return Components(
         tuple(component for one in readers for component in one.components(published)),
-        tuple(indexes.values()),
+        indexes,
         {one.source.reference: one.manifest.digest for one in readers},
     )
 

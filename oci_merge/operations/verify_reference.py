@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from oci_merge._text import listed, printable
 from oci_merge.errors import InvalidReferenceError, NotFoundError, VerificationError
@@ -28,6 +29,10 @@ from oci_merge.planning.result import Verification
 from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.types import RawManifest
+
+if TYPE_CHECKING:
+    from oci_merge.planning.signing import VerifiedSignature
+    from oci_merge.trust.keys import PublicKey
 
 
 def check_verified(text: str, digest: str | None) -> Reference:
@@ -59,6 +64,7 @@ async def verify_reference(
     platforms: Sequence[Platform],
     deadline: Deadline,
     emit: OnEvent,
+    keys: Sequence[PublicKey] = (),
 ) -> Verification:
     """Read an image or an index with all that it lists, until the registry shows it.
 
@@ -68,8 +74,10 @@ async def verify_reference(
         platforms: the platforms that it must have.
         deadline: when the run has to be over.
         emit: called with progress events.
+        keys: the keys by one of which it must be signed, if any.
 
     Raises:
+        SignatureError: it is not signed by one of the keys.
         VerificationError: something is not there, or an image is for another platform.
         ManifestError, RegistryError, TransportError: the registry could not be read.
     """
@@ -79,6 +87,13 @@ async def verify_reference(
         raw.content, content_type=raw.media_type, digest=raw.digest, what=str(reference)
     )
     index = replace(index, media_type=manifest.media_type)
+    signatures: tuple[VerifiedSignature, ...] = ()
+    if keys:
+        from oci_merge.operations.check_signed import check_reference  # few runs name keys
+
+        registry = registries[reference.registry]
+        at = Reference(reference.registry, reference.repository, digest=raw.digest)
+        signatures = await check_reference(registry, at, manifest, keys, emit, name=str(reference))
     verifier = Verifier(registries, deadline, emit)
     tags = (reference.tag,) if reference.tag else ()
     absent = await verifier.run([Published(reference, tags, index)])
@@ -93,6 +108,7 @@ async def verify_reference(
         platforms=found,
         manifests=len(verifier.manifests),
         blobs=len(verifier.blobs),
+        signatures=signatures,
     )
 
 

@@ -45,6 +45,13 @@ from oci_merge.options.registry import (
     RegistryOptions,
     SourceKeywords,
 )
+from oci_merge.options.trust import (
+    PasswordKeywords,
+    SignatureFormat,
+    SignatureKeywords,
+    SignKeywords,
+    TrustKeywords,
+)
 
 __all__ = [
     "DEFAULT_CONCURRENCY",
@@ -73,6 +80,7 @@ __all__ = [
     "MergeCall",
     "MergeKeywords",
     "OwnKeywords",
+    "PasswordKeywords",
     "PathLike",
     "PlatformCheck",
     "PlatformKeywords",
@@ -84,8 +92,14 @@ __all__ = [
     "RemoveKeywords",
     "ResultKeywords",
     "SafetyKeywords",
+    "SignCall",
+    "SignKeywords",
+    "SignOwnKeywords",
+    "SignatureFormat",
+    "SignatureKeywords",
     "SourceFileKeywords",
     "SourceKeywords",
+    "TrustKeywords",
     "VerifyCall",
     "VerifyKeywords",
     "WriteKeywords",
@@ -121,13 +135,14 @@ class MergeKeywords(
     ResultKeywords,
     AfterKeywords,
     SafetyKeywords,
+    TrustKeywords,
     WriteKeywords,
     total=False,
 ):
     """What ``Client.merge`` takes beside the target."""
 
 
-class PushKeywords(WriteKeywords, total=False):
+class PushKeywords(TrustKeywords, WriteKeywords, total=False):
     """What ``Client.push`` takes beside the spec."""
 
     list_type: Annotated[
@@ -173,12 +188,35 @@ class InspectKeywords(EventKeywords, total=False):
 class VerifyKeywords(EventKeywords, total=False):
     """What ``Client.verify`` takes beside the reference, the digest and the platforms."""
 
+    keys: Annotated[
+        Iterable[str],
+        Keyword(
+            take.several(take.text),
+            """public keys, each a file, ``env://VARIABLE`` or ``NAME://…`` for the program
+            ``sigstore-kms-NAME``; the image must be signed by one of them.""",
+            (),
+        ),
+    ]
+
+
+class SignOwnKeywords(SignatureKeywords, EventKeywords, total=False):
+    """What ``Client.sign`` takes beside the reference."""
+
+    key: Annotated[
+        str | None,
+        Keyword(
+            take.text,
+            """the private key: a file, ``env://VARIABLE``, or ``NAME://…`` for the program
+            ``sigstore-kms-NAME``; by default ``env://COSIGN_PRIVATE_KEY``.""",
+        ),
+    ]
+
 
 class ApplyKeywords(AfterKeywords, EventKeywords, total=False):
     """What ``Client.apply`` takes beside the plan."""
 
 
-class OwnKeywords(SourceKeywords, ConcurrencyKeywords, total=False):
+class OwnKeywords(SourceKeywords, PasswordKeywords, ConcurrencyKeywords, total=False):
     """What a client takes beside how to reach a registry."""
 
 
@@ -186,11 +224,11 @@ class ClientCall(ClientKeywords, OwnKeywords, total=False):
     """What ``Client`` and ``AsyncClient`` take."""
 
 
-class MergeCall(MergeKeywords, SourceKeywords, ClientKeywords, total=False):
+class MergeCall(MergeKeywords, SourceKeywords, PasswordKeywords, ClientKeywords, total=False):
     """What ``merge`` takes beside the target."""
 
 
-class PushCall(PushKeywords, SourceKeywords, ClientKeywords, total=False):
+class PushCall(PushKeywords, SourceKeywords, PasswordKeywords, ClientKeywords, total=False):
     """What ``push`` takes beside the spec."""
 
 
@@ -200,6 +238,10 @@ class BatchCall(BatchKeywords, OwnKeywords, ClientKeywords, total=False):
 
 class VerifyCall(VerifyKeywords, ClientKeywords, total=False):
     """What ``verify`` takes beside the reference."""
+
+
+class SignCall(SignOwnKeywords, PasswordKeywords, ClientKeywords, total=False):
+    """What ``sign`` takes beside the reference."""
 
 
 class ApplyCall(ApplyKeywords, SourceKeywords, ClientKeywords, total=False):

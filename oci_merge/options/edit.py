@@ -15,9 +15,10 @@ from oci_merge.options.merge import (
     PlatformKeywords,
 )
 from oci_merge.options.registry import ClientKeywords
+from oci_merge.options.trust import PasswordKeywords, SignKeywords
 
 
-class EditKeywords(EventKeywords, DryRunKeywords, total=False):
+class EditKeywords(SignKeywords, EventKeywords, DryRunKeywords, total=False):
     """What every change takes."""
 
 
@@ -38,9 +39,9 @@ class AnnotateKeywords(AnnotationKeywords, EditKeywords, total=False):
     ]
 
 
-class RemoveCall(RemoveKeywords, ClientKeywords, total=False):
+class RemoveCall(RemoveKeywords, PasswordKeywords, ClientKeywords, total=False):
     """What ``remove`` takes beside the reference."""
 
 
-class AnnotateCall(AnnotateKeywords, ClientKeywords, total=False):
+class AnnotateCall(AnnotateKeywords, PasswordKeywords, ClientKeywords, total=False):
     """What ``annotate`` takes beside the reference."""

@@ -9,6 +9,7 @@ from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
 from oci_merge.options import Attestations, ListFormat, PlatformCheck
 from oci_merge.planning.annotations import EntryAnnotation
+from oci_merge.planning.signing import SignWish
 
 #: A Docker manifest list has no room for annotations, be that known before or after reading.
 NO_ANNOTATIONS = "a Docker manifest list cannot carry annotations"
@@ -150,6 +151,10 @@ class Job:
         verify: whether everything is read again once it is published.
         delete_sources: whether the tags of the images are deleted then.
         safety: what has to hold before a tag moves.
+        sign: how what is published is signed; None where it is not.
+        verify_keys: where the keys are by one of which every image must be signed.
+        carry_signatures: whether signatures of the images are brought along.
+        provenance: whether the index gets a statement of what it was made of.
     """
 
     targets: tuple[Target, ...]
@@ -174,6 +179,10 @@ class Job:
     verify: bool = False
     delete_sources: bool = False
     safety: Safety = Safety()
+    sign: SignWish | None = None
+    verify_keys: tuple[str, ...] = ()
+    carry_signatures: bool = False
+    provenance: bool = False
 
     @property
     def target(self) -> Reference:
@@ -184,6 +193,11 @@ class Job:
     def tags(self) -> tuple[str, ...]:
         """The tags of the first target."""
         return self.targets[0].tags
+
+    @property
+    def needs_trust(self) -> bool:
+        """Whether something is signed, stated or verified."""
+        return self.provenance or self.sign is not None or bool(self.verify_keys)
 
     @property
     def reads_labels(self) -> bool:

@@ -53,6 +53,7 @@ class Manner:
         delete_sources: whether the tags of the images are deleted then.
         referrers: whether what refers to the images is brought along.
         force: whether tags are put that point to the index already.
+        attaches: whether something is signed, stated or brought with the index.
     """
 
     copy_layers: bool = False
@@ -60,6 +61,7 @@ class Manner:
     delete_sources: bool = False
     referrers: bool = False
     force: bool = False
+    attaches: bool = False
 
 
 @frozen(eq=False)
@@ -152,6 +154,7 @@ class Plan:
                 "deleteSources": self.manner.delete_sources,
                 "referrers": self.manner.referrers,
                 "force": self.manner.force,
+                "attaches": self.manner.attaches,
             },
         }
 

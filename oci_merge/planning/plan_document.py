@@ -92,6 +92,7 @@ class OptionsPart(_Part):
     deleteSources: bool
     referrers: bool
     force: bool
+    attaches: bool = False
 
 
 class PlanPart(TransfersPart):

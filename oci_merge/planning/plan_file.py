@@ -180,6 +180,11 @@ def _plan_file(read: Document) -> PlanFile:
         raise UsageError(
             "it was made with --referrers, and holds none of the referrers: run the merge itself"
         )
+    if first.manner.attaches:
+        raise UsageError(
+            "it was made with --sign, --provenance or --carry-signatures, and holds neither a key "
+            "nor signatures: run the merge itself"
+        )
     if json.loads(first.index.content).get("subject"):
         raise UsageError(
             "its index refers to another image (--subject), and a plan does not hold the list of "
@@ -216,6 +221,7 @@ def _plan(part: PlanPart) -> Plan:
             delete_sources=part.options.deleteSources,
             referrers=part.options.referrers,
             force=part.options.force,
+            attaches=part.options.attaches,
         ),
     )
     _check_manifests(plan, manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oci_merge import _keywords as take
 from oci_merge._text import has_controls, printable
@@ -18,7 +18,7 @@ from oci_merge.model.platform import (
     unknown_platform,
 )
 from oci_merge.model.reference import Reference, parse_reference
-from oci_merge.options import ListFormat, MergeKeywords, PushKeywords
+from oci_merge.options import ListFormat, MergeKeywords, PushKeywords, TrustKeywords
 from oci_merge.planning.annotations import Annotations, index_annotations, parse_annotations
 from oci_merge.planning.job import (
     NO_ANNOTATIONS,
@@ -28,6 +28,7 @@ from oci_merge.planning.job import (
     Source,
     Target,
 )
+from oci_merge.planning.signing import check_keys, sign_wish
 from oci_merge.planning.sources import check_platform, components
 from oci_merge.planning.spec import Spec, SpecImage
 from oci_merge.planning.targets import asked_targets, moved_sources, parse_targets
@@ -77,6 +78,7 @@ def merge_job(
         verify=asked["verify"] or asked["delete_sources"],
         delete_sources=asked["delete_sources"],
         safety=_safety(asked),
+        **_trust(asked),
     )
     if job.delete_sources:
         from oci_merge.planning.cleaning import check_deletable  # few runs need it
@@ -141,8 +143,19 @@ def spec_job(spec: Spec, asked: PushKeywords) -> Job:
         as_written=True,
         ignore_missing=asked["ignore_missing"],
         copy_layers=asked["copy_layers"],
+        **_trust(asked),
     )
     return _checked(job)
+
+
+def _trust(asked: TrustKeywords) -> dict[str, Any]:
+    """Return what a job says of signatures."""
+    return {
+        "sign": sign_wish(asked),
+        "verify_keys": check_keys("verify_keys", asked["verify_keys"]),
+        "carry_signatures": asked["carry_signatures"],
+        "provenance": asked["provenance"],
+    }
 
 
 def _spec(value: object) -> Spec:

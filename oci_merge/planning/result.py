@@ -9,6 +9,7 @@ from oci_merge._frozen import frozen
 from oci_merge.model.platform import Platform
 from oci_merge.planning.component import Component
 from oci_merge.planning.plan import Plan
+from oci_merge.planning.signing import SignatureResult, VerifiedSignature
 
 #: How many platforms or tags the ``repr`` of a result names.
 _SHOWN = 8
@@ -92,6 +93,8 @@ class MergeResult:
         dry_run: whether this was a dry run, which writes nothing.
         verified: whether everything was read again once it was published.
         deleted: the tags of images that were deleted then, as references.
+        signatures: those of the index and of what it lists, in each target.
+        verified_signatures: those by which the images were trusted.
     """
 
     targets: tuple[TargetResult, ...]
@@ -103,6 +106,8 @@ class MergeResult:
     dry_run: bool
     verified: bool = False
     deleted: tuple[str, ...] = ()
+    signatures: tuple[SignatureResult, ...] = ()
+    verified_signatures: tuple[VerifiedSignature, ...] = ()
 
     @property
     def target(self) -> str:
@@ -174,6 +179,8 @@ class MergeResult:
             "dryRun": self.dry_run,
             "verified": self.verified,
             "deleted": list(self.deleted),
+            "signatures": [signature.to_dict() for signature in self.signatures],
+            "verifiedSignatures": [each.to_dict() for each in self.verified_signatures],
         }
         return document | {"plan": self.plan.to_dict()} if self.dry_run else document
 
@@ -189,6 +196,7 @@ class Verification:
         platforms: the platforms of its images, in order.
         manifests: how many manifests it lists that are there.
         blobs: how many blobs these name that are there.
+        signatures: its signatures by the keys that were named.
     """
 
     reference: str
@@ -197,6 +205,7 @@ class Verification:
     platforms: tuple[Platform, ...]
     manifests: int
     blobs: int
+    signatures: tuple[VerifiedSignature, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was verified as JSON values."""
@@ -207,6 +216,7 @@ class Verification:
             "platforms": [str(platform) for platform in self.platforms],
             "manifests": self.manifests,
             "blobs": self.blobs,
+            "signatures": [signature.to_dict() for signature in self.signatures],
         }
 
 

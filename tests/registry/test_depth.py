@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import oci_merge
 from fixtures.context import Context
@@ -63,12 +65,12 @@ def platforms_of(count: int) -> list[str]:
 
 
 def seconds(
-    registry: Distribution, name: str, platforms: list[str] | None, rtt: float, plain_http: bool
+    registry: Distribution, name: str, platforms: list[str] | None, rtt: float, **options: Any
 ) -> float:
     with DelayProxy("127.0.0.1", registry.port, rtt) as proxy:
         team = f"127.0.0.1:{proxy.port}/{name}"
         merged = f"merged-{int(rtt * 1000)}"
-        return merge_seconds(team, merged, platforms or (), plain_http=plain_http)
+        return merge_seconds(team, merged, platforms or (), **options)
 
 
 def round_trips(
@@ -79,6 +81,7 @@ def round_trips(
     probe: bool = False,
     rtt: float = RTT,
     plain_http: bool = True,
+    **options: Any,
 ) -> float:
     """Return how many round trips a run waits for, connections included.
 
@@ -90,12 +93,13 @@ def round_trips(
     chosen = dict(list(EIGHT.items())[:count])
     images = {suffix: image for suffix, (_, image) in chosen.items()}
     platforms = None if probe else [platform for platform, _ in chosen.values()]
+    options["plain_http"] = plain_http
     trip = trip_seconds(rtt)
     at_once = delayed = float("inf")
     for _ in range(5):
         name = push_team(registry, images).partition("/")[2]
-        at_once = min(at_once, seconds(registry, name, platforms, 0.0, plain_http))
-        delayed = min(delayed, seconds(registry, name, platforms, rtt, plain_http))
+        at_once = min(at_once, seconds(registry, name, platforms, 0.0, **options))
+        delayed = min(delayed, seconds(registry, name, platforms, rtt, **options))
         if (delayed - at_once) / trip <= enough:
             break
     return (delayed - at_once) / trip
@@ -106,6 +110,23 @@ def test_a_run_over_plain_http_takes_at_most_so_many_round_trips(
     plain_registry: Distribution, count: int, most: int
 ) -> None:
     assert round_trips(plain_registry, count, enough=most) <= most
+
+
+@pytest.fixture
+def signing_key(tmp_path: Path) -> str:
+    """The file of a private key that is not encrypted, since that would take time."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    file = tmp_path / "signing.key"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(file)
+
+
+@pytest.mark.parametrize(("count", "most"), [(3, 8), (8, 9)])
+def test_to_sign_everything_takes_two_round_trips_more_however_many_images_there_are(
+    plain_registry: Distribution, signing_key: str, count: int, most: int
+) -> None:
+    trips = round_trips(plain_registry, count, enough=most, rtt=LONG_RTT, sign_key=signing_key)
+    assert trips <= most
 
 
 def test_finding_out_how_a_loopback_registry_speaks_takes_one_round_trip(
@@ -147,7 +168,7 @@ class _Timed(Context):
     def close(self) -> None:
         self._stack.close()
 
-    def seconds(self, count: int, number: int) -> float:
+    def seconds(self, count: int, number: int, **options: Any) -> float:
         return merge_seconds(
             f"127.0.0.1:{self._proxy.port}/team",
             f"merged{number}",
@@ -155,6 +176,7 @@ class _Timed(Context):
             username="ci",
             password="token-password",
             ca_file=self.registry.ca_pem,
+            **options,
         )
 
 
@@ -176,6 +198,31 @@ def test_a_run_with_tls_http2_and_tokens_takes_at_most_ten_round_trips(
     timed: tuple[_Timed, _Timed], count: int
 ) -> None:
     assert _trips(*timed, count, most=10) <= 10
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_to_sign_with_tls_http2_and_tokens_takes_two_round_trips_more(
+    timed: tuple[_Timed, _Timed], signing_key: str, count: int
+) -> None:
+    near, far = timed
+    signing = (_Signing(near, signing_key), _Signing(far, signing_key))
+    assert _trips(*signing, count, most=12) <= 12
+
+
+class _Signing:
+    """Times runs that sign.
+
+    Args:
+        at: times runs that do not.
+        key: the file of the key.
+    """
+
+    def __init__(self, at: _Timed, key: str) -> None:
+        self._at = at
+        self._key = key
+
+    def seconds(self, count: int, number: int) -> float:
+        return self._at.seconds(count, 100 + number, sign_key=self._key)
 
 
 class _Runs(Protocol):

@@ -16,7 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import oci_merge
-from oci_merge import CredentialError, Platform, RegistryOptions, Spec, UsageError, options
+from oci_merge import (
+    CredentialError,
+    Platform,
+    RegistryOptions,
+    SigningKeyError,
+    Spec,
+    UsageError,
+    options,
+)
 from oci_merge._keywords import checked, keywords_of
 from oci_merge.options import (
     ClientCall,
@@ -344,7 +352,7 @@ def test_whatever_is_given_a_usage_error_comes_or_the_first_request(
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.sampled_from([*right, *keywords_of(kind)]), _ANY)
     def tried(name: str, value: object) -> None:
-        with contextlib.suppress(_ReachedError, UsageError, CredentialError):
+        with contextlib.suppress(_ReachedError, UsageError, CredentialError, SigningKeyError):
             verb(**right | {name: value})
 
     tried()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from oci_merge._keywords import checked
 from oci_merge.errors import SpecError
 from oci_merge.model.platform import Platform
 from oci_merge.options import PushKeywords
@@ -119,12 +120,7 @@ def test_a_build_of_windows_under_version_is_taken_as_its_os_version(version: st
 
 def test_what_a_spec_is_warned_of_is_passed_on_by_its_job() -> None:
     spec = _parse(_WINDOWS)
-    asked: PushKeywords = {
-        "list_type": "docker",
-        "ignore_missing": False,
-        "platform_check": "warn",
-        "copy_layers": False,
-    }
+    asked = checked(PushKeywords, {})
     assert set(spec.warnings) <= set(spec_job(spec, asked).warnings)
 
 
