@@ -2,6 +2,8 @@
 
 # No annotations from __future__: expand_options reads the types as objects.
 
+from pathlib import Path
+
 import typer
 
 from oci_merge import UsageError
@@ -22,11 +24,14 @@ from oci_merge_cli.options.examples import (
     CREDENTIALS_EXAMPLES,
     FROM_ARGS_EXAMPLES,
     FROM_SPEC_EXAMPLES,
+    GENERATE_KEY_PAIR_EXAMPLES,
     INSPECT_EXAMPLES,
     MAN_EXAMPLES,
     MERGE_EXAMPLES,
     PUSH_STATUS,
     REMOVE_EXAMPLES,
+    SIGN_EXAMPLES,
+    VERIFY_EXAMPLES,
 )
 from oci_merge_cli.options.expand import expand_options
 from oci_merge_cli.options.merge import (
@@ -50,6 +55,20 @@ from oci_merge_cli.options.output import (
 )
 from oci_merge_cli.options.registry import ACCESS_NAMES, RegistryAccess, SourcesAccess
 from oci_merge_cli.options.safety import SafetyOptions
+from oci_merge_cli.options.trust import (
+    DigestOption,
+    FormatOption,
+    IndexOnlyOption,
+    KeyOption,
+    KeysOption,
+    PrefixOption,
+    ResultOptions,
+    SignedArgument,
+    SignOptions,
+    TrustOptions,
+    VerifiedArgument,
+    VerifiedPlatformsOption,
+)
 from oci_merge_cli.output.stdout import write
 
 SHARED_OPTIONS = frozenset(option_of(name) for name in (*ACCESS_NAMES, "type"))
@@ -73,6 +92,7 @@ def merge(
     ctx: typer.Context,
     options: MergeOptions,
     safety: SafetyOptions,
+    trust: TrustOptions,
     files: FileOptions,
     access: SourcesAccess,
     version: VersionOption = False,
@@ -91,7 +111,7 @@ def merge(
     else:
         from oci_merge_cli.commands.merge import run
 
-        run(options, safety, files, access)
+        run(options, safety, trust, files, access)
 
 
 @app.command(cls=Command, epilog=INSPECT_EXAMPLES)
@@ -116,6 +136,7 @@ def remove(
     *,
     platform: RemovedPlatformsOption = None,
     options: EditOptions,
+    signing: SignOptions,
     files: FileOptions,
     access: RegistryAccess,
 ) -> None:
@@ -126,7 +147,7 @@ def remove(
     require(ctx, "platform")
     from oci_merge_cli.commands.remove import run
 
-    run(reference, platform, options, files, access.after(ctx.obj))
+    run(reference, platform, options, signing, files, access.after(ctx.obj))
 
 
 @app.command(cls=Command, epilog=ANNOTATE_EXAMPLES)
@@ -138,6 +159,7 @@ def annotate(
     annotation: SetAnnotationOption = None,
     remove_annotation: RemoveAnnotationOption = None,
     options: EditOptions,
+    signing: SignOptions,
     files: FileOptions,
     access: RegistryAccess,
 ) -> None:
@@ -147,7 +169,58 @@ def annotate(
     """
     from oci_merge_cli.commands.annotate import run
 
-    run(reference, annotation, remove_annotation, options, files, access.after(ctx.obj))
+    access = access.after(ctx.obj)
+    run(reference, annotation, remove_annotation, options, signing, files, access)
+
+
+@app.command(cls=Command, epilog=SIGN_EXAMPLES)
+@expand_options
+def sign(
+    ctx: typer.Context,
+    reference: SignedArgument,
+    *,
+    key: KeyOption = None,
+    sign_format: FormatOption = "both",
+    sign_index_only: IndexOnlyOption = False,
+    options: ResultOptions,
+    access: RegistryAccess,
+) -> None:
+    """Sign an image, or an index with all that it lists, in its registry.
+
+    Signatures of others stay, and what is signed by the key already is not signed again.
+    """
+    from oci_merge_cli.commands.sign import run
+
+    run(reference, key, sign_format, sign_index_only, options, access.after(ctx.obj))
+
+
+@app.command(cls=Command, epilog=VERIFY_EXAMPLES)
+@expand_options
+def verify(
+    ctx: typer.Context,
+    reference: VerifiedArgument,
+    *,
+    key: KeysOption = None,
+    digest: DigestOption = None,
+    platforms: VerifiedPlatformsOption = None,
+    options: ResultOptions,
+    access: RegistryAccess,
+) -> None:
+    """Look whether an image is complete in its registry and, with --key, signed."""
+    from oci_merge_cli.commands.verify import run
+
+    run(reference, key, digest, platforms, options, access.after(ctx.obj))
+
+
+@app.command("generate-key-pair", cls=Command, epilog=GENERATE_KEY_PAIR_EXAMPLES)
+def generate_key_pair(output_key_prefix: PrefixOption = Path("cosign")) -> None:
+    """Make a key to sign with, and its public key, in the files that cosign makes.
+
+    The password of the private key is taken from COSIGN_PASSWORD, or asked for on a terminal.
+    """
+    from oci_merge_cli.commands.generate_key_pair import run
+
+    run(output_key_prefix)
 
 
 @app.command(cls=Command, epilog=CREDENTIALS_EXAMPLES)
@@ -237,6 +310,7 @@ def from_args(
     ctx: typer.Context,
     arguments: FromArgsOptions,
     options: PushOptions,
+    trust: TrustOptions,
     files: FileOptions,
     access: SourcesAccess,
 ) -> None:
@@ -247,7 +321,7 @@ def from_args(
     require(ctx, "platforms", "template", "target")
     from oci_merge_cli.commands.push import make_spec, run
 
-    run(lambda: make_spec(arguments), _list_type(ctx), options, files, access.after(ctx.obj))
+    run(lambda: make_spec(arguments), _list_type(ctx), options, trust, files, access.after(ctx.obj))
 
 
 @push.command("from-spec", cls=Command, epilog=FROM_SPEC_EXAMPLES)
@@ -256,6 +330,7 @@ def from_spec(
     ctx: typer.Context,
     file: SpecArgument,
     options: PushOptions,
+    trust: TrustOptions,
     files: FileOptions,
     access: SourcesAccess,
 ) -> None:
@@ -265,7 +340,7 @@ def from_spec(
     """
     from oci_merge_cli.commands.push import read_spec, run
 
-    run(lambda: read_spec(file), _list_type(ctx), options, files, access.after(ctx.obj))
+    run(lambda: read_spec(file), _list_type(ctx), options, trust, files, access.after(ctx.obj))
 
 
 def _list_type(ctx: typer.Context) -> ListType:

@@ -91,6 +91,34 @@ def run_on_terminal(
         return Outcome(process.wait(_SECONDS), *(text.replace("\r\n", "\n") for text in texts))
 
 
+def run_with_keyboard(*arguments: str, typed: str) -> str:
+    """Run the program on a terminal on which somebody types; return all that the terminal shows.
+
+    Args:
+        arguments: its arguments.
+        typed: what is typed, once the program has asked for something.
+    """
+    with _terminal() as terminal:
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=terminal.inner,
+            stdout=terminal.inner,
+            stderr=terminal.inner,
+            start_new_session=True,
+        )
+        os.close(terminal.inner)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that its other end is closed
+            while chunk := os.read(terminal.outer, 65536):
+                shown += chunk
+                # Not before: what is typed ahead would be shown.
+                if typed and shown.rstrip().endswith(b":"):
+                    os.write(terminal.outer, typed.encode())
+                    typed = ""
+        assert process.wait(_SECONDS) == 0
+        return shown.decode().replace("\r\n", "\n")
+
+
 @contextlib.contextmanager
 def started(*arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
     """Start the program and let it run while the context is open; pipes can be read.

@@ -308,7 +308,7 @@ def test_a_dry_run_as_json_is_the_result_with_the_plan_beside_it(
     assert planned == done
     assert set(done) == {
         *("target", "targets", "digest", "size", "mediaType", "platforms", "tags", "changed"),
-        *("warnings", "verified", "deleted"),
+        *("warnings", "verified", "deleted", "signatures", "verifiedSignatures"),
     }
     assert set(plan) == {
         *("version", "target", "index", "mounts", "copies", "children", "expected", "own", "tags"),

@@ -40,7 +40,7 @@ def _definition(name: str) -> dict[str, Any]:
     return {"$defs": _SCHEMA["$defs"], "$ref": f"#/$defs/{name}"}
 
 
-def _check(text: str, name: str) -> dict[str, Any]:
+def document_of(text: str, name: str) -> dict[str, Any]:
     """Check that a document is one of the documents of the schema, and has nothing else."""
     document: dict[str, Any] = json.loads(text)
     assert violations(document, _SCHEMA) == []
@@ -59,13 +59,15 @@ def test_a_result_is_as_the_schema_says(
         *("--source", f"{host}/team/prov:1.0", "--target", f"{host}/team/prov:2.0"),
         *("--target", f"{host}/other/prov:2.0", "--tags", "latest", "--output", "json"),
     )
-    document = _check(merged.stdout, "result")
+    document = document_of(merged.stdout, "result")
     assert document["platforms"][0]["attestations"]
     assert len(document["targets"]) == 2
 
 
 def test_a_plan_is_as_the_schema_says(program: Program, merge_arguments: list[str]) -> None:
-    document = _check(program(*merge_arguments, "--dry-run", "--output", "json").stdout, "plan")
+    document = document_of(
+        program(*merge_arguments, "--dry-run", "--output", "json").stdout, "plan"
+    )
     assert document["plan"]["mounts"]
     assert document["plan"]["children"]
 
@@ -83,7 +85,7 @@ images:
   - {{ image: "{host}/team/c:1", manifests: [{{ image: "{host}/team/img-amd64:1.0" }}] }}
 """
     )
-    document = _check(program("batch", str(file), *more, "--output", "json").stdout, "batch")
+    document = document_of(program("batch", str(file), *more, "--output", "json").stdout, "batch")
     assert document["images"][1]["error"]["code"] == "missing_component"
 
 
@@ -114,7 +116,7 @@ def test_an_error_is_as_the_schema_says(
 ) -> None:
     words = [word.replace("HOST", host) for word in arguments]
     outcome = program(*words, "--output", "json")
-    document = _check(outcome.stdout, "failure")
+    document = document_of(outcome.stdout, "failure")
     assert outcome.status in (1, 2, 3)
     assert document["error"]["code"] == code
     beside = {name: value for name, value in document["error"].items() if name != "code"}
@@ -185,4 +187,7 @@ def test_a_wrong_command_line_is_json_however_json_is_asked_for(
 ) -> None:
     outcome = program(*form.split(), wrong)
     assert outcome.status in (2, 3)
-    assert _check(outcome.stdout, "failure")["error"]["code"] in ("usage", "unknown_command")
+    assert document_of(outcome.stdout, "failure")["error"]["code"] in (
+        "usage",
+        "unknown_command",
+    )

@@ -21,7 +21,7 @@ def test_the_options_for_one_value_are_all_but_the_lists() -> None:
     assert {"--template", "--format", "--username", "--output"} <= set(SINGLE)
     assert LEVEL.repeatable == {
         *("--platforms", "--arch-alias", "--source", "--source-file", "--target", "-t", "--tags"),
-        *("--annotation", "--optional", "--require", "--require-same"),
+        *("--annotation", "--optional", "--require", "--require-same", "--verify-key"),
     }
 
 

@@ -154,6 +154,7 @@ def test_help_has_its_options_in_groups_each_with_an_explanation(program: Progra
         "What to publish:",
         "Output:",
         "Before a tag moves:",
+        "Signatures:",
         "Registry:",
         "Network:",
         "Help:",

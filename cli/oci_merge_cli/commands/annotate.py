@@ -9,6 +9,7 @@ from oci_merge_cli.commands.edit import run_edit
 from oci_merge_cli.options.edit import EditOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.options.trust import SignOptions
 from oci_merge_cli.options.values import parse_pairs, split_lines
 
 
@@ -17,6 +18,7 @@ def run(
     annotations: list[str] | None,
     removed: list[str] | None,
     options: EditOptions,
+    sign: SignOptions,
     files: FileOptions,
     access: RegistryAccess,
 ) -> None:
@@ -27,6 +29,7 @@ def run(
         annotations: the values of ``--annotation``.
         removed: the values of ``--remove-annotation``.
         options: how to write the result.
+        sign: whether to sign the index that is put.
         files: where to write what the next job needs.
         access: how to reach the registry.
 
@@ -45,4 +48,4 @@ def run(
             ],
         }
 
-    run_edit(annotate_async, reference, keywords, options, files, access)
+    run_edit(annotate_async, reference, keywords, options, sign, files, access)

@@ -11,6 +11,7 @@ from oci_merge_cli.options.edit import EditOptions
 from oci_merge_cli.options.library import registry_keywords
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.options.trust import SignOptions, sign_keywords
 
 
 def run_edit(
@@ -18,6 +19,7 @@ def run_edit(
     reference: str,
     keywords: Callable[[], dict[str, Any]],
     options: EditOptions,
+    sign: SignOptions,
     files: FileOptions,
     access: RegistryAccess,
 ) -> None:
@@ -28,6 +30,7 @@ def run_edit(
         reference: the index's tag.
         keywords: returns the verb's own keywords; its errors are reported.
         options: how to write the result.
+        sign: whether to sign the index that is put.
         files: where to write what the next job needs.
         access: how to reach the registry.
 
@@ -36,7 +39,12 @@ def run_edit(
     """
 
     def prepare() -> Start:
-        given = {**keywords(), **registry_keywords(access), "dry_run": options.dry_run}
+        given = {
+            **keywords(),
+            **sign_keywords(sign),
+            **registry_keywords(access),
+            "dry_run": options.dry_run,
+        }
         return lambda on_event: verb(reference, on_event=on_event, **given)
 
     publish(prepare, options, files, access, dry_run=options.dry_run)

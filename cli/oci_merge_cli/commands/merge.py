@@ -12,17 +12,23 @@ from oci_merge_cli.options.merge import MergeOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
 from oci_merge_cli.options.safety import SafetyOptions
+from oci_merge_cli.options.trust import TrustOptions, trust_keywords
 from oci_merge_cli.options.values import parse_duration, parse_pairs, split_lines, split_list
 
 
 def run(
-    options: MergeOptions, safety: SafetyOptions, files: FileOptions, access: SourcesAccess
+    options: MergeOptions,
+    safety: SafetyOptions,
+    trust: TrustOptions,
+    files: FileOptions,
+    access: SourcesAccess,
 ) -> None:
     """Merge, and write the result.
 
     Args:
         options: what to join and publish.
         safety: what has to hold before a tag moves.
+        trust: what is signed, and whose signatures the images must have.
         files: where to write what the next job needs.
         access: how to reach the registries.
 
@@ -31,7 +37,12 @@ def run(
     """
 
     def prepare() -> Start:
-        keywords = {**_keywords(options, access), **_safety(safety), **merge_keywords(access)}
+        keywords = {
+            **_keywords(options, access),
+            **_safety(safety),
+            **trust_keywords(trust),
+            **merge_keywords(access),
+        }
         return lambda on_event: merge_async(on_event=on_event, **keywords)
 
     publish(

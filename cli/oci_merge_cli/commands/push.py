@@ -18,6 +18,7 @@ from oci_merge_cli.options.library import merge_keywords
 from oci_merge_cli.options.merge import FromArgsOptions, ListType, PushOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import SourcesAccess
+from oci_merge_cli.options.trust import TrustOptions, trust_keywords
 from oci_merge_cli.options.values import parse_pairs, split_lines, split_list, split_pairs
 from oci_merge_cli.output.lines import Lines
 from oci_merge_cli.output.outputs import check_outputs, write_outputs
@@ -68,6 +69,7 @@ def run(
     spec: Callable[[], Spec],
     list_type: ListType,
     options: PushOptions,
+    trust: TrustOptions,
     files: FileOptions,
     access: SourcesAccess,
 ) -> None:
@@ -77,6 +79,7 @@ def run(
         spec: returns the spec; its errors are reported.
         list_type: the kind of index.
         options: how to push it.
+        trust: what is signed, and whose signatures the images must have.
         files: where to write what the next job needs.
         access: how to reach the registries.
 
@@ -90,7 +93,7 @@ def run(
         access.warn(lines.warn)
         made = spec()
         check_outputs(files)
-        keywords = merge_keywords(access)
+        keywords = {**trust_keywords(trust), **merge_keywords(access)}
         result = runner.run(
             lambda: push_async(
                 made,

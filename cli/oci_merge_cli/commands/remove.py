@@ -7,6 +7,7 @@ from oci_merge_cli.commands.edit import run_edit
 from oci_merge_cli.options.edit import EditOptions
 from oci_merge_cli.options.output import FileOptions
 from oci_merge_cli.options.registry import RegistryAccess
+from oci_merge_cli.options.trust import SignOptions
 from oci_merge_cli.options.values import split_list
 
 
@@ -14,6 +15,7 @@ def run(
     reference: str,
     platforms: list[str] | None,
     options: EditOptions,
+    sign: SignOptions,
     files: FileOptions,
     access: RegistryAccess,
 ) -> None:
@@ -23,6 +25,7 @@ def run(
         reference: the index's tag.
         platforms: the values of ``--platform``.
         options: how to write the result.
+        sign: whether to sign the index that is put.
         files: where to write what the next job needs.
         access: how to reach the registry.
 
@@ -34,6 +37,7 @@ def run(
         reference,
         lambda: {"platforms": split_list(platforms)},
         options,
+        sign,
         files,
         access,
     )

@@ -140,3 +140,29 @@ Examples:
 \b
 Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
 """
+SIGN_EXAMPLES = """
+\b
+Examples:
+  oci-merge sign --key cosign.key reg.example/app:1.0
+  COSIGN_PRIVATE_KEY="$(cat cosign.key)" oci-merge sign reg.example/app:1.0
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""
+VERIFY_EXAMPLES = """
+\b
+Examples:
+  oci-merge verify reg.example/app:1.0 --platforms linux/amd64,linux/arm64
+  oci-merge verify --key cosign.pub reg.example/app:1.0
+
+\b
+Exit status: 0 verified, 1 not verified, failed or wrong usage, 130 or 143 interrupted.
+"""
+GENERATE_KEY_PAIR_EXAMPLES = """
+\b
+Example:
+  oci-merge generate-key-pair --output-key-prefix release
+
+\b
+Exit status: 0 done, 1 failed or wrong usage, 130 or 143 interrupted.
+"""

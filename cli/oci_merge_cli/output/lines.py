@@ -6,6 +6,7 @@ from oci_merge import (
     BlobCopied,
     ComponentsFound,
     Event,
+    ManifestsSigned,
     MergeResult,
     Retrying,
     TagDeleted,
@@ -72,6 +73,10 @@ class Lines(Warnings):
                 self.line(f"tag {event.tag} {'moved' if event.changed else unchanged}")
             case TagKept():
                 self.line(f"tag {event.tag} kept: {event.reason}")
+            case ManifestsSigned():
+                signed = "1 manifest" if event.count == 1 else f"{event.count} manifests"
+                new = "1 signature" if event.written == 1 else f"{event.written} signatures"
+                self.line(f"{signed} of {event.reference} signed, {new} new")
             case TagDeleted():
                 self.line(f"tag {event.reference} deleted")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from oci_merge_cli.runtime.signals import SIGNALS, Interrupted, handle, ignore
 #: A second signal within so many seconds is ignored: a terminal and a supervisor often send one
 #: each, and the second would cancel the cleaning up.
 _SAME_SIGNAL = 1.0
+_STDIN = 0
 
 _T = TypeVar("_T")
 
@@ -36,10 +38,27 @@ def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         gc.freeze()
         gc.enable()
     loop = asyncio.new_event_loop()
+    with _terminal_restored():
+        try:
+            return loop.run_until_complete(_until_interrupted(loop, work))
+        finally:
+            _close(loop)
+
+
+@contextmanager
+def _terminal_restored() -> Iterator[None]:
+    """Leave the terminal as it was: a signal may come while a thread asks for a password."""
+    if not os.isatty(_STDIN) or os.name == "nt":
+        yield
+        return
+    import termios  # not on Windows
+
+    before = termios.tcgetattr(_STDIN)
     try:
-        return loop.run_until_complete(_until_interrupted(loop, work))
+        yield
     finally:
-        _close(loop)
+        if termios.tcgetattr(_STDIN) != before:
+            termios.tcsetattr(_STDIN, termios.TCSANOW, before)
 
 
 async def _until_interrupted(
