@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from oci_merge._frozen import frozen
+from oci_merge.errors import OciMergeError, RegistryError, TransportError
 from oci_merge.options import DEFAULT_RETRIES
 
 # A retry library would bring a loop and a back-off. Retry-After in both forms, its cap, pull
@@ -103,6 +104,17 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
         return max((date - now).total_seconds(), 0.0)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def may_pass(error: OciMergeError) -> bool:
+    """Say whether what has failed may go through the next time.
+
+    Args:
+        error: why it failed.
+    """
+    if isinstance(error, RegistryError):
+        return is_busy(error.status)
+    return isinstance(error, TransportError)
 
 
 def is_busy(status: int) -> bool:

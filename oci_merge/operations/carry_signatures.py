@@ -18,11 +18,9 @@ from oci_merge.model.manifest import ImageManifest
 from oci_merge.model.reference import Reference
 from oci_merge.operations.manifest_reader import ManifestReader
 from oci_merge.operations.signatures import SignatureReader
-from oci_merge.operations.stored_signatures import Repository
-from oci_merge.operations.uploads import Uploads
+from oci_merge.operations.stored_signatures import Repository, open_repository
 from oci_merge.planning.component import Component
 from oci_merge.planning.job import Source
-from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.client import Registries, RegistryClient
 from oci_merge.registry.verified_put import put_manifest
 from oci_merge.trust import classic
@@ -136,15 +134,14 @@ async def put_signature_tags(
         ManifestError: a tag holds something else.
         RegistryError, TransportError: the registry refused, or did not answer.
     """
-    uploads = Uploads(BlobClient(registry, repository, may_leave=may_leave), registry.timings)
-    at = Repository(SignatureReader(registry, repository), uploads)
+    at = open_repository(registry, repository, may_leave=may_leave)
     tags: dict[str, list[Component]] = {}
     for each in carried:
         tags.setdefault(each.tag, []).append(each.component)
     try:
         await gather(_put(at, tag, each, warn) for tag, each in tags.items())
     finally:
-        await uploads.close()
+        await at.uploads.close()
 
 
 async def _put(

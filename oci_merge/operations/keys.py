@@ -12,7 +12,7 @@ from oci_merge._concurrency import SingleFlight, gather
 from oci_merge._frozen import frozen
 from oci_merge._programs import Stop
 from oci_merge.planning.signing import SignWish
-from oci_merge.trust.key_search import default_key, load_signer, load_verifier
+from oci_merge.trust.key_search import DEFAULT_KEY, load_signer, load_verifier
 from oci_merge.trust.keys import PublicKey, Signer
 from oci_merge.trust.provenance import job_url
 
@@ -72,7 +72,7 @@ class KeyRing:
         Raises:
             SigningKeyError: it cannot be read.
         """
-        reference = reference or default_key(self._environ)
+        reference = reference or DEFAULT_KEY
         load = partial(
             load_signer, reference, environ=self._environ, ask=self._ask, stop=self._stop
         )

@@ -22,18 +22,14 @@ from oci_merge.errors import (
     TransportError,
 )
 from oci_merge.events import ManifestsSigned
-from oci_merge.http.retry import is_busy
-from oci_merge.operations.signatures import SignatureReader
+from oci_merge.http.retry import may_pass
 from oci_merge.operations.stored_signatures import (
     BundleSignature,
     ClassicSignature,
     Repository,
     StoredSignature,
 )
-from oci_merge.operations.uploads import Uploads
 from oci_merge.planning.signing import Format, Outcome, SignatureResult
-from oci_merge.registry.blobs import BlobClient
-from oci_merge.registry.client import RegistryClient
 from oci_merge.trust import bundle
 from oci_merge.trust.formats import Signed
 from oci_merge.trust.keys import Signer
@@ -52,28 +48,20 @@ class RepositorySigner:
     """Signs manifests of one repository. Its methods are called in their order here.
 
     Args:
-        registry: the registry.
-        repository: its name there.
+        repository: the repository.
         signer: the key.
         formats: the formats to store.
         warn: called with a sentence for each format that the registry does not keep.
-        may_leave: whether uploads may go to another host, if the registry says so.
     """
 
     def __init__(
         self,
-        registry: RegistryClient,
-        repository: str,
+        repository: Repository,
         signer: Signer,
         formats: Sequence[Format],
         warn: Callable[[str], object],
-        *,
-        may_leave: bool = False,
     ) -> None:
-        blobs = BlobClient(registry, repository, may_leave=may_leave)
-        self._registry = registry
-        self._uploads = Uploads(blobs, registry.timings)
-        self._at = Repository(SignatureReader(registry, repository), self._uploads)
+        self._at = repository
         self._signer = signer
         self._formats = formats
         self._warn = warn
@@ -85,7 +73,7 @@ class RepositorySigner:
     def open_ahead(self, count: int) -> None:
         """Open the uploads of so many manifests, before it is known what is signed."""
         empty = 1 if "bundle" in self._formats else 0  # the config of all bundles
-        self._uploads.open_ahead(empty + count * sum(_BLOBS[each] for each in self._formats))
+        self._at.uploads.open_ahead(empty + count * sum(_BLOBS[each] for each in self._formats))
 
     async def prepare(self, manifests: Iterable[Signed], *, is_new: bool = False) -> None:
         """Read the signatures that manifests have, and make and upload those that they lack.
@@ -180,23 +168,15 @@ class RepositorySigner:
             for (digest, _), one in kept.items()
         )
 
-    def summary(self, repository: str) -> ManifestsSigned:
-        """Return how much was signed, as an event.
-
-        Args:
-            repository: the repository, with its registry.
-        """
+    def summary(self) -> ManifestsSigned:
+        """Return how much was signed, as an event."""
         written = [
             one
             for key, one in self._signatures.items()
             if key not in self._refusals and not one.is_present
         ]
         count = len({digest for digest, _ in self._signatures})
-        return ManifestsSigned(count, len(written), repository, self._signer.public.key_id)
-
-    async def close(self) -> None:
-        """End the uploads that are open."""
-        await self._uploads.close()
+        return ManifestsSigned(count, len(written), self._at.name, self._signer.public.key_id)
 
     def results(self, digests: Sequence[str]) -> tuple[SignatureResult, ...]:
         """Return what became of the signatures of manifests, in their order.
@@ -246,9 +226,7 @@ class RepositorySigner:
         try:
             await step()
         except (RegistryError, ManifestError, SigningError) as error:
-            if isinstance(error, AuthenticationError):
-                raise
-            if isinstance(error, RegistryError) and is_busy(error.status):
+            if isinstance(error, AuthenticationError) or may_pass(error):
                 raise  # it may be kept the next time
             self._refusals[one.signed.digest, one.format] = error
 

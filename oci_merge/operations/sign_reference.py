@@ -12,6 +12,7 @@ from oci_merge.model.manifest import ImageIndex
 from oci_merge.model.reference import Reference
 from oci_merge.operations.manifest_reader import ManifestReader
 from oci_merge.operations.sign import RepositorySigner
+from oci_merge.operations.stored_signatures import open_repository
 from oci_merge.operations.target_signing import listed_manifests
 from oci_merge.planning.signing import Format, SignResult
 from oci_merge.registry.client import RegistryClient
@@ -58,14 +59,15 @@ async def sign_reference(
     if isinstance(manifest.document, ImageIndex) and not index_only:
         manifests += await listed_manifests(reader, at, manifest.document.manifests)
         await _check_there(registry, at, manifests[1:])
-    run = RepositorySigner(registry, reference.repository, signer, formats, warn)
+    repository = open_repository(registry, reference.repository)
+    run = RepositorySigner(repository, signer, formats, warn)
     try:
         await run.prepare(manifests)
         await run.put_unseen()
         await run.store()
         await run.confirm()
     finally:
-        await run.close()
+        await repository.uploads.close()
     named = Reference(
         reference.registry, reference.repository, tag=reference.tag, digest=manifest.digest
     )

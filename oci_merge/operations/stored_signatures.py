@@ -10,16 +10,16 @@ from oci_merge._frozen import frozen
 from oci_merge.errors import (
     ManifestError,
     OciMergeError,
-    RegistryError,
     SigningError,
-    TransportError,
 )
-from oci_merge.http.retry import is_busy
+from oci_merge.http.retry import may_pass
 from oci_merge.model import media_types
 from oci_merge.model.reference import Reference
 from oci_merge.operations.signatures import SignatureReader
 from oci_merge.operations.uploads import Uploads
 from oci_merge.planning.signing import Format
+from oci_merge.registry.blobs import BlobClient
+from oci_merge.registry.client import RegistryClient
 from oci_merge.registry.manifests import ManifestClient
 from oci_merge.registry.referrers import (
     MOST_REFERRERS,
@@ -85,6 +85,20 @@ class Repository:
             RegistryError, TransportError, ManifestError: as ``put_manifest`` does.
         """
         await put_manifest(self.reader.registry, at, media_types.OCI_MANIFEST, manifest.content)
+
+
+def open_repository(
+    registry: RegistryClient, repository: str, *, may_leave: bool = False
+) -> Repository:
+    """Return a repository to store signatures in; its uploads have to be closed.
+
+    Args:
+        registry: its registry.
+        repository: its name there.
+        may_leave: whether uploads may go to another host, if the registry says so.
+    """
+    blobs = BlobClient(registry, repository, may_leave=may_leave)
+    return Repository(SignatureReader(registry, repository), Uploads(blobs, registry.timings))
 
 
 class StoredSignature(Protocol):
@@ -267,7 +281,9 @@ class BundleSignature:
         found = await gather_settled(reader.bundle_of(place) for place in places)
         for place, content in zip(places, found, strict=True):
             if isinstance(content, OciMergeError):
-                _raise_if_passing(content)
+                # What somebody else has left unreadable is none of ours.
+                if may_pass(content):
+                    raise content
             elif content is not None:
                 verdict = judge_bundle(content, self.signed.digest, [key], self._predicate_type)
                 if verdict.kind == "valid" and self._is_same(content):
@@ -294,7 +310,9 @@ class BundleSignature:
         found = await gather_settled(self._at.reader.statement_of(place) for place in places)
         for place, content in zip(places, found, strict=True):
             if isinstance(content, OciMergeError):
-                _raise_if_passing(content)
+                # What somebody else has left unreadable is none of ours.
+                if may_pass(content):
+                    raise content
             elif content is not None and is_of_merge(content, self.signed.digest):
                 return place
         return None
@@ -409,11 +427,3 @@ class ClassicSignature:
             raise ManifestError(f"{self._tag} holds no signatures: {error}") from None
         await self._at.upload(made)
         return made
-
-
-def _raise_if_passing(error: OciMergeError) -> None:
-    """Raise an error that may pass; what somebody else has left unreadable is none of ours."""
-    if isinstance(error, TransportError) or (
-        isinstance(error, RegistryError) and is_busy(error.status)
-    ):
-        raise error

@@ -21,6 +21,7 @@ from oci_merge.operations.attach_provenance import ProvenanceAttacher
 from oci_merge.operations.keys import Trust
 from oci_merge.operations.manifest_reader import MAX_ENTRIES, ManifestReader
 from oci_merge.operations.sign import RepositorySigner
+from oci_merge.operations.stored_signatures import open_repository
 from oci_merge.operations.target_state import TargetState
 from oci_merge.planning.component import Component
 from oci_merge.planning.signing import SignatureResult, SignWish
@@ -64,23 +65,14 @@ class TargetSigning:
         self._registry = registry
         self._target = target
         self._index_only = wish.index_only if wish else True
+        # One for both, so that the empty config of all bundles is uploaded once.
+        self._at = open_repository(registry, target.repository, may_leave=may_leave)
         self._signer = (
-            RepositorySigner(
-                registry,
-                target.repository,
-                signer,
-                wish.formats,
-                lambda message: emit(Warned(message)),
-                may_leave=may_leave,
-            )
+            RepositorySigner(self._at, signer, wish.formats, lambda message: emit(Warned(message)))
             if wish and signer
             else None
         )
-        self._provenance = (
-            ProvenanceAttacher(registry, target, signer, trust.job, may_leave=may_leave)
-            if provenance
-            else None
-        )
+        self._provenance = ProvenanceAttacher(self._at, signer, trust.job) if provenance else None
 
     async def prepare_children(self, components: Sequence[Component], state: TargetState) -> None:
         """Make signatures of what the index will list, while that is brought.
@@ -152,7 +144,7 @@ class TargetSigning:
             await self._signer.store()
             if self._signer.needs_confirmation:
                 await self._signer.confirm(must_see=True)
-            self._emit(self._signer.summary(self._target.name))
+            self._emit(self._signer.summary())
         # Not beside the signatures: both may be in one list, which is looked at once it is written.
         if self._provenance:
             await self._provenance.store()
@@ -180,10 +172,7 @@ class TargetSigning:
 
     async def close(self) -> None:
         """End the uploads that are open."""
-        if self._signer:
-            await self._signer.close()
-        if self._provenance:
-            await self._provenance.close()
+        await self._at.uploads.close()
 
     def results(self, index: IndexDocument) -> tuple[SignatureResult, ...]:
         """Return what became of the signatures, the index's first; none where none was stored."""

@@ -10,7 +10,7 @@ import contextlib
 
 from oci_merge._concurrency import gather, gather_settled
 from oci_merge.errors import OciMergeError, RegistryError, TransportError
-from oci_merge.http.retry import is_busy
+from oci_merge.http.retry import may_pass
 from oci_merge.http.timings import Timings
 from oci_merge.registry.blobs import BlobClient
 from oci_merge.registry.types import Upload
@@ -101,7 +101,7 @@ class Uploads:
                 # The answer to a body that arrived may have got lost.
                 if await self._is_kept(blob, upload):
                     return None
-                if attempt == _ATTEMPTS - 1 or not _may_pass(error):
+                if attempt == _ATTEMPTS - 1 or not _may_go_through(error):
                     raise
             except BaseException:
                 await self._cancel(upload)
@@ -123,8 +123,7 @@ class Uploads:
                 await self._blobs.cancel(upload)
 
 
-def _may_pass(error: RegistryError | TransportError) -> bool:
+def _may_go_through(error: RegistryError | TransportError) -> bool:
     """Say whether an upload that is begun anew may go through."""
-    if isinstance(error, TransportError) or is_busy(error.status):
-        return True
-    return error.status in (404, 416)  # the registry has lost the session
+    has_lost_session = isinstance(error, RegistryError) and error.status in (404, 416)
+    return has_lost_session or may_pass(error)

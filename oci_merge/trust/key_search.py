@@ -21,17 +21,9 @@ KEY_VARIABLE = "COSIGN_PRIVATE_KEY"
 PASSWORD_VARIABLE = "COSIGN_PASSWORD"  # noqa: S105 - its name
 
 _VARIABLE = "env://"
+#: The key to sign with where the user names none.
+DEFAULT_KEY = f"{_VARIABLE}{KEY_VARIABLE}"
 _EXPECTED = "expected is a file, env://VARIABLE, or NAME://KEY for a program sigstore-kms-NAME"
-
-
-def default_key(environ: Mapping[str, str]) -> str:
-    """Return the reference of the key to sign with where the user names none.
-
-    Args:
-        environ: the environment, in which cosign's variable need not be set: what is missing is
-            said where the key is read.
-    """
-    return f"{_VARIABLE}{KEY_VARIABLE}"
 
 
 def load_signer(

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from oci_merge.errors import SigningKeyError
-from oci_merge.trust.key_search import default_key, load_signer, load_verifier
+from oci_merge.trust.key_search import DEFAULT_KEY, load_signer, load_verifier
 from tests.unit.trust.support import (
     P256,
     PASSWORD,
@@ -100,8 +100,8 @@ def test_a_variable_that_names_no_file_by_its_whole_path_is_no_key(
 
 
 def test_the_usual_key_is_cosigns_variable() -> None:
-    assert default_key({}) == "env://COSIGN_PRIVATE_KEY"
-    error = _problem(default_key({}))
+    assert DEFAULT_KEY == "env://COSIGN_PRIVATE_KEY"
+    error = _problem(DEFAULT_KEY)
     assert error.message == "env://COSIGN_PRIVATE_KEY names a variable that is not set"
     assert "COSIGN_PRIVATE_KEY" in error.hint
 
