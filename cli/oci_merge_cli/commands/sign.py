@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from oci_merge import SignResult, sign_async
-from oci_merge_cli.options.library import registry_keywords
+from oci_merge_cli.commands.looking import run_and_show
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.options.trust import ResultOptions, SignatureFormat, password_keywords
-from oci_merge_cli.output.lines import Lines, Progress
 from oci_merge_cli.output.render import aligned
-from oci_merge_cli.output.stdout import write, write_json
-from oci_merge_cli.runtime import runner
-from oci_merge_cli.runtime.failures import reported
-from oci_merge_cli.runtime.logging import logged
 
 
 def run(
@@ -35,27 +30,19 @@ def run(
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    with (
-        reported(usage_status=1, as_json=options.output == "json", debug=access.debug),
-        logged(debug=access.debug),
-    ):
-        progress = Progress() if options.quiet else Lines()
-        access.warn(progress.warn)
-        keywords = {**registry_keywords(access), **password_keywords()}
-        signed = runner.run(
-            lambda: sign_async(
-                reference,
-                key=key,
-                sign_format=sign_format,
-                sign_index_only=sign_index_only,
-                on_event=progress.show,
-                **keywords,
-            )
-        )
-        if options.output == "json":
-            write_json(signed.to_dict())
-        else:
-            write(_text(signed))
+    run_and_show(
+        sign_async,
+        reference,
+        lambda: {
+            "key": key,
+            "sign_format": sign_format,
+            "sign_index_only": sign_index_only,
+            **password_keywords(),
+        },
+        _text,
+        options,
+        access,
+    )
 
 
 def _text(signed: SignResult) -> str:

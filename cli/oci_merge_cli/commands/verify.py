@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from oci_merge import Verification, verify_async
-from oci_merge_cli.options.library import registry_keywords
+from oci_merge_cli.commands.looking import run_and_show
 from oci_merge_cli.options.registry import RegistryAccess
 from oci_merge_cli.options.trust import ResultOptions
 from oci_merge_cli.options.values import split_list
-from oci_merge_cli.output.lines import Lines, Progress
 from oci_merge_cli.output.render import aligned
-from oci_merge_cli.output.stdout import write, write_json
-from oci_merge_cli.runtime import runner
-from oci_merge_cli.runtime.failures import reported
-from oci_merge_cli.runtime.logging import logged
 
 
 def run(
@@ -38,23 +31,14 @@ def run(
     Raises:
         typer.Exit: it failed; the reason was reported.
     """
-    with (
-        reported(usage_status=1, as_json=options.output == "json", debug=access.debug),
-        logged(debug=access.debug),
-    ):
-        progress = Progress() if options.quiet else Lines()
-        access.warn(progress.warn)
-        keywords: dict[str, Any] = {
-            "keys": keys or (),
-            "digest": digest,
-            "platforms": split_list(platforms),
-            **registry_keywords(access),
-        }
-        found = runner.run(lambda: verify_async(reference, on_event=progress.show, **keywords))
-        if options.output == "json":
-            write_json(found.to_dict())
-        else:
-            write(_text(found))
+    run_and_show(
+        verify_async,
+        reference,
+        lambda: {"keys": keys or (), "digest": digest, "platforms": split_list(platforms)},
+        _text,
+        options,
+        access,
+    )
 
 
 def _text(found: Verification) -> str:
