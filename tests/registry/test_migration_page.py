@@ -19,7 +19,7 @@ from fixtures.distribution import Distribution, Htpasswd
 from fixtures.images import build_image
 from tests.registry.team import seeder
 
-PAGE = Path(__file__).parents[2] / "docs" / "manifest-tool.md"
+PAGE = Path(__file__).parents[2] / "docs" / "coming-from" / "manifest-tool.md"
 IMAGES = {"amd64": build_image("linux", "amd64"), "arm64": build_image("linux", "arm64")}
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

@@ -27,9 +27,9 @@ def test_the_command_and_skopeo_reach_each_registry_by_its_name(
         for registry in named.registries:
             command = ["--template", f"{registry}/team/app-ARCH:1.0"]
             command += ["--platforms", "linux/amd64,linux/arm64"]
+            command += ["--target", f"{registry}/team/app:1.0"]
             done = subprocess.run(
-                [sys.executable, "-m", "oci_merge_cli", *command]
-                + ["--target", f"{registry}/team/app:1.0"],
+                [sys.executable, "-m", "oci_merge_cli", *command],
                 env=environment | (login if registry == "ghcr.io" else {}),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
