@@ -1,0 +1,49 @@
+"""The YAML of our pages and of the files that CI systems read, and the schemas of their vendors."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page: str, language: str = "yaml") -> list[str]:
+    """Return the fenced blocks of a page in one language, in their order.
+
+    Args:
+        page: the page below the project's folder, such as `docs/ci/gitlab.md`.
+        language: the word behind the fence.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [found[3] for found in _FENCE.finditer(text) if found[2] == language]
+
+
+def block(page: str, first_line: str, language: str = "yaml") -> str:
+    """Return the one block of a page whose first line is the given one, such as `# merge`."""
+    (found,) = [text for text in blocks(page, language) if text.startswith(f"{first_line}\n")]
+    return found
+
+
+def refusal(text: str, schema: str, folder: Path, *arguments: str) -> str:
+    """Check a document against a vendor's schema, by check-jsonschema.
+
+    Args:
+        text: the YAML.
+        schema: the name of the schema that check-jsonschema ships, such as `vendor.gitlab-ci`.
+        folder: where the document may be written.
+        arguments: further arguments, such as `--data-transform`.
+
+    Returns:
+        What is wrong with the document, empty if nothing is.
+    """
+    file = folder / "document.yml"
+    file.write_text(text, encoding="utf-8")
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [program, "--builtin-schema", schema, *arguments, file]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return "" if done.returncode == 0 else f"{done.stdout}{done.stderr}" or "refused"
