@@ -44,6 +44,6 @@ def refusal(text: str, schema: str, folder: Path, *arguments: str) -> str:
     file = folder / "document.yml"
     file.write_text(text, encoding="utf-8")
     program = Path(sys.executable).with_name("check-jsonschema")
-    command = [program, "--builtin-schema", schema, *arguments, file]
+    command = [str(program), "--builtin-schema", schema, *arguments, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return "" if done.returncode == 0 else f"{done.stdout}{done.stderr}" or "refused"

@@ -61,8 +61,8 @@ class Job:
 
         Args:
             script: its text, or its lines.
-            variables: what the CI system sets, and the job's own variables, expanded. Nothing else of
-                this machine's environment is there.
+            variables: what the CI system sets, and the job's own variables, expanded. Nothing else
+                of this machine's environment is there.
             shell: the shell and its options, to which the script is added.
 
         Returns:
