@@ -1,7 +1,4 @@
-"""The wheel holds what it shall, nothing else, and gives a command that runs.
-
-`make check` builds the wheel and names it in `OCI_MERGE_WHEEL`; without that, pip builds one here.
-"""
+"""The wheel holds what it shall, nothing else, and gives a command that runs."""
 
 from __future__ import annotations
 
@@ -14,23 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-# As it was before the tests were cut off from the developer's settings: which index to install
-# from may stand in them.
-ENVIRONMENT = dict(os.environ)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that is tested."""
-    given = os.environ.get("OCI_MERGE_WHEEL")
-    if given is not None:
-        return ROOT / given
-    folder = tmp_path_factory.mktemp("wheel")
-    pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
-    (built,) = folder.glob("*.whl")
-    return built
+from tests.packaging.conftest import ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
