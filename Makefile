@@ -13,7 +13,9 @@ PYZ_VENV ?= $(VENV)-pyz
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN = $(VENV)/bin
-# These take the time of round trips, so nothing else may run beside them.
+MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+# These take the time of round trips, so no others run beside them. They wait and hardly compute, so
+# three at once take no longer than one.
 TIMED = tests/registry/test_depth.py tests/registry/test_distribution.py
 
 export PYTHON
@@ -24,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench reference format clean
+.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench site reference format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +39,7 @@ test: $(VENV)/test.stamp ## Run the tests, real registries included where they c
 	@tools/sigstore-js.sh $(VENV)/node
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --ignore=tests/packaging \
 		--ignore=tests/contracts $(if $(PYTEST_ARGS),$(PYTEST_ARGS),$(TIMED:%=--ignore=%))
-	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest $(TIMED))
+	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest -n 3 $(TIMED))
 
 unit: $(VENV)/test.stamp ## Run the tests of pure code: a few seconds
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
@@ -50,11 +52,12 @@ floors: $(FLOORS_VENV)/floors.stamp ## Run the tests of pure code on the lowest 
 
 check: lint test wheel onefile ## Run all that has to pass: lint, test, wheel and onefile
 
-lint: $(VENV)/check.stamp ## Check format, style, types and import contracts
+lint: $(VENV)/check.stamp ## Check format, style, types, import contracts and the docs' links
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MKDOCS) build --quiet
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/contracts
 
 wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install it and try it
@@ -73,6 +76,9 @@ onefile: $(PYZ_VENV)/created.stamp $(VENV)/test.stamp ## Build that file and try
 bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against other tools: see docs/benchmarks
 	@tools/real-registry.sh
 	$(BIN)/python -m tests.bench --python $(BENCH_VENV)/bin/python $(BENCH_ARGS)
+
+site: $(VENV)/check.stamp ## Build the site of the docs, into build/site
+	$(MKDOCS) build
 
 reference: $(VENV)/test.stamp ## Write docs/reference.md and the man page anew, from the options
 	$(BIN)/python tools/reference.py
