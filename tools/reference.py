@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the parameters of the commands: ``make reference``."""
+"""Writes the pages that are made of the commands and of the library: ``make reference``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from oci_merge_cli.app import SHARED_OPTIONS, app
 from oci_merge_cli.reference.markdown import reference_page
 from oci_merge_cli.reference.pages import page_of
 from oci_merge_cli.reference.roff import man_page
+from tools.library_page import library_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -21,6 +22,7 @@ def documents() -> dict[Path, str]:
     root = page_of(program.make_context("oci-merge", [], resilient_parsing=True), SHARED_OPTIONS)
     return {
         DOCS / "reference.md": reference_page(root),
+        DOCS / "library-reference.md": library_page(),
         DOCS / "oci-merge.1": man_page(root, __version__),
     }
 
