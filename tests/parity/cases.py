@@ -20,7 +20,8 @@ from fixtures import media_types
 from fixtures.embedded import EmbeddedRegistry
 from fixtures.embedded.storage import StoredManifest
 from fixtures.images import BuiltImage, BuiltIndex, digest_of
-from fixtures.parity import ParityImage, load_images
+from fixtures.parity import load_images
+from fixtures.recorded import RecordedItem
 from tests.cli.running import Outcome
 from tests.parity.running import run_here
 
@@ -266,5 +267,5 @@ def _descriptor(entry: Entry, oci: bool, registry: EmbeddedRegistry) -> dict[str
 
 
 @cache
-def _corpus() -> tuple[ParityImage, ...]:
+def _corpus() -> tuple[RecordedItem, ...]:
     return tuple(load_images())

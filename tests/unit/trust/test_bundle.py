@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.images import digest_of
-from fixtures.trust import SignedCase, SignedItem, load_cases
+from fixtures.recorded import RecordedItem
+from fixtures.trust import SignedCase, load_cases
 from oci_merge.trust import bundle
 from oci_merge.trust.formats import Signed, StoredBlob
 from oci_merge.trust.strict_json import UnreadableError
@@ -39,7 +40,7 @@ _EMPTY = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8
 _CASES = [case for case in load_cases() if case.format == "bundle"]
 
 
-def _bundles(case: SignedCase) -> list[SignedItem]:
+def _bundles(case: SignedCase) -> list[RecordedItem]:
     return [item for item in case.items if b'"subject"' in item.manifest]
 
 

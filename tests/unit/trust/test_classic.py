@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.images import digest_of
-from fixtures.trust import SignedCase, SignedItem, load_cases
+from fixtures.recorded import RecordedItem
+from fixtures.trust import SignedCase, load_cases
 from oci_merge.model.manifest import MAX_DOCUMENT
 from oci_merge.trust import classic
 from oci_merge.trust.strict_json import UnreadableError
@@ -29,7 +30,7 @@ _PAYLOAD = (
 ).encode()
 
 
-def _tags(case: SignedCase) -> list[SignedItem]:
+def _tags(case: SignedCase) -> list[RecordedItem]:
     return [item for item in case.items if item.reference.endswith(".sig")]
 
 
