@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import trustme
 
 from fixtures.embedded import EmbeddedRegistry
+from fixtures.embedded.quirks.staleness import OldTags
 from fixtures.images import (
     BuiltImage,
     BuiltIndex,
@@ -236,6 +237,7 @@ def _pipelines(world: World) -> None:
         world.file(f"digests/{name}", image.digest)
     world.file("digests/arm64.json", json.dumps({"containerimage.digest": ARM64.digest}))
     world.file("arm64/digest", ARM64.digest)
+    world.push(f"{app}:nightly", build_index([AMD64, ARM64, S390X]))
     world.before("1.9.1", lambda: _two_releases(world, app))
     world.job.add_program("docker", 'test "$1 $2" = "buildx build"')
     world.preamble = "import pathlib\nimport oci_merge"
@@ -270,6 +272,12 @@ def _plan(world: World) -> None:
     for name, image in TWO.items():
         embedded.add_image(f"team/app-{name}", "1.0", image)
     world.named.add("zot.example", embedded)
+    # A registry behind a cache.
+    cached = EmbeddedRegistry(hooks=[OldTags(reads=1000)])
+    for name, image in TWO.items():
+        cached.add_image(f"team/app-{name}", "1.0", image)
+    cached.add_image("team/app", "1.0", AMD64)
+    world.named.add("cached.example", cached)
     world.preamble = (
         "import oci_merge\n"
         f'target = "{app}:1.0"\n'
