@@ -257,6 +257,16 @@ def test_builds_on_two_runners_are_joined_by_digest_and_the_next_job_knows_the_i
     assert "linux/arm64" in merge.step("merge > merge").summary
 
 
+def test_a_build_that_was_left_out_is_missed_and_no_tag_moves(
+    runner: Runner, named: NamedRegistries
+) -> None:
+    text = shown("docs/ci/github.md")[1].replace("acme/app", "acme/half")
+    lines = [line for line in text.splitlines() if "platform: linux/arm64" not in line]
+    with pytest.raises(StepFailed, match="linux/arm64"):
+        runner.run("\n".join(lines))
+    assert digest_of(named, "ghcr.io/acme/half:1.2.3") == ""
+
+
 def test_images_of_which_each_has_a_tag_are_joined_by_a_template(
     runner: Runner, named: NamedRegistries
 ) -> None:
@@ -563,9 +573,9 @@ def test_further_arguments_stand_one_on_a_line_and_come_last(
     runner: Runner, tmp_path: Path
 ) -> None:
     arguments = recorded(
-        runner, tmp_path, template="x", args="--rate=10\n\n  --ca-file=a b.pem  \n"
+        runner, tmp_path, template="x", args="--rate=10\n\n  --ca-file=a b\\c.pem  \n"
     )
-    assert arguments == ["--template=x", "--rate=10", "--ca-file=a b.pem"]
+    assert arguments == ["--template=x", "--rate=10", "--ca-file=a b\\c.pem"]
 
 
 def test_an_input_is_true_or_false_and_nothing_else(runner: Runner, tmp_path: Path) -> None:
