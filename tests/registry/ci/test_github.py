@@ -36,6 +36,7 @@ from tests.registry.ci.github_actions import ACTIONS, noted
 from tests.registry.ci.running import BASH, TWO, Job, listed, push_images
 
 PAGES = ("docs/ci/github.md", "docs/ci/buildx.md")
+OTHER_PAGES = ("README.md", "docs/credentials.md", "docs/next-job.md")
 ACTION = ROOT / "action.yml"
 TOKEN = "registry-password"
 # As it was before the tests were cut off from the developer's settings: which index to install
@@ -69,6 +70,9 @@ printf '#!/bin/sh\\nexec %s -m oci_merge_cli "$@"\\n' {shlex.quote(sys.executabl
 chmod +x "$UV_TOOL_BIN_DIR/oci-merge"
 """
 
+#: Stands for pip and pipx: this oci-merge is on PATH already.
+INSTALLER = '[ "$*" = "install oci-merge" ]'
+
 
 @pytest.fixture(scope="module")
 def named(docker_registry: Path) -> Iterator[NamedRegistries]:
@@ -86,7 +90,7 @@ def runner(named: NamedRegistries, tmp_path: Path) -> Runner:
         token=TOKEN,
         secrets={"COSIGN_PASSWORD": "key-password"},
         actions=ACTIONS,
-        programs={"uv": UV, "pipx": '[ "$*" = "install oci-merge" ]'},
+        programs={"uv": UV, "pip": INSTALLER, "pipx": INSTALLER},
     )
 
 
@@ -115,7 +119,7 @@ def shown(page: str) -> list[str]:
     for text in blocks(page):
         document = yaml.safe_load(text)
         if "jobs" in document:
-            found.append(text)
+            found.append(text if "name" in document else f"on: push\n{text}")
         elif "steps" in document:
             found.append(workflow(document))
     return found
@@ -160,11 +164,11 @@ def test_the_action_has_the_form_that_github_takes(tmp_path: Path) -> None:
 
 def test_all_workflows_have_the_form_that_github_takes(tmp_path: Path) -> None:
     files = []
-    for page in PAGES:
+    for page in PAGES + OTHER_PAGES:
         for number, text in enumerate(shown(page)):
             files.append(tmp_path / f"{Path(page).stem}-{number}.yml")
             files[-1].write_text(text, encoding="utf-8")
-    assert len(files) == 7
+    assert len(files) >= 10
     # One start of the program for all, since it takes longer than the rest.
     program = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run(
@@ -344,6 +348,17 @@ def test_a_step_without_the_action_sets_the_same_outputs(
     assert set(outputs) == set(declared) - {"metadata"}
 
 
+@pytest.mark.parametrize("page", OTHER_PAGES)
+def test_what_other_pages_show_of_github_publishes_what_it_says(
+    page: str, runner: Runner, named: NamedRegistries
+) -> None:
+    name = f"ghcr.io/{Path(page).stem.lower()}/app"
+    push_images(named, f"{name}:1.0-ARCH")
+    (text,) = shown(page)
+    runner.run(text.replace("ghcr.io/acme/app", name))
+    assert listed(named, f"{name}:1.0") == [image.digest for image in TWO.values()]
+
+
 def test_the_scripts_and_the_gitlab_jobs_of_the_page_about_buildx_join_what_docker_pushed(
     named: NamedRegistries, tmp_path: Path
 ) -> None:
@@ -354,7 +369,7 @@ def test_the_scripts_and_the_gitlab_jobs_of_the_page_about_buildx_join_what_dock
     build, merge = (yaml.safe_load(gitlab)[job] for job in ("build", "merge"))
     one, join, bake, join_bake = blocks(page, "sh")
     machine.add_program("docker", _docker(tmp_path, named))
-    machine.add_program("pip", '[ "$*" = "install oci-merge" ]')
+    machine.add_program("pip", INSTALLER)
     gitlab_variables = {
         "CI_REGISTRY": "ghcr.io",
         "CI_REGISTRY_USER": "ci",
