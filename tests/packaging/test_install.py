@@ -115,37 +115,30 @@ def host() -> Iterator[str]:
         yield registry.host
 
 
-def test_the_command_and_the_library_merge_at_a_real_registry(
-    environment: Environment, host: str
+def test_it_merges_at_a_real_registry_by_command_and_by_library(
+    environment: Environment, floors: Path, host: str
 ) -> None:
-    merge, _, table = commands(host)
+    merge, *_ = commands(host)
+    uv("pip", "check", "--python", str(environment.programs / "python"))
+    assert_versions(environment, floors)
 
     merged = environment.run("oci-merge", *merge)
-    inspected = environment.run("oci-merge", *table)
     by_library = environment.run("python", "-I", "-c", _LIBRARY, host)
 
     assert merged.startswith("Digest: sha256:")
     assert by_library.strip() == merged.split()[1]
-    assert "linux/arm/v7" in inspected
 
 
-def test_the_packages_fit_each_other(environment: Environment) -> None:
-    uv("pip", "check", "--python", str(environment.programs / "python"))
-
-
-def test_the_lowest_versions_are_what_pyproject_allows(
-    environment: Environment, floors: Path
-) -> None:
+def assert_versions(environment: Environment, floors: Path) -> None:
+    """See that the packages have the lowest versions where they shall, and else newer ones."""
     listed = uv("pip", "freeze", "--python", str(environment.programs / "python")).splitlines()
-    bounds = set(floors.read_text().lower().splitlines())
-
-    at_the_floor = {line.lower() for line in listed} & bounds
-
-    if environment.lowest:
-        names = {line.partition("==")[0].lower() for line in listed}
-        assert at_the_floor == {line for line in bounds if line.partition("==")[0] in names}
-    else:
-        assert "pydantic==2.11.0" not in at_the_floor
+    installed_ones = {line.lower() for line in listed}
+    names = {line.partition("==")[0] for line in installed_ones}
+    lowest = {
+        line for line in floors.read_text().lower().splitlines() if line.partition("==")[0] in names
+    }
+    assert len(lowest) > 10
+    assert (lowest <= installed_ones) is environment.lowest
 
 
 def test_the_python_that_runs_this_is_among_those_that_are_tried() -> None:

@@ -56,21 +56,32 @@ def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def metadata(wheel: Path) -> Message:
-    """What the wheel says of itself."""
-    return metadata_of(wheel)
+def checkout(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same files as a checkout has them, with other dates and permissions."""
+    folder = tmp_path_factory.mktemp("checkout") / "elsewhere"
+    shutil.copytree(unpacked, folder)
+    (folder / "PKG-INFO").unlink()  # the build made it, and believes it
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(path.stat().st_mode & 0o700)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def metadata_of_release(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Message:
-    """The same where the project's address is known."""
-    folder = tmp_path_factory.mktemp("known")
-    uv("build", "--wheel", "--out-dir", str(folder), str(unpacked), OCI_MERGE_PROJECT_URL=URL)
+def metadata(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Message:
+    """What the wheel says of itself where the project's address is not known."""
+    return built_metadata(checkout, tmp_path_factory.mktemp("unknown"), "")
+
+
+@pytest.fixture(scope="module")
+def metadata_of_release(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Message:
+    """The same where it is known."""
+    return built_metadata(checkout, tmp_path_factory.mktemp("known"), URL)
+
+
+def built_metadata(project: Path, folder: Path, url: str) -> Message:
+    uv("build", "--wheel", "--out-dir", str(folder), str(project), OCI_MERGE_PROJECT_URL=url)
     (wheel,) = folder.glob("*.whl")
-    return metadata_of(wheel)
-
-
-def metadata_of(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         return Parser().parsestr(archive.read(name).decode())
@@ -92,23 +103,15 @@ def test_what_is_built_once_is_there_with_its_checksums(release: Path) -> None:
 
 
 def test_the_source_archive_gives_the_same_archives_again(
-    unpacked: Path, sdist: Path, wheel: Path, tmp_path: Path
+    checkout: Path, sdist: Path, wheel: Path, tmp_path: Path
 ) -> None:
-    # Another folder, other dates and other permissions: none of it may matter.
-    elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(unpacked, elsewhere)
-    (elsewhere / "PKG-INFO").unlink()  # which the build made
-    for path in elsewhere.rglob("*"):
-        os.utime(path, (1, 1))
-        path.chmod(path.stat().st_mode & 0o700)
     with tarfile.open(sdist) as archive:
         time = str(int(archive.getmembers()[0].mtime))
-    folder = tmp_path / "built"
 
-    uv("build", "--out-dir", str(folder), str(elsewhere), SOURCE_DATE_EPOCH=time)
+    uv("build", "--out-dir", str(tmp_path), str(checkout), SOURCE_DATE_EPOCH=time)
 
-    assert (folder / wheel.name).read_bytes() == wheel.read_bytes()
-    assert (folder / sdist.name).read_bytes() == sdist.read_bytes()
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+    assert (tmp_path / sdist.name).read_bytes() == sdist.read_bytes()
 
 
 def test_the_files_carry_the_time_of_the_commit(
@@ -214,10 +217,10 @@ def test_the_package_names_urls_only_where_its_address_is_known(
     assert all(each.startswith(URL) for each in named.values())
 
 
-def test_an_address_that_is_no_https_url_builds_nothing(unpacked: Path, tmp_path: Path) -> None:
+def test_an_address_that_is_no_https_url_builds_nothing(checkout: Path, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         uv(
-            *("build", "--wheel", "--out-dir", str(tmp_path), str(unpacked)),
+            *("build", "--wheel", "--out-dir", str(tmp_path), str(checkout)),
             OCI_MERGE_PROJECT_URL="javascript:alert(1)",
         )
 
