@@ -26,7 +26,7 @@ _LOOKS = (
 
 _DATE = re.compile(r"^\| Date \| (.+) \|$", re.MULTILINE)
 _SECTION = re.compile(
-    r"^## Time over round trip\n\n(?P<case>.+)\.\n(?P<rest>.*?)(?=^## )", re.M | re.S
+    r"^## Time over round trip\n\n(?P<case>.+)\.\n(?P<rest>.*?)(?=^## |\Z)", re.M | re.S
 )
 _TABLE = re.compile(
     r"^### (?P<wire>.+)\n\nMedian, least and most, in ms:\n\n"
@@ -85,7 +85,8 @@ def plot(results: str) -> str:
         "Seconds for one merge over the round trip time",
         f"{section['case']}, measured {date[1]}. {_told(panels)}",
     )
-    drawing.text(20, 30, "Seconds for one merge, over the round trip", 500, size=15, bold=True)
+    heading = "Seconds for one merge (median, least to most), logarithmic, over the round trip"
+    drawing.text(20, 30, heading, 820, size=15, bold=True)
     case = f"{section['case']}; {date[1]}"
     drawing.text(20, 50, case, 820, size=12, colour="quiet")
     x = 20.0
@@ -131,7 +132,7 @@ def _told(panels: Sequence[Panel]) -> str:
 
 
 def _panel(drawing: Diagram, panel: Panel, left: float, lowest: float, highest: float) -> None:
-    furthest = max(point.rtt for line in panel.lines.values() for point in line)
+    furthest = max(1, *(point.rtt for line in panel.lines.values() for point in line))
 
     def across(rtt: float) -> float:
         return left + _PANEL * rtt / furthest

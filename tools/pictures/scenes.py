@@ -67,7 +67,7 @@ _MERGE = Scene(
 )
 
 SCENES: Mapping[str, Scene] = {
-    "error": Scene("oci-merge says what is missing and what to try", _MISSING, 112, 1),
+    "error": Scene("oci-merge says what is missing and what to try", _MISSING, 116, 1),
     "batch": Scene("oci-merge merges every image of a file", "oci-merge batch images.yml", 92, 1),
     "inspect": Scene(
         "oci-merge shows what an index lists",

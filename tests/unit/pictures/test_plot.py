@@ -6,6 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.bench.cases import Case
+from tests.bench.figures import CaseResult, Results
+from tests.bench.report import Setting, render
+from tests.bench.timing import Sample
 from tools.pictures.plot import Point, plot, read
 
 RESULTS = """\
@@ -66,3 +70,20 @@ def test_the_figures_at_the_longest_round_trip_are_told() -> None:
 def test_a_report_in_another_form_is_an_error(gone: str) -> None:
     with pytest.raises(ValueError, match="in the form that is known"):
         plot(RESULTS.replace(gone, "# "))
+
+
+def test_a_report_of_one_round_trip_of_no_time_is_drawn() -> None:
+    text = "".join(line for line in RESULTS.splitlines(True) if not line.startswith("| 100 ms"))
+    assert plot(text).count("<circle") == 2
+
+
+def test_what_the_benchmark_writes_is_drawn_as_it_was_measured() -> None:
+    runs = [Sample(seconds, 50_000_000, 32, 20, 1) for seconds in (0.3, 0.5, 0.4)]
+    headline = [CaseResult(Case(tls, 10), {"oci-merge": runs}) for tls in (False, True)]
+    text = render(Results(headline=headline), Setting("today", [], [], []))
+    _, _, section = text.partition("## Time over round trip")
+    assert [panel.lines for panel in read(section)] == [
+        {"oci-merge": [Point(10, 0.4, 0.3, 0.5)]},
+        {"oci-merge": [Point(10, 0.4, 0.3, 0.5)]},
+    ]
+    assert plot(text).count("<circle") == 2
