@@ -141,13 +141,20 @@ def test_a_time_that_is_given_comes_before_that_of_the_commit(
     assert source_date() == "1700000000"
 
 
-def test_without_a_commit_the_time_has_to_be_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+def test_without_a_commit_the_time_has_to_be_given(checkout: Path, tmp_path: Path) -> None:
+    environment = {name: ENVIRONMENT[name] for name in ENVIRONMENT if name != "SOURCE_DATE_EPOCH"}
 
-    with pytest.raises(ValueError, match="set SOURCE_DATE_EPOCH"):
-        source_date(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.release", "files", str(tmp_path)],
+        cwd=checkout,
+        env={**environment, "GIT_CEILING_DIRECTORIES": str(checkout.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    message = "error: this is no checkout of git: set SOURCE_DATE_EPOCH\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 def test_twine_has_nothing_to_say_against_the_archives(wheel: Path, sdist: Path) -> None:

@@ -74,7 +74,10 @@ def main() -> int:
     add(constraints).add_argument("sbom", type=Path, help="the SBOM")
     add(gather).add_argument("folder", type=Path, help="the folder of all files")
     options = parser.parse_args()
-    found: list[str] = options.run(options)
+    try:
+        found: list[str] = options.run(options)
+    except ValueError as error:
+        found = [str(error)]
     for problem in found:
         sys.stderr.write(f"error: {problem}\n")
     return 1 if found else 0
