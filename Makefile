@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench site reference format clean
+.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench site pictures reference format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against oth
 
 site: $(VENV)/check.stamp ## Build the site of the docs, into build/site
 	$(MKDOCS) build
+
+pictures: $(VENV)/test.stamp ## Make the pictures of the docs anew, from what the program shows
+	@tools/real-registry.sh
+	$(BIN)/python -m tools.pictures
 
 reference: $(VENV)/test.stamp ## Write docs/reference.md and the man page anew, from the options
 	$(BIN)/python tools/reference.py

@@ -16,11 +16,11 @@ from tests.bench.cases import HEADLINE_RTTS
 from tests.bench.figures import Results
 from tests.bench.machine import describe_machine, describe_versions
 from tests.bench.peers import PEERS, find_peers, own_tool
-from tests.bench.plot import draw
 from tests.bench.report import PLOT, Setting, render
 from tests.bench.sections import Field
 from tests.bench.stand import clean_environment
 from tests.bench.timing import ROOT, BenchError
+from tools.pictures.plot import plot
 
 _SECTIONS = ("headline", "variations", "round-trips", "bulk", "thousand", "start-up", "cold")
 _QUICK_RTTS = (0, 10)
@@ -81,9 +81,10 @@ def _measure(field: Field, chosen: Sequence[str], rtts: Sequence[int]) -> Result
 
 def _write(results: Results, setting: Setting, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    (output / "results.md").write_text(render(results, setting))
+    text = render(results, setting)
+    (output / "results.md").write_text(text)
     if results.headline:
-        draw(results.headline, output / PLOT, f"{results.headline[0].case.title}; {setting.date}")
+        (output / PLOT).write_text(plot(text))
 
 
 def _parser() -> argparse.ArgumentParser:
