@@ -31,6 +31,7 @@ from tests.registry.ci.gitlab import (
     Ran,
     Runners,
     component,
+    expanded,
     interpolated,
     predefined,
 )
@@ -631,3 +632,44 @@ def test_the_helper_images_of_the_runner_are_joined_for_the_platforms_that_they_
     ]
     assert platforms[2]["variant"] == "v7"
     assert ("linux/x86_64" in ran.done.stderr) == (first_line == "# helper, before")
+
+
+IN_USE = [
+    ("$CI_REGISTRY_IMAGE:$CI_COMMIT_SHA-ARCH", TWO, '--template "{}"'),
+    ("$CI_REGISTRY_IMAGE/ARCH:$CI_COMMIT_SHA", TWO, '--template "{}"'),
+    (
+        "$CI_REGISTRY_IMAGE/ARCH/server:1",
+        {"amd64": TWO["amd64"], "aarch64": TWO["arm64"], "arm32v7": HELPERS["arm"]},
+        '--template "{}" --arch-alias arm64=aarch64,arm=arm32v7',
+    ),
+    (
+        "$CI_REGISTRY_IMAGE:$CI_COMMIT_REF_SLUG-ARCH",
+        {"x86": TWO["amd64"], "arm": TWO["arm64"]},
+        '--source "$IMAGE-x86" --source "$IMAGE-arm"',
+    ),
+    ("$CI_REGISTRY_IMAGE:tool--ARCH--$CI_COMMIT_SHA", TWO, '--template "{}"'),
+]
+"""Where merge jobs of others have their images, and what the page gives for it."""
+
+
+def test_images_are_joined_wherever_the_merge_jobs_of_others_have_them(
+    named: NamedRegistries, tmp_path: Path, project: str
+) -> None:
+    script = ["export IMAGE=$CI_REGISTRY_IMAGE:$CI_COMMIT_REF_SLUG"]
+    variables = predefined(project)
+    for number, (where, images, options) in enumerate(IN_USE):
+        push_images(named, expanded(where, variables), images)
+        script.append(f'oci-merge {options.format(where)} --target "$CI_REGISTRY_IMAGE:{number}"')
+    done = Job(tmp_path, named).run(script, variables)
+    assert done.returncode == 0, done.stderr
+    for number, (_, images, _) in enumerate(IN_USE):
+        digests = [image.digest for image in images.values()]
+        assert listed(named, f"{REGISTRY}/{project}:{number}") == digests
+
+
+def test_the_page_gives_what_was_tried_on_the_images_of_others() -> None:
+    _, _, table = (ROOT / PAGE).read_text().partition("## What else is in use")
+    for where, _, options in IN_USE[:2]:
+        assert f"`{options.format(where)}`" in table
+    assert "`--arch-alias arm64=aarch64,arm=arm32v7`" in table
+    assert f"`{IN_USE[3][2]}`" in table
