@@ -3,6 +3,7 @@
 #   make test PYTEST_ARGS="-k template"     some of the tests
 #   make test PYTHON=python3.12             another Python, in .venv-3.12
 #   make bench BENCH_ARGS="--only bulk"     a part of the benchmark
+#   make pyz PYZ_ARGS="--output elsewhere" the single file in another folder
 
 PYTHON ?=
 VENV ?= $(if $(PYTHON),.venv-$(patsubst python%,%,$(notdir $(PYTHON))),.venv)
@@ -12,6 +13,7 @@ FLOORS_VENV ?= .venv-floors
 PYZ_VENV ?= $(VENV)-pyz
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+PYZ_ARGS ?=
 BIN = $(VENV)/bin
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 # These take the time of round trips, so no others run beside them. They wait and hardly compute, so
@@ -26,10 +28,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint wheel pyz onefile bench site pictures reference format clean
+.PHONY: help demo test unit edge floors check lint release-files wheel pyz onefile bench site pictures reference format clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join them: see it work
 	$(DEMO_VENV)/bin/python -m fixtures.demo
@@ -60,17 +62,21 @@ lint: $(VENV)/check.stamp ## Check format, style, types, import contracts and th
 	$(MKDOCS) build --quiet
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/contracts
 
-wheel: $(VENV)/check.stamp ## Build the wheel from the source archive, install it and try it
-	rm -f dist/*.whl dist/*.tar.gz
-	$(BIN)/python -m build --outdir dist
-	OCI_MERGE_WHEEL="$$(echo dist/*.whl)" $(BIN)/python -m pytest tests/packaging/test_wheel.py
+release-files: $(VENV)/check.stamp ## Build what a release publishes: archives, SBOM, checksums
+	rm -rf dist/release
+	$(BIN)/python -m tools.release files dist/release
+
+wheel: release-files ## Build these, install them on each Python, try them, and check the workflows
+	@tools/real-registry.sh
+	OCI_MERGE_WHEEL="$$(echo dist/release/*.whl)" $(BIN)/python -m pytest -n auto \
+		--maxprocesses=4 --dist=loadfile --ignore=tests/packaging/test_pyz.py tests/packaging
 
 pyz: $(PYZ_VENV)/created.stamp ## Build one file, with its checksum, that needs Python alone
-	$(PYZ_VENV)/bin/python tools/pyz/build.py
+	$(PYZ_VENV)/bin/python tools/pyz/build.py $(PYZ_ARGS)
 
 onefile: $(PYZ_VENV)/created.stamp $(VENV)/test.stamp ## Build that file and try it
 	@tools/real-registry.sh
-	built="$$($(PYZ_VENV)/bin/python tools/pyz/build.py)" && \
+	built="$$($(PYZ_VENV)/bin/python tools/pyz/build.py $(PYZ_ARGS))" && \
 		OCI_MERGE_PYZ="$$built" $(BIN)/python -m pytest tests/packaging/test_pyz.py
 
 bench: $(VENV)/bench.stamp $(BENCH_VENV)/run.stamp ## Time oci-merge against other tools: see docs/benchmarks
