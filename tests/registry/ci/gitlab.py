@@ -433,9 +433,7 @@ class Runners:
         for earlier in _needed(job, before):
             received |= earlier.reported
             for path in earlier.job.keys.get("artifacts", {}).get("paths", []):
-                shutil.copytree(
-                    earlier.workspace / path, machine.workspace / path, dirs_exist_ok=True
-                )
+                _copy(earlier.workspace / path, machine.workspace / path)
         received["CI_PROJECT_DIR"] = str(machine.workspace)
         received["CI_SERVER_TLS_CA_FILE"] = str(self._named.ca_pem)
         variables = pipeline.job_variables(job, received)
@@ -446,6 +444,13 @@ class Runners:
         file = machine.workspace / report if report else None
         reported = _dotenv(file.read_text()) if file and file.is_file() else {}
         return Ran(job, done, machine.workspace, reported)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)
 
 
 def _needed(job: JobConfig, before: list[Ran]) -> list[Ran]:

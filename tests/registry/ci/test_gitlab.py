@@ -48,8 +48,8 @@ _projects = itertools.count()
 
 @pytest.fixture(scope="module")
 def named(docker_registry: Path) -> Iterator[NamedRegistries]:
-    """GitLab's registry, which wants a login."""
-    with NamedRegistries({REGISTRY: USER}) as registries:
+    """GitLab's registry and another one, which want a login."""
+    with NamedRegistries({REGISTRY: USER, "registry.example": USER}) as registries:
         yield registries
 
 
@@ -88,10 +88,30 @@ def usual(machine: Job) -> None:
         machine.add_program(name, "")
 
 
+def with_kubectl(machine: Job) -> None:
+    """Put a `kubectl` onto a machine, too, which prints its arguments."""
+    usual(machine)
+    machine.add_program("kubectl", 'printf "%s " "$@"')
+
+
 def succeeded(ran: list[Ran]) -> list[Ran]:
     """Return jobs of which the last, and so each, succeeded."""
     assert ran[-1].done.returncode == 0, f"{ran[-1].job.name}\n{ran[-1].done.stderr}"
     return ran
+
+
+OTHER_PAGES = {
+    "README.md": ["app:4f2c1a9b", "app:latest"],
+    "docs/credentials.md": ["app:4f2c1a9b"],
+    "docs/next-job.md": ["app:4f2c1a9b", "app:latest"],
+    "docs/plan.md": ["app:1.0"],
+}
+"""Pages that show jobs of GitLab among others, and the tags that these publish."""
+
+
+def gitlab_jobs(page: str) -> list[str]:
+    """Return the jobs of GitLab on a page: what has a script and GitLab's variables."""
+    return [text for text in blocks(page) if "script:" in text and re.search(r"\$\{?CI_", text)]
 
 
 # What GitLab says of the files.
@@ -101,8 +121,8 @@ def test_gitlabs_schema_takes_the_component_and_every_pipeline_of_the_pages(tmp_
     header = TEMPLATE[: TEMPLATE.index("---\n")]
     texts = {"header": header, "body": interpolated(TEMPLATE, MERGING)}
     texts["wrong"] = header.replace("type: array", "type: list", 1)
-    for page in (PAGE, KANIKO, "docs/coming-from/manifest-tool.md"):
-        found = blocks(page)
+    pages = {page: blocks(page) for page in (PAGE, KANIKO, "docs/coming-from/manifest-tool.md")}
+    for page, found in (pages | {page: gitlab_jobs(page) for page in OTHER_PAGES}).items():
         assert found
         texts |= {f"{Path(page).stem}-{number}": text for number, text in enumerate(found)}
     for name, text in texts.items():
@@ -590,12 +610,8 @@ def test_the_next_job_gets_the_digest_of_what_was_signed_and_verified(
     subprocess.run(command, cwd=tmp_path, env={"COSIGN_PASSWORD": "long"}, timeout=60, check=True)
     key = {"COSIGN_PASSWORD": "long", "COSIGN_PRIVATE_KEY": (tmp_path / "cosign.key").read_text()}
 
-    def prepare(machine: Job) -> None:
-        usual(machine)
-        machine.add_program("kubectl", 'printf "%s " "$@"')
-
     pipeline = push(block(PAGE, "# next"), project, **key)
-    merge, deploy = succeeded(Runners(tmp_path, named, {}, prepare).run(pipeline))
+    merge, deploy = succeeded(Runners(tmp_path, named, {}, with_kubectl).run(pipeline))
     with named.seeder(REGISTRY) as reader:
         digest = reader.get_manifest(f"{project}/app", "4f2c1a9b").digest
         signature = reader.get_manifest(f"{project}/app", f"{digest.replace(':', '-')}.sig")
@@ -673,3 +689,20 @@ def test_the_page_gives_what_was_tried_on_the_images_of_others() -> None:
         assert f"`{options.format(where)}`" in table
     assert "`--arch-alias arm64=aarch64,arm=arm32v7`" in table
     assert f"`{IN_USE[3][2]}`" in table
+
+
+@pytest.mark.parametrize("page", OTHER_PAGES)
+def test_the_jobs_of_gitlab_on_other_pages_publish_their_tags(
+    named: NamedRegistries, tmp_path: Path, project: str, image: str, page: str
+) -> None:
+    push_images(named, f"{image}/app-ARCH:4f2c1a9b")
+    push_images(named, "registry.example/team/app-ARCH:1.0")
+    login = {"registry.example": {"username": USER.username, "password": USER.password}}
+    runners = Runners(tmp_path, named, {}, with_kubectl)
+    for text in gitlab_jobs(page):
+        pipeline = f"stages: [test, merge, deploy]\n{text}"
+        logins = json.dumps({"auths": login})
+        succeeded(runners.run(push(pipeline, project, REGISTRY_LOGINS=logins)))
+    assert [listed(named, f"{image}/{tag}") for tag in OTHER_PAGES[page]] == [
+        DIGESTS for _ in OTHER_PAGES[page]
+    ]
