@@ -148,11 +148,12 @@ def test_every_input_is_used_and_every_used_one_is_declared() -> None:
     assert len(re.findall(r"\$\[\[", body)) == len(re.findall(r"\$\[\[ inputs\.[\w-]+ \]\]", body))
 
 
-def test_what_the_component_installs_is_this_version() -> None:
+def test_what_the_component_and_its_pages_name_is_this_version() -> None:
     declared, _ = component(TEMPLATE)
     assert declared["requirement"]["default"] == f"oci-merge=={__version__}"
-    named_versions = set(re.findall(r"oci-merge/merge@(\S+)", (ROOT / PAGE).read_text()))
-    assert named_versions == {f"v{__version__}"}
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in (PAGE, KANIKO))
+    assert set(re.findall(r"oci-merge/merge@(\S+)", text)) == {f"v{__version__}"}
+    assert set(re.findall(r"tools/oci-merge:(\S+)", text)) == {__version__}
 
 
 def test_the_page_has_every_input_with_what_the_component_says_of_it() -> None:
