@@ -18,9 +18,8 @@ from fixtures.images import BuiltImage, build_image
 from fixtures.named_registries import NamedRegistries
 from tests.registry.ci import jenkins, substitution
 from tests.registry.ci.documents import block as page_block
-from tests.registry.ci.documents import blocks
+from tests.registry.ci.documents import blocks, refusal
 from tests.registry.ci.running import BASH, SHELL, Job, listed, push_images
-from tests.registry.ci.schemas import refusal
 
 _PAGE = "docs/ci/other.md"
 _USER = Htpasswd()
