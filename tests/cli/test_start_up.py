@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from oci_merge import __version__
 from tests.cli.running import PROGRAM, run_process
 
 # As pip's script starts it. Tools of developers bring click, and where that is httpx loads rich.
@@ -89,7 +90,7 @@ def imported(*arguments: str, path: Sequence[Path] = ()) -> set[str]:
 
 def test_version_is_one_line() -> None:
     outcome = run_process("--version")
-    assert outcome == (0, "oci-merge version 0.1.0\n", "")
+    assert outcome == (0, f"oci-merge version {__version__}\n", "")
 
 
 def test_version_is_answered_before_typer_or_typing_is_imported() -> None:
@@ -187,7 +188,7 @@ threading.Thread(target=time.sleep, args=(600,)).start()
 {_PROGRAM}"""
     command = [sys.executable, "-c", code, "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (0, "oci-merge version 0.1.0\n")
+    assert (done.returncode, done.stdout) == (0, f"oci-merge version {__version__}\n")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is full")

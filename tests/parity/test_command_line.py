@@ -14,6 +14,7 @@ import pytest
 from fixtures.embedded import BasicAuth, EmbeddedRegistry
 from fixtures.parity import load_cases
 from fixtures.tokens import Account
+from oci_merge import __version__
 from tests.cli.running import Outcome, run_process
 from tests.parity.cases import Case, Entry, Index, check, from_args
 from tests.parity.running import run_here
@@ -330,8 +331,11 @@ def test_by_the_name_of_manifest_tool_help_and_version_have_that_name(
     manifest_tool: Path,
 ) -> None:
     """Code: there, the name in the help is that of the program as it was called."""
-    assert call(manifest_tool, ["--version"]) == (0, "manifest-tool version 0.1.0\n", "")
-    assert call(manifest_tool, ["-debug", "-version"]).stdout == "manifest-tool version 0.1.0\n"
+    assert call(manifest_tool, ["--version"]) == (0, f"manifest-tool version {__version__}\n", "")
+    assert (
+        call(manifest_tool, ["-debug", "-version"]).stdout
+        == f"manifest-tool version {__version__}\n"
+    )
     ours = call(SCRIPT, ["push", "from-args", "--help"])
     theirs = call(manifest_tool, ["push", "from-args", "--help"])
     assert theirs == (0, ours.stdout.replace("oci-merge", "manifest-tool"), "")
@@ -349,4 +353,4 @@ def test_a_copy_of_the_script_goes_by_its_name_if_that_is_manifest_tool(
     script = tmp_path / name
     script.write_bytes(SCRIPT.read_bytes())
     script.chmod(0o755)
-    assert call(script, ["--version"]) == (0, f"{shown} version 0.1.0\n", "")
+    assert call(script, ["--version"]) == (0, f"{shown} version {__version__}\n", "")
