@@ -28,13 +28,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Two targets may use one environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit edge floors check lint release-files wheel pyz onefile bench site pictures reference format clean
+.PHONY: help demo registry test unit edge floors check lint release-files wheel pyz onefile bench site pictures reference format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO_VENV)/demo.stamp ## Start a registry with sample images and join them: see it work
 	$(DEMO_VENV)/bin/python -m fixtures.demo
+
+registry: $(DEMO_VENV)/demo.stamp ## Keep a registry with sample images running, to try commands on
+	$(DEMO_VENV)/bin/python -m fixtures.playground
 
 test: $(VENV)/test.stamp ## Run the tests, real registries included where they can be installed
 	@tools/real-registry.sh
@@ -90,7 +93,7 @@ pictures: $(VENV)/test.stamp ## Make the pictures of the docs anew, from what th
 	@tools/real-registry.sh
 	$(BIN)/python -m tools.pictures
 
-reference: $(VENV)/test.stamp ## Write docs/reference.md and the man page anew, from the options
+reference: $(VENV)/test.stamp ## Write the reference pages and the man page anew, from the options
 	$(BIN)/python tools/reference.py
 
 format: $(VENV)/check.stamp ## Format the code and mend what ruff can mend

@@ -23,6 +23,7 @@ from fixtures.images import (
     build_index,
     build_referrer,
 )
+from fixtures.playground import PORT, filled_registry
 from tests.registry.docs.console import ROOT, blocks
 from tests.registry.docs.world import World
 
@@ -77,7 +78,10 @@ def add_installers(world: World) -> None:
     installation works is tested in tests/packaging.
     """
     run = f'exec {sys.executable} -m oci_merge_cli "$@"'
-    pip = 'case "$*" in "install ."|"install oci-merge") ;; *) exit 64 ;; esac'
+    pip = (
+        'case "$*" in "install ."|"install oci-merge") ;; '
+        '"install git+https://gitlab.example/tools/oci-merge@$COMMIT") ;; *) exit 64 ;; esac'
+    )
     world.job.add_program("pip", pip)
     world.job.add_program(
         "python3",
@@ -85,7 +89,8 @@ def add_installers(world: World) -> None:
 mkdir -p "$3/bin"
 printf '#!/bin/sh\\n%s\\n' '{pip}' > "$3/bin/pip"
 printf '#!/bin/sh\\n%s\\n' '{run}' > "$3/bin/oci-merge"
-chmod +x "$3"/bin/pip "$3"/bin/oci-merge""",
+chmod +x "$3"/bin/pip "$3"/bin/oci-merge
+touch "$3"/bin/activate""",
     )
 
 
@@ -184,6 +189,31 @@ def _labelled() -> dict[str, BuiltImage]:
         )
         for number, name in enumerate(TWO)
     }
+
+
+@scene("docs/index.md")
+def _index(world: World) -> None:
+    push(world, "registry.example/team/app-ARCH:1.0")
+
+
+@scene("docs/get-started.md")
+def _get_started(world: World) -> None:
+    add_installers(world)
+    # What `make registry` serves in a second terminal.
+    port = world.named.listen(filled_registry())
+    world.aliases[f"localhost:{PORT}"] = f"localhost:{port}"
+
+
+@scene("docs/install.md")
+def _install(world: World) -> None:
+    world.variables["COMMIT"] = "4f2c1a9" * 6
+    add_installers(world)
+    add_make(world)
+    run = f"exec {sys.executable} -m oci_merge_cli --version"
+    world.job.add_program("uvx", f'test "$*" = "--from . oci-merge --version" && {run}')
+    world.job.add_program("uv", 'test "$*" = "tool install ."')
+    words = f'"run --spec . oci-merge --version") {run} ;; "install .") ;; *) exit 64'
+    world.job.add_program("pipx", f'case "$*" in {words} ;; esac')
 
 
 @scene("docs/library.md")

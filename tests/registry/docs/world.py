@@ -47,12 +47,14 @@ class World:
         job: the machine.
         variables: what the shell's environment has beside the registries.
         preamble: what stands before each Python script of the page, such as its imports.
+        aliases: addresses that pages show, and in whose place others are used.
     """
 
     named: NamedRegistries
     job: Job
     variables: dict[str, str] = field(default_factory=dict)
     preamble: str = "import oci_merge"
+    aliases: dict[str, str] = field(default_factory=dict)
     _before: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
 
     def push(self, reference: str, content: BuiltImage | BuiltIndex) -> None:
@@ -85,6 +87,8 @@ class World:
                 self._before.remove(waiting)
                 waiting[1]()
         script = "".join(f'{command.text}\necho "{mark} $?"\n' for command in commands)
+        for shown, used in self.aliases.items():
+            script = script.replace(shown, used)
         done = self.job.run(f"exec 2>&1\nset +e\n{script}", self.variables, shell=BASH)
         *typed, rest = re.split(rf"{mark} (\d+)\n", self._as_shown(done.stdout))
         assert not rest, rest
@@ -108,7 +112,9 @@ class World:
         assert done.returncode == 0, f"{block.page}:{block.line}\n{done.stdout}{done.stderr}"
 
     def _as_shown(self, text: str) -> str:
-        """Return an output with the folders of this test replaced by those that pages show."""
+        """Return an output with folders and addresses of this test replaced by those of pages."""
+        for shown, used in self.aliases.items():
+            text = text.replace(used, shown)
         text = text.replace(str(self.job.workspace), f"{HOME}/project")
         return text.replace(str(self.job.home), HOME)
 
