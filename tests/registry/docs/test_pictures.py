@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.registry.docs.console import ROOT, pages
 from tools.pictures.__main__ import PICTURES, PLOT, pictures
 
 FILES = [*sorted(PICTURES.glob("*.svg")), PLOT]
@@ -24,6 +25,11 @@ def test_the_pictures_are_what_the_program_shows_today(made: dict[Path, str]) ->
     stale = [file.name for file, text in made.items() if committed.get(file) != text]
     assert not stale, "run make pictures"
     assert committed.keys() == made.keys()
+
+
+def test_every_picture_stands_on_a_page() -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in pages())
+    assert not [file.name for file in FILES if file.name not in text]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
