@@ -6,18 +6,18 @@ and mounts, then children, then tags. What does not depend on each other runs si
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oci_merge._concurrency import background, beside, gather, gather_two
+from oci_merge._concurrency import background, gather, gather_two
 from oci_merge.events import ComponentsFound, Event, OnEvent, Waiting, Warned
 from oci_merge.model.index import IndexDocument, IndexEntry
 from oci_merge.model.platform import Platform
 from oci_merge.model.reference import Reference
+from oci_merge.operations.attached import Attached
 from oci_merge.operations.destination import Completion, Destination
 from oci_merge.operations.platforms import pinning_platforms, read_platforms
 from oci_merge.operations.publish import publish_all
@@ -38,9 +38,7 @@ from oci_merge.registry.client import Registries
 from oci_merge.registry.manifests import ManifestClient
 
 if TYPE_CHECKING:
-    from oci_merge.operations.carry_signatures import CarriedTag
     from oci_merge.operations.keys import Trust
-    from oci_merge.operations.referrers import Referrer
     from oci_merge.operations.target_signing import TargetSigning
     from oci_merge.planning.signing import VerifiedSignature
     from oci_merge.trust.provenance import ProvenanceSource
@@ -72,12 +70,11 @@ class Merge:
         self._on_event = on_event
         self._warnings: list[str] = []
         self._destinations: list[Destination] = []
+        self._attached: Attached  # made by `run`, as the destinations are
         self._has_waited = False
         self._is_transferred = False
         #: What is brought into the targets: what the index lists, and what refers to that.
         self._brought: Sequence[Component] = ()
-        self._linked: Sequence[Referrer] = ()
-        self._carried: Sequence[CarriedTag] = ()
         self._subject: IndexEntry | None = None
         self._sources: tuple[PlannedSource, ...] = ()
         self._images: tuple[PlatformResult, ...] = ()
@@ -110,23 +107,17 @@ class Merge:
             )
             for target in job.targets
         ]
+        attached = self._attached = Attached(job, registries, self._destinations, self._emit)
         for warning in job.warnings:
             self.warn(warning)
         try:
             read, found = await self._read(registries, dry_run=dry_run)
             await self._check_signed(registries, read)
             self._sources = tuple(PlannedSource(*each) for each in read.digests.items())
-            referrers = await self._referrers(registries, read.listed) if self._carries else ()
-            if job.carry_signatures:
-                self._carried = await self._signature_tags(registries, read.listed)
-            self._brought = (
-                *read.listed,
-                *(referrer.component for referrer in referrers),
-                *(carried.component for carried in self._carried),
-            )
-            self._linked = referrers
+            await attached.read(read.listed)
+            self._brought = (*read.listed, *attached.components)
             # A question that nothing depends on has as long as all of the rest takes.
-            async with self._telling_of_referrers(registries, read.listed):
+            async with attached.telling_what_stays(read.listed):
                 plans, unchanged, images = await self._carry_out(
                     registries, read, found, dry_run=dry_run
                 )
@@ -205,56 +196,6 @@ class Merge:
         manifest = await ManifestClient(registries[reference.registry]).get(reference)
         self._subject = IndexEntry(manifest.media_type, manifest.digest, manifest.size, None)
 
-    async def _referrers(
-        self, registries: Registries, components: Sequence[Component]
-    ) -> tuple[Referrer, ...]:
-        """Read what refers to the components, and which of that the targets have."""
-        from oci_merge.operations.referrers import read_referrers  # few runs bring referrers
-
-        referrers = await read_referrers(registries, components, self._emit)
-        subjects = dict.fromkeys(referrer.subject for referrer in referrers)
-        await gather(one.note_referrers(subjects) for one in self._destinations)
-        return referrers
-
-    async def _signature_tags(
-        self, registries: Registries, components: Sequence[Component]
-    ) -> tuple[CarriedTag, ...]:
-        """Read the components' signatures under tags, and which of them the targets have."""
-        from oci_merge.operations.carry_signatures import read_signature_tags  # few runs do
-
-        carried = await read_signature_tags(registries, components, self._emit)
-        await gather(one.note_tags(carried) for one in self._destinations)
-        return carried
-
-    @asynccontextmanager
-    async def _telling_of_referrers(
-        self, registries: Registries, components: Sequence[Component]
-    ) -> AsyncIterator[None]:
-        """Find out during the block whether referrers of the images stay behind, and warn of it."""
-        images = [component for component in components if self._is_brought(component)]
-        if not images or self._carries or self._job.as_written:
-            yield
-            return
-        from oci_merge.operations.referrers import left_behind  # an unchanged rerun does without
-
-        published = {component.digest for component in components}
-        patience = registries[self._job.target.registry].timings.aside
-        finding = left_behind(registries, images, published)
-        async with beside(finding, self._warn_if, patience=patience):
-            yield
-
-    def _warn_if(self, message: str) -> None:
-        if message:
-            self.warn(message)
-
-    def _is_brought(self, component: Component) -> bool:
-        """Say whether an image is brought into a repository that does not have it."""
-        name = component.source.reference.name
-        return component.is_image and any(
-            one.target.reference.name != name and component.digest not in one.state.children
-            for one in self._destinations
-        )
-
     async def _prepare(
         self,
         registries: Registries,
@@ -325,7 +266,7 @@ class Merge:
 
     def _signatures_of_children(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Return what makes signatures of the components while these are transferred."""
-        if self._carries:
+        if self._attached.is_wanted:
             return  # what is brought along has to stand before others are added
         listed = [one for one in self._brought if not one.is_referrer]
         for one in self._destinations:
@@ -334,7 +275,9 @@ class Merge:
 
     async def _complete(self, plans: Sequence[Plan]) -> None:
         """See to it that everything stands in every target that has to before a tag moves."""
-        completion = Completion(self._linked, self._carried, self._provenance_sources, self.warn)
+        completion = Completion(
+            self._attached.referrers, self._attached.tags, self._provenance_sources, self.warn
+        )
         if completion.is_any or plans[0].index.subject or self._destinations[0].signing:
             await gather(
                 one.complete(plan, completion)
@@ -415,7 +358,7 @@ class Merge:
     ) -> tuple[_PlatformChoices, IndexDocument]:
         """Make the index, and its signatures while what it lists is still being brought."""
         made = await self._index(registries, read, found)
-        if not self._carries and not self._job.append:  # which makes another index
+        if not self._attached.is_wanted and not self._job.append:  # which makes another index
             await gather(
                 one.signing.prepare_index(made[1], one.state)
                 for one in self._destinations
@@ -457,11 +400,6 @@ class Merge:
             provenance=self._job.provenance,
             may_leave=self._job.copy_layers,
         )
-
-    @property
-    def _carries(self) -> bool:
-        """Whether something that refers to the images is brought along."""
-        return self._job.referrers or self._job.carry_signatures
 
     async def _index(
         self,
