@@ -39,15 +39,13 @@ def main() -> int:
     sys.pycache_prefix = None  # where the build keeps what it compiles for itself
     # Where a folder is a link, builders would put the link in the place of the base's folder.
     for source in own_modules(os.path.realpath(sysconfig.get_path("stdlib"))):
-        bytecode = cache_from_source(source)
-        if not os.path.exists(bytecode):  # the base has it then
-            # Compared with the source's time, since a later layer may bring another Python.
-            py_compile.compile(
-                source,
-                f"{target}{bytecode}",
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP,
-            )
+        # Compared with the source's time, since a later layer may bring another Python.
+        py_compile.compile(
+            source,
+            f"{target}{cache_from_source(source)}",
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP,
+        )
     # Compared with nothing, since a builder may give the files of its own layers other times.
     done = compileall.compile_dir(
         sysconfig.get_path("purelib"),
