@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import oci_merge
-from fixtures.containers import Containers, pip_settings
+from fixtures.containers import Containers, missing_packages, pip_settings
 from fixtures.distribution import Distribution
 from fixtures.images import build_image, digest_of
 from oci_merge import __version__, generate_key_pair
@@ -31,6 +31,10 @@ _LABEL = "org.opencontainers.image"
 _SOURCE = "https://gitlab.example/tools/oci-merge"
 _LOADED = re.compile(r"^# code object from '?(/[^'\n]+)", re.MULTILINE)
 _SECONDS = 120
+
+# As it was before the tests were cut off from the developer's settings: which index to install
+# from may stand in them.
+_ENVIRONMENT = dict(os.environ)
 
 # Each process that has one of these tests builds the image.
 pytestmark = pytest.mark.xdist_group("image")
@@ -84,6 +88,8 @@ def built(buildah: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     """The image, built as docs/image.md says, with the labels that a release gives."""
     if os.geteuid() != 0:
         pytest.skip("only root can make chroots")
+    if missing := missing_packages():
+        pytest.skip(f"not installed: {', '.join(missing)} (apt-get install python3-venv)")
     with Containers(buildah) as storage:
         storage.image_of_packages(_BASE)
         storage.build(
@@ -91,7 +97,8 @@ def built(buildah: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
             _IMAGE,
             arguments={"BASE": _BASE},
             labels={f"{_LABEL}.version": __version__, f"{_LABEL}.source": _SOURCE},
-            volumes=pip_settings(tmp_path_factory.mktemp("pip")),
+            volumes=pip_settings(tmp_path_factory.mktemp("pip"), _ENVIRONMENT),
+            variables=_ENVIRONMENT,
         )
         container = storage.call("from", "--pull-never", _IMAGE)
         yield Built(storage, container, Path(storage.call("mount", container)))
