@@ -351,6 +351,7 @@ def test_the_images_are_joined_and_signed_by_oci_merge_itself(
     (machine.workspace / "tool" / "bin").mkdir(parents=True)
     # The job installs the wheel here, as other tests do.
     (machine.workspace / "tool" / "bin" / "oci-merge").symlink_to(tmp_path / "bin" / "oci-merge")
+    shutil.copytree(ROOT / "tools" / "image", machine.workspace / "tools" / "image")
     labels = {"org.opencontainers.image.version": VERSION}
     images = {name: build_image("linux", name, labels=labels) for name in ("amd64", "arm64")}
     push_images(registries, f"{IMAGE}:{VERSION}-ARCH", images)
@@ -361,10 +362,11 @@ def test_the_images_are_joined_and_signed_by_oci_merge_itself(
     assert made.returncode == 0, made.stderr
     key = (machine.workspace / "cosign.key").read_text()
     secrets = {"COSIGN_PRIVATE_KEY": key, "GITHUB_TOKEN": token[1], "VERSION": VERSION}
+    program = {"OCI_MERGE_PROGRAM": "tool/bin/oci-merge"}
 
     done = machine.run(
         script("image", "Join the images, and sign before a tag moves"),
-        VARIABLES | password | secrets,
+        VARIABLES | password | secrets | program,
         shell=BASH,
     )
 
