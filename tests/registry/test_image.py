@@ -13,17 +13,22 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
+import yaml
 
 import oci_merge
 from fixtures.containers import Containers, missing_packages, pip_settings
 from fixtures.distribution import Distribution
 from fixtures.images import build_image, digest_of
 from oci_merge import __version__, generate_key_pair
-from tests.registry.team import THREE, push_team, seeder
+from tests.registry.ci.documents import blocks, refusal
+from tests.registry.ci.running import TWO
+from tests.registry.team import push_team, seeder
 
 _ROOT = Path(__file__).parents[2]
+_PAGE = "docs/image.md"
 _BASE = "localhost/base:1"
 _IMAGE = "localhost/oci-merge:1"
 _USER = "65532:65532"
@@ -181,25 +186,61 @@ def test_bytecode_of_packages_counts_whatever_time_a_builder_gives_their_files(
     assert bytecode.read_bytes()[4:8] == (1).to_bytes(4, "little")
 
 
-def test_a_script_of_a_job_joins_images_from_inside(
-    built: Built, plain_registry: Distribution
+def test_the_job_for_gitlab_joins_images_from_inside(
+    built: Built, plain_registry: Distribution, tmp_path: Path
 ) -> None:
-    team = push_team(plain_registry)
-    # The lines of a job are one script for GitLab's runner.
-    script = """set -e
-cd "$TMPDIR"
-oci-merge --template "$CI_REGISTRY_IMAGE/img-ARCH:1.0" --platforms linux/amd64,linux/arm64 \\
-    --target "$CI_REGISTRY_IMAGE/img:1.0" --tags latest --digest-file digest
-cat digest
-"""
-    done = built.run(script, {"CI_REGISTRY_IMAGE": team, "TMPDIR": "/tmp"})
+    gitlab, _ = blocks(_PAGE)
+    assert refusal(gitlab, "vendor.gitlab-ci", tmp_path, "--data-transform", "gitlab-ci") == ""
+    job = yaml.safe_load(gitlab)["merge"]
+    assert job["image"].endswith(f"/oci-merge:{__version__}")
+    name = push_two(plain_registry, "/app-{}", "5f2a")
+    variables = {"CI_REGISTRY_IMAGE": name, "CI_COMMIT_SHORT_SHA": "5f2a"}
+    done = built.run("\n".join(job["script"]), variables)
     assert done.returncode == 0, done.stderr
-    found = oci_merge.inspect(f"{team}/img:latest")
-    assert done.stdout.split()[-1] == found.digest
-    with seeder(plain_registry) as read:
-        repository = f"{team.partition('/')[2]}/img"
-        listed = json.loads(read.get_manifest(repository, "latest").body)["manifests"]
-    assert [each["digest"] for each in listed] == [THREE[key].digest for key in ("amd64", "arm64")]
+    for tag in ("5f2a", "latest"):
+        assert listed(plain_registry, f"{name}/app", tag) == [
+            image.digest for image in TWO.values()
+        ]
+
+
+def test_the_job_for_github_joins_images_from_inside(
+    built: Built, plain_registry: Distribution, tmp_path: Path
+) -> None:
+    _, github = blocks(_PAGE)
+    assert refusal(f"on: push\n{github}", "vendor.github-workflows", tmp_path) == ""
+    (step,) = yaml.safe_load(github)["jobs"]["merge"]["steps"]
+    name = push_two(plain_registry, "", "1.0-{}")
+    done = built.run(step["run"], {"IMAGE": name})
+    assert done.returncode == 0, done.stderr
+    assert listed(plain_registry, name, "1.0") == [image.digest for image in TWO.values()]
+
+
+def push_two(registry: Distribution, repository: str, tag: str) -> str:
+    """Push two images as the build jobs do, and return the name before `repository`."""
+    name = f"group-{uuid4().hex[:12]}"
+    with seeder(registry) as push:
+        for architecture, image in TWO.items():
+            full = f"{name}{repository.format(architecture)}"
+            push.push_image(full, tag.format(architecture), image)
+    return f"{registry.host}/{name}"
+
+
+def listed(registry: Distribution, repository: str, tag: str) -> list[str]:
+    """Return the digests that an index lists."""
+    with seeder(registry) as read:
+        found = read.get_manifest(repository.partition("/")[2], tag)
+    return [each["digest"] for each in json.loads(found.body)["manifests"]]
+
+
+def test_the_page_names_the_arguments_of_the_build() -> None:
+    page = (_ROOT / _PAGE).read_text(encoding="utf-8")
+    recipe = (_ROOT / "Containerfile").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \|.*\| (?:`([^`]+)`|[^|]+) \|$", page, re.MULTILINE)
+    arguments = dict(re.findall(r"^ARG (\w+)(?:=(.*))?$", recipe, re.MULTILINE)[::-1])
+    assert dict(rows) == arguments
+    used = re.findall(r"--build-arg (\w+)=", page)
+    assert used
+    assert set(used) <= arguments.keys()
 
 
 def test_it_joins_images_where_nothing_can_be_written_and_nobody_is_at_home(
