@@ -5,12 +5,15 @@ Its containers share the network of this machine, so a registry on loopback is t
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -40,9 +43,6 @@ _SECONDS = 120
 # As it was before the tests were cut off from the developer's settings: which index to install
 # from may stand in them.
 _ENVIRONMENT = dict(os.environ)
-
-# Each process that has one of these tests builds the image.
-pytestmark = pytest.mark.xdist_group("image")
 
 
 class Built(NamedTuple):
@@ -88,25 +88,64 @@ def _run(
     )
 
 
-@pytest.fixture(scope="module")
-def built(buildah: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """The image, built as docs/image.md says, with the labels that a release gives."""
+@pytest.fixture(scope="session")
+def storage(buildah: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
+    """The image, built as docs/image.md says, with the labels that a release gives.
+
+    The processes among which tests are divided share it: the first one builds it, and the last one
+    takes it away.
+    """
     if os.geteuid() != 0:
         pytest.skip("only root can make chroots")
     if missing := missing_packages():
         pytest.skip(f"not installed: {', '.join(missing)} (apt-get install python3-venv)")
-    with Containers(buildah) as storage:
-        storage.image_of_packages(_BASE)
-        storage.build(
-            _ROOT,
-            _IMAGE,
-            arguments={"BASE": _BASE},
-            labels={f"{_LABEL}.version": __version__, f"{_LABEL}.source": _SOURCE},
-            volumes=pip_settings(tmp_path_factory.mktemp("pip"), _ENVIRONMENT),
-            variables=_ENVIRONMENT,
-        )
-        container = storage.call("from", "--pull-never", _IMAGE)
-        yield Built(storage, container, Path(storage.call("mount", container)))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    lock, users, kept = folder / "image.lock", folder / "image-users", folder / "image"
+    with Containers(buildah, kept) as containers:
+        with locked(lock):
+            if not kept.exists():
+                _build(containers, tmp_path_factory.mktemp("pip"))
+            _add(users, 1)
+        yield containers
+        with locked(lock):
+            if _add(users, -1) == 0:
+                shutil.rmtree(kept)
+
+
+def _build(containers: Containers, folder: Path) -> None:
+    containers.image_of_packages(_BASE)
+    containers.build(
+        _ROOT,
+        _IMAGE,
+        arguments={"BASE": _BASE},
+        labels={f"{_LABEL}.version": __version__, f"{_LABEL}.source": _SOURCE},
+        volumes=pip_settings(folder, _ENVIRONMENT),
+        variables=_ENVIRONMENT,
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time do what is within."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _add(path: Path, change: int) -> int:
+    """Change the number in a file, and return it."""
+    number = (int(path.read_text()) if path.exists() else 0) + change
+    path.write_text(str(number))
+    return number
+
+
+@pytest.fixture(scope="session")
+def built(storage: Containers) -> Built:
+    """The image with a container of it."""
+    container = storage.call("from", "--pull-never", _IMAGE)
+    return Built(storage, container, Path(storage.call("mount", container)))
 
 
 def test_both_programs_are_on_the_path_of_a_user_who_is_not_root(built: Built) -> None:
