@@ -12,6 +12,8 @@ missing() {
     for program in docker-registry skopeo buildah zsh fish mandoc; do
         command -v "$program" >/dev/null 2>&1 || echo "$program"
     done
+    # The image of the tests is built on Debian's own Python.
+    dpkg-query --show python3-venv >/dev/null 2>&1 || echo python3-venv
 }
 
 wanted=$(missing)

@@ -370,3 +370,26 @@ def _kubernetes(world: World) -> None:
 @scene("docs/ci/tekton.md")
 def _tekton(world: World) -> None:
     _add_kubectl(world)
+
+
+@scene("docs/image.md")
+def _image(world: World) -> None:
+    # What is built is tried in tests/registry/test_image.py. Here the installed command runs.
+    world.job.add_program(
+        "docker",
+        """case $1 in
+build) ;;
+run) while [ "$1" != oci-merge ]; do shift; done && exec "$@" ;;
+*) exit 64 ;;
+esac""",
+    )
+    shutil.copytree(ROOT / "tools" / "image", world.job.workspace / "tools" / "image")
+    labels = {"org.opencontainers.image.version": "0.1.0"}
+    images = {name: build_image("linux", name, labels=labels) for name in TWO}
+    push(world, "registry.example/tools/oci-merge:0.1.0-ARCH", images)
+    push(world, "registry.example/team/app-ARCH:1.0")
+    password = "a password"
+    done = world.job.run("oci-merge generate-key-pair", {"COSIGN_PASSWORD": password})
+    assert done.returncode == 0, done.stderr
+    key = (world.job.workspace / "cosign.key").read_text()
+    world.variables |= {"COSIGN_PRIVATE_KEY": key, "COSIGN_PASSWORD": password}
