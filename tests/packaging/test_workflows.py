@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -332,6 +333,11 @@ def test_an_image_is_built_for_its_architecture_and_no_password_is_an_argument(
     # In place of docker's own: it prints its arguments, and what it reads of a password.
     machine.add_program("docker", 'echo "docker $*"; [ "$1" != login ] || cat')
     variables = VARIABLES | {"ARCHITECTURE": "arm64", "VERSION": VERSION, "TOKEN": "secret"}
+    folder = machine.workspace / "dist"
+    folder.mkdir()
+    (folder / "oci_merge.whl").touch()
+    component = {"type": "library", "name": "rich", "version": "15.0.0"}
+    (folder / "oci_merge.cdx.json").write_text(json.dumps({"components": [component]}))
 
     login = machine.run(script("images", "Log in"), variables, shell=BASH)
     build = machine.run(script("images", "Build and push it"), variables, shell=BASH)
@@ -341,6 +347,9 @@ def test_an_image_is_built_for_its_architecture_and_no_password_is_an_argument(
     assert [command[1] for command in commands] == ["build", "run", "push"]
     assert all(f"{IMAGE}:{VERSION}-arm64" in command for command in commands)
     assert f"org.opencontainers.image.version={VERSION}" in commands[0]
+    # What the image has in it is what was tested.
+    assert {"OCI_MERGE=dist/oci_merge.whl", "PIP_CONSTRAINT=dist/constraints.txt"} < {*commands[0]}
+    assert (folder / "constraints.txt").read_text() == "rich==15.0.0\n"
 
 
 @pytest.mark.real_registry
