@@ -114,12 +114,17 @@ def test_an_unknown_word_after_options_is_perhaps_a_value_gone_astray(program: P
             "joining images has no command: give --template or --source, and --target",
         ),
         (
+            ["reg.example/team/app:1.0", "reg.example/team/app-amd64:1.0"],
+            "name each image with --source, and the tag with --target",
+        ),
+        (["version"], "print the version with --version"),
+        (
             ["login", "a:1"],
             "log in with docker login; oci-merge credentials IMAGE shows what is found",
         ),
     ],
 )
-def test_a_word_that_is_almost_a_command_is_answered_with_that_command(
+def test_a_word_that_is_no_command_is_answered_with_what_was_meant(
     program: Program, arguments: list[str], hint: str
 ) -> None:
     outcome = program(*arguments)

@@ -23,6 +23,7 @@ _OTHER_WORDS = {
     "merge": "joining images has no command: give --template or --source, and --target",
     "create": "joining images has no command: give --template or --source, and --target",
     "append": "adding images has no command: give --append, with --source and --target",
+    "version": "print the version with --version",
     "login": "log in with docker login; oci-merge credentials IMAGE shows what is found",
 }
 #: The name of the program in examples.
@@ -149,12 +150,13 @@ def _unknown_word_hint(word: str, ctx: Any) -> str:
     """Return what the user may have meant by a word that is no command, or an empty string."""
     from difflib import get_close_matches  # not needed where every word is known
 
-    if close := get_close_matches(word.lower(), ctx.command.commands, n=1):
-        return f"did you mean {close[0]}?"
     if word in _OTHER_WORDS:
         return _OTHER_WORDS[word]
+    if close := get_close_matches(word.lower(), ctx.command.commands, n=1):
+        return f"did you mean {close[0]}?"
     if not any(is_given(ctx, name) for name in ctx.params):
-        return ""
+        is_image = ctx.parent is None and "/" in word
+        return "name each image with --source, and the tag with --target" if is_image else ""
     if ctx.params.get("source_file"):
         # The shell puts the files of a pattern behind the option, which takes the first.
         return f"{word} is not a command: quote a pattern, as in --source-file 'digests/*'"
