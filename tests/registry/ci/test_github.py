@@ -184,7 +184,7 @@ def test_all_workflows_have_the_form_that_github_takes(tmp_path: Path) -> None:
 def test_zizmor_finds_nothing_in_the_action_and_the_workflows(tmp_path: Path) -> None:
     zizmor = Path(sys.executable).with_name("zizmor")
     if not zizmor.exists():
-        pytest.skip("zizmor is not installed (the dependency group check has it)")
+        pytest.skip("zizmor is not installed (the dependency group test has it)")
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
     for page in PAGES:
@@ -672,7 +672,7 @@ def test_without_uv_pip_installs_the_checkout_into_an_environment_of_its_own(
 def test_uv_really_installs_the_checkout(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
-        pytest.skip("uv is not installed (the dependency group check has it)")
+        pytest.skip("uv is not installed (the dependency group test has it)")
     done = subprocess.run(
         [*BASH, install_script()],
         env={
