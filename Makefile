@@ -46,7 +46,7 @@ test: $(VENV)/test.stamp ## Run the tests, real registries included where they c
 		--ignore=tests/contracts $(if $(PYTEST_ARGS),$(PYTEST_ARGS),$(TIMED:%=--ignore=%))
 	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest -n 3 $(TIMED))
 
-unit: $(VENV)/test.stamp ## Run the tests of pure code: a few seconds
+unit: $(VENV)/test.stamp ## Run the tests of pure code: a minute or two
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit $(PYTEST_ARGS)
 
 edge: $(VENV)/test.stamp ## Run the tests of the code that reaches a registry, on embedded ones

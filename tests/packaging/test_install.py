@@ -41,7 +41,7 @@ def interpreters() -> dict[str, str]:
 
 INTERPRETERS = interpreters()
 #: What is installed, with which versions of the packages that it depends on.
-WAYS = (("wheel", "newest"), ("wheel", "lowest"), ("sdist", "newest"))
+WAYS = (("wheel", "newest"), ("wheel", "lowest"), ("sdist", "newest"), ("sdist", "lowest"))
 
 
 @dataclass(frozen=True)

@@ -327,6 +327,13 @@ def test_the_release_has_the_notes_and_all_files(machine: Job) -> None:
     assert done.stdout.splitlines() == [*arguments, *files, "- A thing."]
 
 
+def test_tags_of_images_move_after_the_index_has_the_release() -> None:
+    jobs = yaml.safe_load((FOLDER / "workflows" / "release.yml").read_text())["jobs"]
+    assert "publish" in jobs["image"]["needs"]
+    assert {"images", "gather"} <= {*jobs["publish"]["needs"]}
+    assert {"publish", "image"} <= {*jobs["github-release"]["needs"]}
+
+
 def test_an_image_is_built_for_its_architecture_and_no_password_is_an_argument(
     machine: Job,
 ) -> None:

@@ -37,7 +37,7 @@ class Job:
         for made in (self._programs, self.home, self.workspace):
             made.mkdir()
         for name in ("oci-merge", "manifest-tool"):
-            self.add_program(name, f'exec {shlex.quote(sys.executable)} -m oci_merge_cli "$@"')
+            self.add_program(name, f'exec {shlex.quote(sys.executable)} -P -m oci_merge_cli "$@"')
 
     def add_program(self, name: str, script: str) -> None:
         """Put a program on PATH.

@@ -290,7 +290,8 @@ HOSTILE = [
 
 
 def test_no_value_becomes_anything_but_a_value(named: NamedRegistries, tmp_path: Path) -> None:
-    branches = {f"REF_{number}": text for number, text in enumerate(HOSTILE)}
+    lines = [text for text in HOSTILE if not {"\r", "\n"} & set(text)]  # others are refused
+    branches = {f"REF_{number}": text for number, text in enumerate(lines)}
     inputs: dict[str, object] = {
         "target": "registry.example/app:1",
         "tags": [text.replace("$", "$$") for text in HOSTILE],
@@ -300,7 +301,7 @@ def test_no_value_becomes_anything_but_a_value(named: NamedRegistries, tmp_path:
     assert given == [
         "--target=registry.example/app:1",
         *(f"--tags={text}" for text in HOSTILE),
-        *(f"--annotation=key={text}" for text in HOSTILE),
+        *(f"--annotation=key={text}" for text in lines),
         "--retries=4",
         "--dotenv=oci-merge.env",
     ]
@@ -395,7 +396,7 @@ def test_the_jobs_that_take_the_program_of_an_image_and_of_a_file_publish(
         pipeline = push(text, project, OCI_MERGE_SHA256=checksum)
         ran = succeeded(Runners(tmp_path, named, {}, usual).run(pipeline))
     assert [job.job.name for job in ran] == ["merge-by-image", "merge-by-file"]
-    assert [path for path, _ in asked] == [name]
+    assert asked == [(name, None)]  # a host that is not GitLab's gets no token
     assert listed(named, f"{image}/app:by-image") == DIGESTS
     assert listed(named, f"{image}/app:by-file") == DIGESTS
 
@@ -682,6 +683,55 @@ def test_the_page_gives_what_was_tried_on_the_images_of_others() -> None:
         assert f"`{options.format(where)}`" in table
     assert "`--arch-alias arm64=aarch64,arm=arm32v7`" in table
     assert f"`{IN_USE[3][2]}`" in table
+
+
+def test_the_ten_jobs_of_the_page_on_many_images_publish_each_image_once(
+    named: NamedRegistries, tmp_path: Path, image: str
+) -> None:
+    [text] = gitlab_jobs("docs/batch.md")
+    assert refusal(text, "vendor.gitlab-ci", tmp_path, "--data-transform", "gitlab-ci") == ""
+    described = yaml.safe_load(text)["merge"]
+    host = Job(tmp_path, named)
+    usual(host)
+    entries = "".join(
+        f"  - {{ name: {name}, template: '${{REGISTRY}}/app-ARCH:4f2c1a9b',"
+        f" target: '${{REGISTRY}}/{name}:${{VERSION}}', platforms: [linux/amd64, linux/arm64] }}\n"
+        for name in ("api", "web", "worker")
+    )
+    (host.workspace / "images.yml").write_text(f"images:\n{entries}")
+    push_images(named, f"{image}/app-ARCH:4f2c1a9b")
+    login = {"OCI_MERGE_USERNAME": USER.username, "OCI_MERGE_PASSWORD": USER.password}
+    own = {"REGISTRY": image, "VERSION": "4f2c1a9b", "CI_NODE_TOTAL": str(described["parallel"])}
+    published = []
+    for index in range(described["parallel"]):
+        node = {"CI": "true", "CI_NODE_INDEX": str(index + 1)}
+        done = host.run(described["script"], own | login | node)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((host.workspace / f"result-{index + 1}.json").read_text())
+        published += [each["name"] for each in result["images"]]
+    assert sorted(published) == ["api", "web", "worker"]
+    assert listed(named, f"{image}/worker:4f2c1a9b") == DIGESTS
+
+
+@pytest.mark.parametrize(
+    ("inputs", "value"),
+    [
+        ({"tags": ["$REF"]}, "x,latest"),
+        ({"sources": ["registry.example/app:$REF"]}, "x,y"),
+        ({"annotations": ["title=$REF"]}, "fix\norg.opencontainers.image.version=99.0"),
+    ],
+)
+def test_a_variable_cannot_begin_another_tag_image_or_annotation(
+    named: NamedRegistries, tmp_path: Path, inputs: dict[str, object], value: str
+) -> None:
+    [name] = inputs
+    text = included({**MERGING, **inputs})
+    [ran] = Runners(tmp_path, named, {}, usual).run(push(text, "group/any", REF=value))
+    assert ran.done.returncode == 1
+    said = (
+        f"error: the input {name} names the variable REF, which has a comma or more than one line"
+    )
+    assert ran.done.stderr.startswith(said)
 
 
 @pytest.mark.parametrize("page", OTHER_PAGES)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _PROMPT = "$ "
 _MORE = "> "
-_SIDE_BY_SIDE = re.compile(r"tag \S+ moved|[\w.-]+: (published|unchanged) .*|(error|hint): .*")
+_SIDE_BY_SIDE = re.compile(r"tag \S+ moved|[\w.-]+: (published|unchanged) .*|error: (.|\n)*")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?(?= s\b)")
 
 
@@ -120,9 +120,16 @@ def is_as_shown(printed: Sequence[str], shown: Sequence[str]) -> bool:
 
 
 def _in_order(lines: Sequence[str]) -> Iterator[str]:
-    for is_any, group in groupby(lines, lambda line: _SIDE_BY_SIDE.fullmatch(line) is not None):
-        neighbours = list(group)
-        yield from sorted(neighbours) if is_any else neighbours
+    """Yield the lines, those that may stand in any order sorted, each error with its hint."""
+    reports: list[str] = []
+    for line in lines:
+        if line.startswith("hint: ") and reports and reports[-1].startswith("error: "):
+            reports[-1] += f"\n{line}"
+        else:
+            reports.append(line)
+    for is_any, group in groupby(reports, lambda one: _SIDE_BY_SIDE.fullmatch(one) is not None):
+        for report in sorted(group) if is_any else list(group):
+            yield from report.split("\n")
 
 
 def _line_pattern(line: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import trustme
 
-from fixtures.embedded import EmbeddedRegistry
+from fixtures.embedded import EmbeddedRegistry, Settings
 from fixtures.embedded.quirks.staleness import OldTags
 from fixtures.images import (
     BuiltImage,
@@ -130,7 +130,11 @@ def _benchmarks(world: World) -> None:
 
 @scene("docs/copying.md")
 def _copying(world: World) -> None:
-    push(world, "ghcr.io/acme/app-ARCH:1.0")
+    # GHCR mounts nothing, which distribution cannot be told.
+    ghcr = EmbeddedRegistry(Settings(refuse_mounts=True))
+    for name, image in TWO.items():
+        ghcr.add_image(f"acme/app-{name}", "1.0", image)
+    world.named.add("ghcr.io", ghcr)
     push(world, "build.example/app-ARCH:1.0")
 
 
@@ -260,7 +264,7 @@ def _pipelines(world: World) -> None:
     world.variables["CI_COMMIT_TIMESTAMP"] = "2026-11-26T18:00:00Z"
     world.variables["CI_PIPELINE_IID"] = "7"
     world.push(f"{app}-amd64:4f2c1a9", AMD64)
-    world.before("--wait", lambda: _push_late(world, f"{app}-arm64:4f2c1a9", ARM64))
+    world.before("--wait", lambda: _push_late(world, "team/app-arm64", "4f2c1a9", ARM64))
     push(world, f"{app}-ARCH:1.0")
     for name, image in TWO.items():
         world.push(f"{app}:build-{name}", image)
@@ -273,10 +277,18 @@ def _pipelines(world: World) -> None:
     world.preamble = "import pathlib\nimport oci_merge"
 
 
-def _push_late(world: World, reference: str, image: BuiltImage) -> None:
+def _push_late(world: World, repository: str, tag: str, image: BuiltImage) -> None:
+    """Push an image as soon as the command has asked for it twice, and so says that it waits."""
+    registry = world.named.registries["registry.example"]
+    path = f"/v2/{repository}/manifests/{tag}"
+
     def late() -> None:
-        time.sleep(3)
-        world.push(reference, image)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if sum(record.path == path for record in registry.access_log()) > 1:
+                break
+            time.sleep(0.1)
+        world.push(f"registry.example/{repository}:{tag}", image)
 
     threading.Thread(target=late).start()
 
@@ -296,7 +308,7 @@ def _plan(world: World) -> None:
     push(world, f"{app}-ARCH:1.0")
     rebuilt = build_image("linux", "arm64", text="built again")
     world.before(f"{app}:1.0 --verify", lambda: world.push(f"{app}-arm64:1.0", ARM64))
-    world.before("oci-merge apply plan.json", lambda: world.push(f"{app}-arm64:1.0", rebuilt))
+    world.before("oci-merge apply plan.json", lambda: _plan_anew(world, rebuilt))
     # distribution 2 deletes no tag; what is shown is a registry that does.
     embedded = EmbeddedRegistry()
     for name, image in TWO.items():
@@ -314,6 +326,19 @@ def _plan(world: World) -> None:
         f'template = "{app}-ARCH:1.0"\n'
         "digest = oci_merge.inspect(target).digest\n"
     )
+
+
+def _plan_anew(world: World, rebuilt: BuiltImage) -> None:
+    """Plan with an image that is built once more, before the plan is applied."""
+    app = "registry.example/team/app"
+    world.push(f"{app}-arm64:1.0", rebuilt)
+    done = world.job.run(
+        f"oci-merge --template {app}-ARCH:1.0 --target {app}:1.0 --tags latest"
+        " --dry-run --output json > plan.json",
+        {},
+    )
+    assert done.returncode == 0, done.stderr
+    world.push(f"{app}-arm64:1.0", ARM64)
 
 
 @scene("docs/single-file.md")

@@ -260,6 +260,10 @@ def test_the_job_after_publishes_what_the_job_before_names(
             "latest",
         ]
 
+    # Another page publishes the same images under the same names.
+    with named.seeder("registry.example") as push:
+        for tag in ("1.0", "latest"):
+            push.push_index("team/app", tag, STANDING)
     for name in ("before", "after"):
         done = job.run(lines(page, name), variables)
         assert done.returncode == 0, done.stderr

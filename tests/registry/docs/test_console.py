@@ -43,6 +43,12 @@ def test_a_console_begins_with_a_command() -> None:
         (["took 3 seconds"], ["took 1 seconds"], False),
         (["tag 1.0 moved"], ["tag 2.0 moved"], False),
         (["tag 1 moved", "tag 2 moved", "end"], ["tag 2 moved", "tag 1 moved", "end"], True),
+        (
+            ["error: a", "hint: b", "x: published 1"],
+            ["x: published 1", "error: a", "hint: b"],
+            True,
+        ),
+        (["hint: b", "error: a"], ["error: a", "hint: b"], False),
         (["tag 1 moved", "end", "tag 2 moved"], ["tag 2 moved", "end", "tag 1 moved"], False),
     ],
 )

@@ -67,6 +67,8 @@ def _write(block: Block, lines: list[str]) -> None:
     text = path.read_text(encoding="utf-8")
     old, new = ("\n".join(["```console", *content, "```"]) for content in (block.content, lines))
     assert text.count(old) == 1, f"{block.page}:{block.line}"
+    # What a page warns of must not go unseen.
+    assert ("error:" in old, "warning:" in old) == ("error:" in new, "warning:" in new), new
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
