@@ -14,8 +14,8 @@ import oci_merge
 from oci_merge import options
 from oci_merge._keywords import Keyword, keywords_of
 from oci_merge.options import edit, merge, registry, trust
+from oci_merge_cli.reference.markdown import wrapped
 
-_WIDTH = 105
 _SECTIONS = ("Args", "Attributes", "Returns", "Raises")
 _VERBS = (
     *("merge", "push", "append", "remove", "annotate", "apply", "batch"),
@@ -431,17 +431,11 @@ def _returns_and_raises(function: Any, text: _Text) -> Iterator[str]:
 
 
 def _item(text: str) -> list[str]:
-    return textwrap.wrap(
-        f"* {_marked(text)}",
-        _WIDTH,
-        subsequent_indent="  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(f"* {_marked(text)}", indent="  ")
 
 
 def _flowed(text: str) -> list[str]:
-    return textwrap.wrap(_marked(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return wrapped(_marked(text))
 
 
 def _marked(text: str) -> str:

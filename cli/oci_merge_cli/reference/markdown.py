@@ -22,7 +22,7 @@ def reference_page(root: Page) -> str:
     lines = [
         "# Commands and options",
         "",
-        *_wrapped(
+        *wrapped(
             "Made by `make reference` from the parameters of the commands. The man page "
             f"(`{root.program} man`) and `--help` say the same."
         ),
@@ -36,7 +36,7 @@ def reference_page(root: Page) -> str:
 def _command(page: Page, root: Page) -> Iterator[str]:
     yield from (f"## {page.title}", "", "```", f"{page.title} {page.usage}", "```", "")
     for paragraph in page.description:
-        yield from (*_wrapped(_safe(paragraph)), "")
+        yield from (*wrapped(_safe(paragraph)), "")
     told = told_before(page, root)
     own = tuple(each for each in page.parameters if each not in told)
     for panel, listed in panels(own).items():
@@ -47,25 +47,31 @@ def _command(page: Page, root: Page) -> Iterator[str]:
     if told:
         names = ", ".join(f"`{each.spellings[-1]}`" for each in told)
         anchor = root.title.replace(" ", "-")
-        yield from (*_wrapped(f"As described [above](#{anchor}): {names}."), "")
+        yield from (*wrapped(f"As described [above](#{anchor}): {names}."), "")
     for note in page.notes:
-        yield from (*_wrapped(_safe(note.text)), "")
+        yield from (*wrapped(_safe(note.text)), "")
         if note.lines:
             yield from ("```", *note.lines, "```", "")
 
 
-def _item(parameter: Parameter) -> Iterator[str]:
-    yield from textwrap.wrap(
-        f"* `{parameter.label}`: {_safe(parameter.text)}",
+def _item(parameter: Parameter) -> list[str]:
+    return wrapped(f"* `{parameter.label}`: {_safe(parameter.text)}", indent="  ")
+
+
+def wrapped(text: str, *, indent: str = "") -> list[str]:
+    """Return the lines of a paragraph or an item of a list.
+
+    Args:
+        text: its Markdown.
+        indent: what the lines after the first begin with.
+    """
+    return textwrap.wrap(
+        text,
         _WIDTH,
-        subsequent_indent="  ",
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _safe(text: str) -> str:
