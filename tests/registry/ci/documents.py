@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from check_jsonschema import main  # type: ignore[import-untyped]
 from click.testing import CliRunner
 
-ROOT = Path(__file__).parents[3]
+from tests.registry.docs import console
 
-_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+ROOT = console.ROOT
 
 
 def blocks(page: str, language: str = "yaml") -> list[str]:
@@ -20,8 +19,8 @@ def blocks(page: str, language: str = "yaml") -> list[str]:
         page: the page below the project's folder, such as `docs/ci/gitlab.md`.
         language: the word behind the fence.
     """
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return [found[3] for found in _FENCE.finditer(text) if found[2] == language]
+    found = console.blocks(page, language)
+    return ["".join(f"{line}\n" for line in block.content) for block in found]
 
 
 def block(page: str, first_line: str, language: str = "yaml") -> str:

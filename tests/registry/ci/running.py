@@ -96,10 +96,7 @@ def push_images(
         images: the images.
     """
     for architecture, image in images.items():
-        name, _, tag = template.replace("ARCH", architecture).rpartition(":")
-        registry, _, repository = name.partition("/")
-        with named.seeder(registry) as push:
-            push.push_image(repository, tag, image)
+        named.push(template.replace("ARCH", architecture), image)
 
 
 def listed(named: NamedRegistries, reference: str) -> list[str]:
@@ -107,10 +104,7 @@ def listed(named: NamedRegistries, reference: str) -> list[str]:
 
     An empty list means that there is no such tag.
     """
-    name, _, tag = reference.rpartition(":")
-    registry, _, repository = name.partition("/")
-    with named.seeder(registry) as reader:
-        found = reader.get_manifest(repository, tag)
+    found = named.fetch(reference)
     if found.status == 404:
         return []
     return [str(entry["digest"]) for entry in json.loads(found.body)["manifests"]]

@@ -24,7 +24,9 @@ from fixtures.images import (
     build_referrer,
 )
 from fixtures.playground import PORT, filled_registry
-from tests.registry.docs.console import ROOT, blocks
+from tests.registry.ci.documents import block
+from tests.registry.ci.running import push_images
+from tests.registry.docs.console import ROOT
 from tests.registry.docs.world import World
 
 Scene = Callable[[World], None]
@@ -54,15 +56,7 @@ def scene(page: str) -> Callable[[Scene], Scene]:
 
 def push(world: World, template: str, images: Mapping[str, BuiltImage] = TWO) -> None:
     """Push images by a template such as `registry.example/team/app-ARCH:1.0`."""
-    for architecture, image in images.items():
-        world.push(template.replace("ARCH", architecture), image)
-
-
-def block_of(page: str, language: str, beginning: str) -> str:
-    """Return the content of the one block of a page that begins with a text."""
-    contents = ["\n".join(block.content) for block in blocks(page, language)]
-    (found,) = [content for content in contents if content.startswith(beginning)]
-    return f"{found}\n"
+    push_images(world.named, template, images)
 
 
 def add_make(world: World) -> None:
@@ -106,7 +100,7 @@ def _readme(world: World) -> None:
 @scene("docs/batch.md")
 def _batch(world: World) -> None:
     page = "docs/batch.md"
-    world.file("images.yml", block_of(page, "yaml", "# yaml-language-server"))
+    world.file("images.yml", block(page, "# yaml-language-server: $schema=batch.schema.json"))
     for name in ("api", "web"):
         push(world, f"registry.example/team/{name}-ARCH:1.4.0")
     world.push("registry.example/team/tools:intel", AMD64)
@@ -252,7 +246,7 @@ def _next_job(world: World) -> None:
     )
     done = world.job.run(command, {})
     assert done.returncode == 0, done.stderr
-    shown = json.loads(block_of("docs/next-job.md", "json", '{\n  "containerimage.descriptor"'))
+    shown = json.loads(block("docs/next-job.md", '{\n  "containerimage.descriptor": {', "json"))
     assert json.loads((world.job.workspace / "metadata.json").read_text()) == shown
     add_installers(world)
 

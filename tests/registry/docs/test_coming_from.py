@@ -14,7 +14,6 @@ import yaml
 
 from fixtures.images import build_attestation, build_image, build_index
 from fixtures.named_registries import NamedRegistries
-from fixtures.seed import FetchedManifest
 from oci_merge.client import AsyncClient
 from oci_merge.http.timings import Timings
 from oci_merge_cli.program import run
@@ -152,14 +151,6 @@ def machine(
     return named
 
 
-def fetched(named: NamedRegistries, reference: str) -> FetchedManifest:
-    """Return what a reference points to."""
-    name, _, tag = reference.rpartition(":")
-    registry, _, repository = name.partition("/")
-    with named.seeder(registry) as reader:
-        return reader.get_manifest(repository, tag)
-
-
 @pytest.mark.parametrize(("page", "task", "command"), ROWS)
 def test_our_command_does_the_task_of_its_row(
     machine: NamedRegistries,
@@ -178,7 +169,7 @@ def test_our_command_does_the_task_of_its_row(
     assert task in PUBLISHED or task in PRINTED
     assert PRINTED.get(task, "") in printed.out
     for reference, digests in PUBLISHED.get(task, {}).items():
-        found = fetched(machine, reference)
+        found = machine.fetch(reference)
         entries = json.loads(found.body)["manifests"]
         assert [entry["digest"] for entry in entries] == digests, reference
         if task in COPIED_BYTES:

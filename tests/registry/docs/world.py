@@ -59,13 +59,7 @@ class World:
 
     def push(self, reference: str, content: BuiltImage | BuiltIndex) -> None:
         """Put an image or an index under a reference such as `registry.example/team/app:1.0`."""
-        name, _, tag = reference.rpartition(":")
-        registry, _, repository = name.partition("/")
-        with self.named.seeder(registry) as seeder:
-            if isinstance(content, BuiltImage):
-                seeder.push_image(repository, tag, content)
-            else:
-                seeder.push_index(repository, tag, content)
+        self.named.push(reference, content)
 
     def file(self, name: str, content: str) -> Path:
         """Write a file into the folder in which the commands are typed."""
